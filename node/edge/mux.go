@@ -1,0 +1,117 @@
+package edge
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// A Permission names what an actor must hold to use an operation; empty means any proven actor.
+type Permission string
+
+// Op describes one command or query. Doors are made out of this description alone.
+type Op struct {
+	Name  string     // "devices.register"
+	Doc   string     // one sentence
+	Needs Permission // checked before anything is evaluated
+	Class Class      // of what it returns
+}
+
+// A Handler evaluates the body of one command.
+type Handler func(tx Tx, body []byte) ([]byte, error)
+
+// An Asker answers one query.
+type Asker func(v View, body []byte) ([]byte, error)
+
+// A Mux is the table of operations of a site. It is filled while a node is put together and only read
+// afterwards.
+type Mux struct {
+	ops  map[string]Op
+	does map[string]Handler
+	asks map[string]Asker
+}
+
+// NewMux returns an empty table.
+func NewMux() *Mux {
+	return &Mux{ops: map[string]Op{}, does: map[string]Handler{}, asks: map[string]Asker{}}
+}
+
+// Do registers a command. In and Out travel as JSON; an unknown field in In is refused with Invalid.
+// It panics on a name that is taken, which is a mistake of the program and not of its input.
+func Do[In, Out any](m *Mux, op Op, f func(Tx, In) (Out, error)) {
+	m.add(op)
+	m.does[op.Name] = func(tx Tx, body []byte) ([]byte, error) {
+		in, err := decode[In](op, body)
+		if err != nil {
+			return nil, err
+		}
+		out, err := f(tx, in)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(out)
+	}
+}
+
+// Ask registers a query under the same rules as Do.
+func Ask[In, Out any](m *Mux, op Op, f func(View, In) (Out, error)) {
+	m.add(op)
+	m.asks[op.Name] = func(v View, body []byte) ([]byte, error) {
+		in, err := decode[In](op, body)
+		if err != nil {
+			return nil, err
+		}
+		out, err := f(v, in)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(out)
+	}
+}
+
+// Handler returns the command called name, or NotFound.
+func (m *Mux) Handler(name string) (Handler, error) {
+	if h, ok := m.does[name]; ok {
+		return h, nil
+	}
+	return nil, E(NotFound, "there is no command called %q", clip(name, 80))
+}
+
+// Asker returns the query called name, or NotFound.
+func (m *Mux) Asker(name string) (Asker, error) {
+	if a, ok := m.asks[name]; ok {
+		return a, nil
+	}
+	return nil, E(NotFound, "there is no query called %q", clip(name, 80))
+}
+
+// Ops lists all operations by name.
+func (m *Mux) Ops() []Op {
+	ops := make([]Op, 0, len(m.ops))
+	for _, op := range m.ops {
+		ops = append(ops, op)
+	}
+	slices.SortFunc(ops, func(a, b Op) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	return ops
+}
+
+func (m *Mux) add(op Op) {
+	if _, taken := m.ops[op.Name]; taken {
+		panic(fmt.Sprintf("edge: operation %q is registered twice", op.Name))
+	}
+	m.ops[op.Name] = op
+}
+
+func decode[In any](op Op, body []byte) (in In, err error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		return in, E(Invalid, "the body of %s cannot be read: %w", op.Name, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return in, E(Invalid, "the body of %s has something after its end", op.Name)
+	}
+	return in, nil
+}
