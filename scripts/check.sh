@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Static checks. Every check prints one line; the script fails if any of them does.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%-14s %s\n' "$1" "$2"; }
+
+out=$(gofmt -l $(git ls-files '*.go'))
+[ -z "$out" ] || { say gofmt "would change: $out"; exit 1; }
+say gofmt ok
+
+go vet ./... && go vet -tags 'fault e2e' ./...
+say vet ok
+
+go mod verify >/dev/null && go mod tidy -diff >/dev/null || { say modules "go.mod or go.sum is not tidy: run go mod tidy"; exit 1; }
+say modules ok
+
+# Tools are pinned here and not in go.mod, so that the program's own dependency list stays what it ships.
+go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+say staticcheck ok
+
+go test -count=1 -run 'TestLayers|TestDependencies|TestPackageDocs' ./node
+say layers ok
+
+vulndb=${AIELON_VULNDB:-../shared/data/vulndb.tar.xz}
+if [ -f "$vulndb" ]; then
+  dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+  tar -xJf "$vulndb" -C "$dir"
+  db=$(dirname "$(find "$dir" -type d -name index | head -n 1)")
+  go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db "file://$db" ./...
+  say govulncheck ok
+else
+  say govulncheck "skipped: no offline database at $vulndb (set AIELON_VULNDB to one)"
+fi
