@@ -9,8 +9,8 @@ type Entry struct {
 	Data  []byte // the Applier's to keep
 }
 
-// An Applier is the replicated state a log drives. All its methods but WriteTo of a Snapshot are called
-// by one goroutine at a time; a Snapshot is written while Apply goes on.
+// An Applier is the replicated state a log drives. Apply and Restore are called by one goroutine at a
+// time; Applied, Snapshot and Sync may be called by others while Apply runs, never while Restore does.
 type Applier interface {
 	// Apply takes committed entries in order and returns one error (or nil) for each. An entry whose
 	// Index is not above Applied was taken before and is skipped, with a nil error: applying is
@@ -27,7 +27,7 @@ type Applier interface {
 	// Restore replaces the whole state by what WriteTo wrote elsewhere, durably, and only after all of it
 	// was read and found sound. On an error the state is as before. It fails with Corrupt.
 	Restore(r io.Reader) error
-	// Sync returns once everything applied so far survives a power cut.
+	// Sync returns once everything applied before the call survives a power cut.
 	Sync() error
 }
 
