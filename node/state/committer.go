@@ -171,6 +171,12 @@ func (s *Store) commitNext(b *Batch) error {
 
 // committed makes index ts what readers see.
 func (s *Store) committed(ts uint64) {
+	if err := s.witness.saw(ts); err != nil {
+		s.log.Error("the witness could not be written; lost commits might go unnoticed", "error", err)
+	}
+	if s.keeper.kick != nil {
+		s.keeper.wake()
+	}
 	if ts > s.applied.Load() {
 		s.applied.Store(ts)
 	}

@@ -1,6 +1,9 @@
 package state
 
 import (
+	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,67 +12,105 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How often the free space of the disk is looked at while commits go on.
+// How often the free space of the disk is looked at while commits go on; near the line at every commit.
 const (
 	lookEvery   = 250 * time.Millisecond
 	lookCommits = 64
+	lookNear    = 2 // times the red line
 )
 
+// ballastName is a file of real blocks that is given up when Badger itself runs out of space.
+const ballastName = "BALLAST"
+
 // A guard keeps writes away from a disk that is nearly full: Badger maps sparse files, and touching one
-// that the disk has no room for kills the process.
+// that the disk has no room for kills the process. The red line is MinFree, and what a compaction may need
+// at once, and what is missing of the ballast.
 type guard struct {
-	dir  string
-	name string
-	min  int64 // bytes that must stay free
+	dir     string // empty: nothing to guard
+	name    string
+	log     *slog.Logger
+	min     int64
+	reserve int64
+	need    atomic.Int64 // bytes Badger's background work may take
 
 	free    atomic.Int64 // bytes, as last seen; negative: not known
-	mu      sync.Mutex   // guards seen, commits
+	ballast atomic.Int64 // bytes it holds now
+
+	mu      sync.Mutex // guards the rest
 	seen    time.Time
 	commits int
-	full    atomic.Bool
+	full    bool // writes are refused
 }
 
-func (g *guard) init(o Options) {
-	g.name, g.min = o.Name, o.MinFree
-	if !o.InMemory {
-		g.dir = o.Dir
+// open drops the ballast where Badger would not find room to open, and lays it where there is room for it.
+func (g *guard) open(o Options, log *slog.Logger) error {
+	g.dir, g.name, g.log, g.min, g.reserve = o.Dir, o.Name, log, o.MinFree, o.Reserve
+	if st, err := os.Stat(g.path()); err == nil {
+		g.ballast.Store(st.Size())
 	}
-	g.look()
+	toOpen := 4*o.MemTable + 2*vlogFile + (2 << 20) // logs become tables, a new log, the value log, DISCARD
+	if free := g.look(); free >= 0 && free < toOpen {
+		g.drop()
+	}
+	if free := g.look(); free >= 0 && free < toOpen/4 {
+		return edge.E(edge.Exhausted, "the disk under the store %q is full: %d MiB are free, %d MiB are needed to open it", g.name, free>>20, (toOpen/4)>>20).
+			WithHint("free some space and start again")
+	}
+	g.lay()
+	return nil
 }
 
-// check returns Exhausted where fewer than min+need bytes are free.
-func (g *guard) check(need int64) error {
+func (g *guard) path() string { return filepath.Join(g.dir, ballastName) }
+
+// line is how many bytes must be free for writes to go on.
+func (g *guard) line() int64 { return g.min + g.need.Load() + g.reserve - g.ballast.Load() }
+
+// check returns Exhausted below the red line.
+func (g *guard) check() error {
 	if g.dir == "" {
 		return nil
 	}
 	g.mu.Lock()
-	stale := g.commits >= lookCommits || time.Since(g.seen) > lookEvery
-	g.mu.Unlock()
-	if stale {
-		g.look()
+	defer g.mu.Unlock()
+	free, line := g.free.Load(), g.line()
+	if free < lookNear*line && g.commits > 0 || g.full || g.commits >= lookCommits || time.Since(g.seen) > lookEvery {
+		free = g.lookLocked()
 	}
-	if free := g.free.Load(); free >= 0 && free < g.min+need {
-		g.full.Store(true)
-		return edge.E(edge.Exhausted, "the disk under the store %q is nearly full: %d MiB are free, %d MiB must stay free", g.name, free>>20, (g.min+need)>>20).
-			WithHint("free some space; writing goes on by itself then")
+	if free < 0 || free >= line {
+		g.recovered()
+		return nil
 	}
-	g.full.Store(false)
-	return nil
+	g.full = true
+	if free < g.min/2+g.need.Load()/2 {
+		g.drop() // what Badger does in the background must not run dry
+	}
+	return edge.E(edge.Exhausted, "the disk under the store %q is nearly full: %d MiB are free, %d MiB must stay free", g.name, free>>20, line>>20).
+		WithHint("free some space; writing goes on by itself then")
+}
+
+// recovered lays the ballast again once writing goes on. The caller holds mu.
+func (g *guard) recovered() {
+	if g.full || g.ballast.Load() < g.reserve && g.free.Load() > g.line()+g.reserve {
+		g.full = false
+		g.lay()
+	}
 }
 
 // wrote counts a commit.
-func (g *guard) wrote(size int) {
-	if g.dir == "" {
-		return
-	}
-	g.free.Add(-int64(size))
+func (g *guard) wrote() {
 	g.mu.Lock()
 	g.commits++
 	g.mu.Unlock()
 }
 
-// look asks the file system.
+// look asks the file system how many bytes are free for us.
 func (g *guard) look() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lookLocked()
+}
+
+func (g *guard) lookLocked() int64 {
 	free := int64(-1)
 	if g.dir != "" {
 		var st unix.Statfs_t
@@ -77,9 +118,56 @@ func (g *guard) look() int64 {
 			free = int64(st.Bavail) * st.Bsize
 		}
 	}
-	g.mu.Lock()
 	g.seen, g.commits = time.Now(), 0
-	g.mu.Unlock()
 	g.free.Store(free)
 	return free
+}
+
+// drop gives the ballast up.
+func (g *guard) drop() {
+	if g.ballast.Load() == 0 {
+		return
+	}
+	if err := os.Remove(g.path()); err != nil {
+		g.log.Error("the ballast could not be given up", "error", err)
+		return
+	}
+	g.log.Warn("the disk is nearly full: the ballast was given up", "bytes", g.ballast.Swap(0))
+}
+
+// lay allocates the ballast where the red line would still be kept. Failing is no harm: the line is
+// higher without it.
+func (g *guard) lay() {
+	if g.reserve == 0 || g.ballast.Load() >= g.reserve {
+		return
+	}
+	if free := g.free.Load(); free >= 0 && free < g.line()+g.min {
+		return
+	}
+	if err := allocate(g.path(), g.reserve); err != nil {
+		os.Remove(g.path())
+		g.ballast.Store(0)
+		g.log.Warn("the ballast could not be laid", "error", err)
+		return
+	}
+	g.ballast.Store(g.reserve)
+}
+
+// allocate makes a file of real blocks: with fallocate, or by writing zeros where the file system has none.
+func allocate(name string, size int64) error {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != unix.EOPNOTSUPP && err != unix.ENOSYS {
+		return err
+	}
+	zero := make([]byte, 1<<20)
+	for at := int64(0); at < size; at += int64(len(zero)) {
+		if _, err := f.WriteAt(zero[:min(int64(len(zero)), size-at)], at); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
 }

@@ -61,7 +61,11 @@ func (s *Store) Sync() error {
 	if e := s.broken.Load(); e != nil {
 		return e
 	}
+	upTo := s.applied.Load()
 	if err := s.syncLogs(); err != nil {
+		return s.fail(err)
+	}
+	if err := s.witness.sync(upTo); err != nil {
 		return s.fail(err)
 	}
 	return nil

@@ -36,6 +36,9 @@ const (
 	vlogFile        = 2 << 20 // the value log stays empty: every value is small enough for the tree
 )
 
+// keyRotation: never. Badger's encryption only hides; what must be kept secret is sealed by the envelope.
+const keyRotation = 100 * 365 * 24 * time.Hour
+
 // MaxKey is the longest key, in bytes. Badger keeps key lengths in 16 bits and needs room for its own.
 const MaxKey = 60_000
 
@@ -103,7 +106,7 @@ func (o Options) badger(key []byte) badger.Options {
 	}
 	return b.WithBlockCacheSize(4 << 20).WithIndexCacheSize(4 << 20).
 		WithEncryptionKey(key).
-		WithEncryptionKeyRotationDuration(100 * 365 * 24 * time.Hour) // it hides only; a rotation Badger does not sync could cost the store
+		WithEncryptionKeyRotationDuration(keyRotation)
 }
 
 // maxBatch is how many bytes (as Batch.Size counts them) fit into one transaction: Badger allows 15 % of a
@@ -115,5 +118,5 @@ func (o Options) valueThreshold() int64 { return min(1<<20, o.MemTable*15/100) }
 
 // maxValue is the longest value in bytes, before it is sealed.
 func (o Options) maxValue() int {
-	return min(int(o.valueThreshold())-sealOverhead-1, o.maxBatch()-MaxKey-opOverhead)
+	return min(int(o.valueThreshold())-sealOverhead-1, o.maxBatch()-MaxKey-opOverhead-sealOverhead)
 }

@@ -2,9 +2,12 @@ package state
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +19,9 @@ import (
 // closeWait is how long Close waits for readers before it gives up.
 const closeWait = 10 * time.Second
 
-// seqKey is written with every commit. Its newest version is never compacted away, so that Badger's
-// highest version is the index of the last commit even where that commit only deleted.
+// seqKey is written with every commit, and holds the index of the commit before. Its newest version is never
+// compacted away, so that Badger's highest version is the index of the last commit even where that commit
+// only deleted; and a hole in the logs shows.
 var seqKey = []byte("!state!seq")
 
 // A Store is one open Badger directory.
@@ -30,6 +34,10 @@ type Store struct {
 	applied atomic.Uint64 // index of the last commit that readers see
 	views   views
 	guard   guard
+	witness witness
+	seen    uint64 // last index the witness knew when the store was opened
+	keeper  keeper
+	locked  *os.File
 	stats   counters
 
 	commitMu sync.Mutex // one commit at a time: Badger, the envelope's counter and the witness rely on it
@@ -72,21 +80,107 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(context.Context) error {
-	db, err := badger.OpenManaged(s.opt.badger(derive(s.opt.Key, purposeBadger, nil)))
+// open does its steps in an order that matters: nothing is written before the directory is ours, and Badger
+// sees the files only after they were found in order.
+func (s *Store) open(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+	if !s.opt.InMemory {
+		if err := s.inspect(ctx); err != nil {
+			return err
+		}
+	}
+	db, err := s.openBadger()
 	if err != nil {
 		return s.openError(err)
 	}
 	s.db = db
 	last := db.MaxVersion()
+	if err := s.settle(last); err != nil {
+		return errors.Join(err, db.Close())
+	}
 	s.applied.Store(last)
 	s.views.open(last, s.opt.Managed, s.opt.KeepVersions, db.SetDiscardTs)
-	s.guard.init(s.opt)
+	s.start()
+	return nil
+}
+
+// inspect locks the directory and looks for damage. It changes nothing where it finds any.
+func (s *Store) inspect(ctx context.Context) error {
+	if err := os.MkdirAll(s.opt.Dir, 0o700); err != nil {
+		return edge.E(edge.Unavailable, "the directory of the store %q cannot be made: %w", s.opt.Name, err)
+	}
+	if err := s.lock(); err != nil {
+		return err
+	}
+	if err := s.guard.open(s.opt, s.log); err != nil {
+		return err
+	}
+	if err := s.witness.load(s.opt.Dir, derive(s.opt.Key, purposeWitness, nil)); err != nil {
+		return edge.E(edge.Unavailable, "the witness of the store %q cannot be opened: %w", s.opt.Name, err)
+	}
+	s.seen = s.witness.last
+	p := &preflight{s: s, dir: s.opt.Dir, key: derive(s.opt.Key, purposeSums, nil)}
+	if err := p.check(ctx); err != nil {
+		return err
+	}
+	s.keeper = keeper{s: s, key: p.key, sums: p.sums, kick: make(chan struct{}, 1)}
+	return nil
+}
+
+// openBadger turns a panic of Badger over damaged data into an error, as far as it happens here.
+func (s *Store) openBadger() (db *badger.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("badger: %s", firstLine(r))
+		}
+	}()
+	return badger.OpenManaged(s.opt.badger(s.badgerKey()))
+}
+
+// settle compares what Badger found with the witness, and sums what there is. highest is Badger's.
+func (s *Store) settle(highest uint64) error {
+	if s.opt.InMemory {
+		return nil
+	}
+	need := s.witness.last
+	if s.opt.Managed {
+		need = s.witness.synced
+	}
+	if highest < need {
+		return s.missing(need - highest)
+	}
+	if _, err := s.keeper.update(); err != nil {
+		return edge.E(edge.Unavailable, "the sums of the store %q cannot be written: %w", s.opt.Name, err)
+	}
+	s.guard.need.Store(s.compactionNeed())
+	return nil
+}
+
+func (s *Store) start() {
 	if !s.opt.Managed {
 		s.running.Go(s.commitLoop)
 	}
-	return nil
+	if !s.opt.InMemory {
+		s.running.Go(func() { s.keeper.run(s.stop) })
+	}
 }
+
+// release gives the directory back.
+func (s *Store) release() {
+	if s.opt.InMemory {
+		return
+	}
+	s.witness.close()
+	if s.locked != nil {
+		s.locked.Close()
+	}
+}
+
+func (s *Store) badgerKey() []byte { return derive(s.opt.Key, purposeBadger, nil) }
 
 // openError finds words for what kept Badger from opening.
 func (s *Store) openError(err error) error {
@@ -121,7 +215,7 @@ func (s *Store) Writable() error {
 	if e := s.broken.Load(); e != nil {
 		return e
 	}
-	return s.guard.check(0)
+	return s.guard.check()
 }
 
 // fail makes the store refuse all writes: what is on disk is not known any more.
@@ -149,11 +243,24 @@ func (s *Store) Close() error {
 	if !s.views.drain(closeWait) {
 		return edge.E(edge.Internal, "the store %q is still being read after %v; it stays open", s.opt.Name, closeWait)
 	}
+	defer s.release()
 	if err := s.db.Close(); err != nil {
 		return edge.E(edge.Internal, "the store %q did not close cleanly: %w", s.opt.Name, err)
 	}
+	if s.opt.InMemory || s.broken.Load() != nil {
+		return nil
+	}
+	// Badger wrote its memtables as tables: all of them get their sums, and the witness may be sure.
+	_, err := s.keeper.update()
+	if err = errors.Join(err, s.witness.sync(s.applied.Load())); err != nil {
+		return edge.E(edge.Internal, "the sums of the store %q could not be written: %w", s.opt.Name, err)
+	}
 	return nil
 }
+
+// Witness is the last index the store had reached before it was opened, as far as is known. A managed store
+// may be behind it after a power cut; the caller's replay must bring it there, or data is missing.
+func (s *Store) Witness() uint64 { return s.seen }
 
 func (s *Store) errClosed() error {
 	return edge.E(edge.Unavailable, "the store %q is closed", s.opt.Name)
@@ -183,13 +290,15 @@ func (s *Store) write(b *Batch, ts uint64) error {
 			return edge.E(edge.Invalid, "the store %q cannot take a write of %q: %w", s.opt.Name, clipKey(o.key), err)
 		}
 	}
-	if err := txn.Set(seqKey, nil); err != nil {
+	var prev [8]byte
+	binary.BigEndian.PutUint64(prev[:], min(s.applied.Load(), ts-1))
+	if err := txn.Set(seqKey, prev[:]); err != nil {
 		return edge.E(edge.Invalid, "the store %q cannot take the batch: %w", s.opt.Name, err)
 	}
 	if err := txn.CommitAt(ts, nil); err != nil {
 		return s.fail(err)
 	}
-	s.guard.wrote(b.size)
+	s.guard.wrote()
 	s.stats.commit(b, time.Since(start))
 	return nil
 }

@@ -1,0 +1,148 @@
+package state
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/dgraph-io/badger/v4"
+)
+
+// keepEvery is how soon a new table gets its sum, and keepIdle how many looks without a change end the
+// looking: an idle store writes nothing and wakes nobody.
+const (
+	keepEvery = 2 * time.Second
+	keepIdle  = 5
+)
+
+// A keeper keeps SUMS up to date with Badger's tables. Its loop is the only one that changes it after Open.
+type keeper struct {
+	s    *Store
+	key  []byte
+	sums *sums
+	kick chan struct{} // a commit happened; holds one
+}
+
+// run looks at the MANIFEST for a while after each commit.
+func (k *keeper) run(stop <-chan struct{}) {
+	t := time.NewTimer(keepEvery)
+	t.Stop()
+	idle := 0
+	for {
+		select {
+		case <-stop:
+			return
+		case <-k.kick:
+			if idle == 0 {
+				t.Reset(keepEvery)
+			}
+			idle = keepIdle
+		case <-t.C:
+			changed, err := k.update()
+			if err != nil {
+				k.s.log.Error("the sums of the tables could not be written", "error", err)
+			}
+			k.s.guard.need.Store(k.s.compactionNeed())
+			if idle--; changed {
+				idle = keepIdle
+			}
+			if idle > 0 {
+				t.Reset(keepEvery)
+			}
+		}
+	}
+}
+
+// wake is called after a commit.
+func (k *keeper) wake() {
+	select {
+	case k.kick <- struct{}{}:
+	default:
+	}
+}
+
+// update sums new tables, forgets those that are gone, and stores SUMS if that changed anything.
+// A table in the MANIFEST is complete and synced (Badger's CreateTable syncs before the entry is made), and
+// the MANIFEST is synced here before a sum speaks of it.
+func (k *keeper) update() (changed bool, err error) {
+	dir := k.s.opt.Dir
+	m, err := sumFile(filepath.Join(dir, manifestName), -1, true)
+	if err != nil || m == k.sums.manifest {
+		return false, err
+	}
+	live, err := readManifestFile(dir, k.s.opt.badger(k.s.badgerKey()))
+	if err != nil {
+		return false, err
+	}
+	next := sums{manifest: m, registry: k.sums.registry, tables: map[uint64]fileSum{}}
+	if next.registry, err = sumFile(filepath.Join(dir, registryName), -1, true); err != nil {
+		return false, err
+	}
+	for id := range live.Tables {
+		sum, ok := k.sums.tables[id]
+		if !ok {
+			if sum, ok = k.table(id); !ok {
+				continue
+			}
+		}
+		next.tables[id] = sum
+	}
+	if err := next.store(dir, k.key); err != nil {
+		return false, err
+	}
+	k.sums = &next
+	return true, nil
+}
+
+// table sums one table. It is false for one that Badger removed meanwhile: it empties a file before it
+// unlinks it, and only after the MANIFEST says that the table is gone.
+func (k *keeper) table(id uint64) (fileSum, bool) {
+	name := tableName(k.s.opt.Dir, id)
+	before, err := os.Stat(name)
+	if err != nil {
+		return fileSum{}, false
+	}
+	sum, err := sumFile(name, -1, true)
+	if err != nil || int64(sum.size) != before.Size() {
+		return fileSum{}, false
+	}
+	after, err := os.Stat(name)
+	if err != nil || after.Size() != before.Size() {
+		return fileSum{}, false
+	}
+	sum.inode = 0
+	return sum, true
+}
+
+// readManifestFile reads the MANIFEST of a directory that may be in use: a half-written end is left out.
+func readManifestFile(dir string, o badger.Options) (badger.Manifest, error) {
+	f, err := os.Open(filepath.Join(dir, manifestName))
+	if err != nil {
+		return badger.Manifest{}, err
+	}
+	m, _, err := badger.ReplayManifestFile(f, 0, o)
+	return m, errors.Join(err, f.Close())
+}
+
+// compactionNeed is how many bytes Badger may need at once for what it does in the background: the tables
+// of a compaction are written before those they replace are removed, and waiting memtables become tables.
+func (s *Store) compactionNeed() int64 {
+	need := 3 * s.opt.MemTable
+	if s.opt.InMemory {
+		return 0
+	}
+	for _, l := range s.db.Levels() {
+		if l.Level == 0 || l.IsBaseLevel {
+			need += l.Size
+		}
+	}
+	return min(need, 256<<20)
+}
+
+// fileLock keeps a second process away from a directory while it is only being looked at.
+func (s *Store) errLocked(err error) error {
+	return edge.E(edge.Unavailable, "the store %q in %s is in use by another process: %w", s.opt.Name, s.opt.Dir, err).
+		WithHint("stop the other node first")
+}
