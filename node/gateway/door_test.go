@@ -66,7 +66,8 @@ func TestDoor(t *testing.T) {
 		{"GET", "/readyz", "localhost", 503, "the stores are being checked"},
 		{"GET", "/page.js", "localhost", 200, "refresh"},
 		{"GET", "/page.css", "localhost", 200, "--ink"},
-		{"GET", "/../../etc/passwd", "localhost", 404, "no such page"},
+		{"GET", "/../../etc/passwd", "localhost", 307, "/etc/passwd"},
+		{"GET", "/etc/passwd", "localhost", 404, "no such page"},
 		{"POST", "/", "localhost", 405, "read-only"},
 		{"DELETE", "/v1/status", "localhost", 405, "read-only"},
 	} {
