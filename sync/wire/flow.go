@@ -228,7 +228,9 @@ func (*ErrorFrame) Type() Type { return TError }
 // Err returns the frame as an error of its kind.
 func (f *ErrorFrame) Err() error { return edge.E(f.Kind, "the other side closed: %s", f.Text) }
 
-func (f *ErrorFrame) appendBody(dst []byte) []byte { return putBytes(append(dst, byte(f.Kind)), f.Text) }
+func (f *ErrorFrame) appendBody(dst []byte) []byte {
+	return putBytes(append(dst, byte(f.Kind)), f.Text)
+}
 
 func (f *ErrorFrame) decodeBody(b []byte) error {
 	d := dec{b: b}
