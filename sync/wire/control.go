@@ -137,8 +137,10 @@ func (f *Welcome) decodeBody(b []byte) error {
 	return d.end()
 }
 
-// Credit raises how many bytes of BATCH frames of a class the sender may have sent on this link in all,
-// heads included. It never sinks; an older grant that arrives late changes nothing.
+// Credit bounds the BATCH frames of one class. The sender may begin a frame while the bytes of all such
+// frames it sent on this link, heads included, are fewer than Limit: so the last one may reach beyond, and
+// a record of any size gets through any window. A grant never sinks; an older one that arrives late changes
+// nothing. SKIP and EPOCH need no credit.
 type Credit struct {
 	Class edge.Urgency
 	Limit uint64 // bytes since the link began

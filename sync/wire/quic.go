@@ -220,6 +220,9 @@ func readFrames(r byteSource, handle func(Frame, int) error) error {
 		if err != nil {
 			return ended(err)
 		}
+		if e, ok := f.(*ErrorFrame); ok {
+			return e.Err()
+		}
 		if err := handle(f, n); err != nil {
 			return err
 		}
