@@ -1,0 +1,142 @@
+package site
+
+import (
+	"fmt"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/state"
+)
+
+// refusedError is what an entry gets that was evaluated on another state than the one it met.
+type refusedError struct{ had, wants head }
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("the batch was evaluated after %d batches and met the state after %d", e.wants.Count, e.had.Count)
+}
+
+// Apply implements edge.Applier.
+func (s *Site) Apply(entries []edge.Entry) []error {
+	errs := make([]error, len(entries))
+	for i, e := range entries {
+		errs[i] = s.apply(e)
+	}
+	return errs
+}
+
+// apply takes one entry. Whatever it finds, it finds on every replica alike: the answer depends on the
+// entry and the state alone.
+func (s *Site) apply(e edge.Entry) error {
+	if err := s.halt(nil); err != nil {
+		return err
+	}
+	p := s.place
+	if e.Index <= p.Index {
+		return nil
+	}
+	b, err := decodeEntry(e.Data)
+	if err != nil {
+		return s.halt(edge.E(edge.Corrupt, "entry %d of the site's log: %w", e.Index, err))
+	}
+	next := meta{Head: p.Head, Index: e.Index, Now: p.Now}
+	out := state.NewBatch()
+	var refused error
+	switch {
+	case b == nil:
+	case b.Base != p.Head:
+		refused = &refusedError{had: p.Head, wants: b.Base}
+		s.count.turned.Add(1)
+	default:
+		next.Head, next.Now = p.Head.next(e.Data), b.Now
+		if err := p.write(out, b, e.Index); err != nil {
+			return s.halt(edge.E(edge.Corrupt, "entry %d of the site's log: %w", e.Index, err))
+		}
+	}
+	if err := s.commit(out, next); err != nil {
+		return err
+	}
+	return refused
+}
+
+// commit makes the writes of one entry and the replica's new place take effect together.
+func (s *Site) commit(out *state.Batch, next meta) error {
+	st := s.shelf.Store()
+	out.Set([]byte(keyMeta), next.append(nil))
+	if err := st.CommitAt(out, next.Index); err != nil {
+		return s.notCommitted(next.Index, err)
+	}
+	s.place.meta = next
+	if s.opt.Check != nil {
+		if err := s.check(); err != nil {
+			return s.halt(edge.E(edge.Corrupt, "after entry %d: %w", next.Index, err))
+		}
+	}
+	s.advance()
+	return nil
+}
+
+// notCommitted sorts out a failed commit. A full disk kept nothing of the entry, so the replica may go on
+// once there is room; anything else leaves the state in doubt.
+func (s *Site) notCommitted(index uint64, err error) error {
+	if !edge.IsKind(err, edge.Exhausted) {
+		return s.halt(edge.E(edge.Corrupt, "entry %d of the site's log cannot be stored: %w", index, err))
+	}
+	at, lerr := loadPlace(s.shelf.Store(), s.opt.Site) // the chains in memory have gone ahead of the store
+	if lerr != nil {
+		return s.halt(lerr)
+	}
+	s.place = at
+	return err
+}
+
+// advance tells everybody how far the replica has come.
+func (s *Site) advance() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at.meta, s.at.ledger = s.place.meta, s.place.ledger()
+	s.at.recent[s.at.Index%uint64(len(s.at.recent))] = indexed{s.at.Index, s.at.ledger}
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+// halt returns why nothing is applied any more. The first error given is the reason, for good.
+func (s *Site) halt(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.halted == nil && err != nil {
+		s.halted = err
+		s.logger.Error("this replica stopped applying the site's log", "err", err)
+		if s.opt.Alarm != nil {
+			go s.opt.Alarm(err)
+		}
+	}
+	return s.halted
+}
+
+// Applied implements edge.Applier.
+func (s *Site) Applied() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at.Index
+}
+
+// Sync implements edge.Applier.
+func (s *Site) Sync() error { return s.shelf.Store().Sync() }
+
+// check runs the invariants of tests.
+func (s *Site) check() error {
+	v := s.view()
+	defer v.Close()
+	if err := s.place.check(v); err != nil {
+		return err
+	}
+	return s.opt.Check(v)
+}
+
+// resume makes a restored state the one this replica goes on from.
+func (s *Site) resume(p *place) {
+	s.place = p
+	s.mu.Lock()
+	s.halted = nil
+	s.mu.Unlock()
+	s.advance()
+}

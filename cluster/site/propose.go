@@ -1,0 +1,168 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aielon/edge/node/edge"
+)
+
+const (
+	patience    = 30 * time.Second       // of Propose, where the caller gave no deadline
+	attemptTime = time.Second            // for another node to answer, before the leader is looked up again
+	firstPause  = 5 * time.Millisecond   // between tries
+	longPause   = 250 * time.Millisecond // between tries, after some
+)
+
+// Propose implements edge.Proposer. A try whose outcome is not known is made again with the same ID,
+// wherever the leader is then, until it is known or ctx ends; only then Unavailable is returned, and the
+// caller may ask again with the same ID.
+func (s *Site) Propose(ctx context.Context, c edge.Command) (out edge.Outcome, err error) {
+	if err := checkCommand(c); err != nil {
+		return out, err
+	}
+	err = s.persist(ctx, func(ctx context.Context, leader edge.NodeID, self bool) (err error) {
+		if self {
+			out, err = s.proposeHere(ctx, c)
+		} else {
+			out, err = s.opt.Forward.Forward(ctx, leader, c)
+		}
+		return err
+	})
+	return out, err
+}
+
+func checkCommand(c edge.Command) error {
+	switch {
+	case c.ID.IsZero():
+		return edge.E(edge.Invalid, "a request needs an identifier")
+	case c.Type == "" || len(c.Type) > maxName || len(c.Actor.ID) > maxName || len(c.Actor.Site) > maxName:
+		return edge.E(edge.Invalid, "the names in a request may have %d bytes", maxName)
+	case len(c.Body) > maxBody:
+		return edge.E(edge.Invalid, "a request may have %d bytes, this one has %d", maxBody, len(c.Body)).
+			WithHint("put large values in the blob store and refer to them by hash")
+	}
+	return nil
+}
+
+// persist makes tries until one is decided or ctx ends.
+func (s *Site) persist(ctx context.Context, try func(ctx context.Context, leader edge.NodeID, self bool) error) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	doubt, pause := false, firstPause
+	for {
+		changed := s.leaderChanges()
+		err := s.attempt(ctx, changed, try)
+		var notRun *NotRun
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &notRun):
+			doubt = true
+		case !doubt && !edge.IsKind(err, edge.Unavailable):
+			return notRun.Err
+		}
+		if !s.rest(ctx, changed, pause) {
+			return undecided(doubt, err)
+		}
+		pause = min(2*pause, longPause)
+	}
+}
+
+// attempt makes one try. It is given up when another leader is announced or the other node does not
+// answer: the same command can be asked for again.
+func (s *Site) attempt(ctx context.Context, changed <-chan struct{}, try func(context.Context, edge.NodeID, bool) error) error {
+	leader, self := s.leader()
+	switch {
+	case self:
+		return try(ctx, leader, true)
+	case leader.IsZero() || s.opt.Forward == nil:
+		return &NotRun{edge.E(edge.Unavailable, "the site has no leader at the moment")}
+	}
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-changed:
+			cancel()
+		case <-done:
+		}
+	}()
+	return try(ctx, leader, false)
+}
+
+// rest waits a little, less where another leader is announced. It returns false when there is no point.
+func (s *Site) rest(ctx context.Context, changed <-chan struct{}, pause time.Duration) bool {
+	t := time.NewTimer(pause/2 + rand.N(pause/2))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-s.closed:
+		return false
+	case <-changed:
+		return true
+	case <-t.C:
+		return true
+	}
+}
+
+func (s *Site) leaderChanges() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func undecided(doubt bool, err error) error {
+	if doubt {
+		return edge.E(edge.Unavailable, "it is not known whether the request was carried out: %w", err).
+			WithHint("send it again as it is; it will not be carried out twice")
+	}
+	return edge.E(edge.Unavailable, "the request was not carried out: %w", err).
+		WithHint("most of the site's nodes must be on and reach each other; try again then")
+}
+
+// proposeHere gets a command evaluated by this node's sequencer, or not at all.
+func (s *Site) proposeHere(ctx context.Context, c edge.Command) (edge.Outcome, error) {
+	if err := checkCommand(c); err != nil {
+		return edge.Outcome{}, &NotRun{err}
+	}
+	if !s.leads() {
+		return edge.Outcome{}, &NotRun{notLeading()}
+	}
+	s.count.proposed.Add(1)
+	f, err := s.seq.join(c)
+	if err != nil {
+		return edge.Outcome{}, err
+	}
+	return f.wait(ctx)
+}
+
+// markHere returns an index that holds everything acknowledged before the call.
+func (s *Site) markHere(ctx context.Context) (uint64, error) {
+	if !s.leads() {
+		return 0, &NotRun{notLeading()}
+	}
+	f, err := s.seq.joinMark()
+	if err != nil {
+		return 0, err
+	}
+	out, err := f.wait(ctx)
+	return out.Index, err
+}
+
+func (f *call) wait(ctx context.Context) (edge.Outcome, error) {
+	select {
+	case <-f.done:
+		return f.out, f.err
+	case <-ctx.Done():
+		return edge.Outcome{}, unknown(ctx.Err())
+	}
+}
