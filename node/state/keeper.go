@@ -4,9 +4,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
-	"github.com/aielon/edge/node/edge"
 	"github.com/dgraph-io/badger/v4"
 )
 
@@ -17,11 +17,12 @@ const (
 	keepIdle  = 5
 )
 
-// A keeper keeps SUMS up to date with Badger's tables. Its loop is the only one that changes it after Open.
+// A keeper keeps SUMS up to date with Badger's tables.
 type keeper struct {
 	s    *Store
 	key  []byte
-	sums *sums
+	mu   sync.Mutex    // guards sums, and that one at a time writes SUMS
+	sums *sums         // replaced, never changed
 	kick chan struct{} // a commit happened; holds one
 }
 
@@ -67,6 +68,8 @@ func (k *keeper) wake() {
 // A table in the MANIFEST is complete and synced (Badger's CreateTable syncs before the entry is made), and
 // the MANIFEST is synced here before a sum speaks of it.
 func (k *keeper) update() (changed bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	dir := k.s.opt.Dir
 	m, err := sumFile(filepath.Join(dir, manifestName), -1, true)
 	if err != nil || m == k.sums.manifest {
@@ -141,8 +144,16 @@ func (s *Store) compactionNeed() int64 {
 	return min(need, 256<<20)
 }
 
-// fileLock keeps a second process away from a directory while it is only being looked at.
-func (s *Store) errLocked(err error) error {
-	return edge.E(edge.Unavailable, "the store %q in %s is in use by another process: %w", s.opt.Name, s.opt.Dir, err).
-		WithHint("stop the other node first")
+// tables returns the sums as they are now. The caller may not change them.
+func (k *keeper) tables() map[uint64]fileSum {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sums.tables
+}
+
+// lives reports whether the MANIFEST names a table now.
+func (k *keeper) lives(id uint64) bool {
+	m, err := readManifestFile(k.s.opt.Dir, k.s.opt.badger(k.s.badgerKey()))
+	_, ok := m.Tables[id]
+	return err != nil || ok
 }

@@ -14,6 +14,7 @@ type Options struct {
 	Dir          string
 	Name         string       // "readings", "site", "hub": used in messages, in metrics and to bind backups to the store
 	Key          []byte       // 32 bytes; all keys of the store are derived from it, it is never used itself
+	BackupKey    []byte       // 32 bytes; backups are sealed for it; default Key
 	Managed      bool         // the caller gives commit indexes (CommitAt); otherwise the store commits in groups (Submit, Commit)
 	InMemory     bool         // tests and simulations only: nothing is durable
 	MemTable     int64        // bytes, default 8 MiB, 1 MiB to 64 MiB; bounds memory and the size of a batch
@@ -22,6 +23,8 @@ type Options struct {
 	Queue        int          // writers that may wait for the group committer, default 8192
 	KeepVersions uint64       // managed: how many commit indexes back stay readable, default 10 000
 	Logger       *slog.Logger // default: silent
+
+	bulk bool // a restore: synced once, at the end
 }
 
 // Limits of the defaults, in bytes.
@@ -60,6 +63,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.KeepVersions == 0 {
 		o.KeepVersions = defaultKeep
 	}
+	if o.BackupKey == nil {
+		o.BackupKey = o.Key
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -68,6 +74,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, edge.E(edge.Invalid, "a store needs a name of 1 to 64 bytes")
 	case len(o.Key) != 32:
 		return o, edge.E(edge.Invalid, "the store %q needs a key of 32 bytes, this one has %d", o.Name, len(o.Key))
+	case len(o.BackupKey) != 32:
+		return o, edge.E(edge.Invalid, "the store %q needs a backup key of 32 bytes, this one has %d", o.Name, len(o.BackupKey))
 	case o.Dir == "" && !o.InMemory:
 		return o, edge.E(edge.Invalid, "the store %q needs a directory", o.Name)
 	case o.MemTable < minMemTable || o.MemTable > maxMemTable:
@@ -84,7 +92,7 @@ func (o Options) badger(key []byte) badger.Options {
 	b := badger.DefaultOptions(o.Dir).
 		WithLogger(badgerLog{o.Logger}).
 		WithMetricsEnabled(false).                           // expvar is global state
-		WithSyncWrites(!o.Managed).                          // the default loses thousands of acknowledged writes on a power cut
+		WithSyncWrites(!o.Managed && !o.bulk).               // the default loses thousands of acknowledged writes on a power cut
 		WithDetectConflicts(false).                          // there is one writer
 		WithNumVersionsToKeep(1).                            // versions above the discard timestamp are kept anyhow
 		WithMemTableSize(o.MemTable).                        // memory, and the window in which a full disk is deadly

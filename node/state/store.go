@@ -127,7 +127,7 @@ func (s *Store) inspect(ctx context.Context) error {
 	if err := p.check(ctx); err != nil {
 		return err
 	}
-	s.keeper = keeper{s: s, key: p.key, sums: p.sums, kick: make(chan struct{}, 1)}
+	s.keeper.s, s.keeper.key, s.keeper.sums, s.keeper.kick = s, p.key, p.sums, make(chan struct{}, 1)
 	return nil
 }
 

@@ -25,11 +25,10 @@ import (
 // transaction's bit, and an entry with the final bit closes it. Badger drops whatever follows the first
 // entry it cannot read, silently: that is why the logs are read here first.
 const (
-	walHeader  = 20
-	walMaxHead = 22
-	walInTxn   = 1 << 6
-	walFinTxn  = 1 << 7
-	walMaxKey  = 1 << 16
+	walHeader = 20
+	walInTxn  = 1 << 6
+	walFinTxn = 1 << 7
+	walMaxKey = 1 << 16
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -108,8 +107,9 @@ func readWAL(path string, dataKey func(id uint64) []byte) (walFile, error) {
 }
 
 type walReader struct {
-	b     []byte
-	block cipher.Block // nil: the log is not encrypted
+	b      []byte
+	block  cipher.Block // nil: the log is not encrypted
+	hashed int64        // bytes checked so far
 }
 
 type walEntry struct {
@@ -121,24 +121,13 @@ type walEntry struct {
 // entry reads the entry at an offset. It is false where Badger would stop.
 func (r *walReader) entry(at int64) (e walEntry, ok bool) {
 	b := r.b[min(at, int64(len(r.b))):]
-	if len(b) < 5 {
+	head, klen, vlen, ok := r.head(b)
+	if !ok {
 		return e, false
 	}
 	e.meta = b[0]
-	head := 2
-	var n [3]uint64
-	for i := range n {
-		v, w := binary.Uvarint(b[head:min(len(b), head+10)])
-		if w <= 0 {
-			return e, false
-		}
-		n[i], head = v, head+w
-	}
-	klen, vlen := n[0], n[1]
-	if klen == 0 || klen > walMaxKey || vlen > math.MaxInt32 || uint64(len(b)-head) < klen+vlen+4 {
-		return e, false
-	}
 	size := head + int(klen+vlen)
+	r.hashed += int64(size)
 	if crc32.Checksum(b[:size], castagnoli) != binary.BigEndian.Uint32(b[size:]) {
 		return e, false
 	}
@@ -155,6 +144,25 @@ func (r *walReader) entry(at int64) (e walEntry, ok bool) {
 	}
 	e.next = at + int64(size) + 4
 	return e, true
+}
+
+// head reads the head of an entry: its own length, and the lengths of key and value, which fit into b.
+func (r *walReader) head(b []byte) (head int, klen, vlen uint64, ok bool) {
+	head = 2
+	var n [3]uint64
+	for i := range n {
+		if len(b) <= head {
+			return 0, 0, 0, false
+		}
+		v, w := binary.Uvarint(b[head:min(len(b), head+10)])
+		if w <= 0 {
+			return 0, 0, 0, false
+		}
+		n[i], head = v, head+w
+	}
+	klen, vlen = n[0], n[1]
+	ok = klen > 0 && klen <= walMaxKey && vlen <= math.MaxInt32 && uint64(len(b)-head) >= klen+vlen+4
+	return head, klen, vlen, ok
 }
 
 // version is the index in the last 8 bytes of one of Badger's keys.
@@ -198,13 +206,26 @@ func (r *walReader) txn(at int64) (t walTxn, next int64, ok bool) {
 	}
 }
 
-// resync is how many offsets behind an unreadable entry are tried for another one.
-const resync = 64 << 10
+// Bounds of the search behind an unreadable entry: offsets tried, and bytes hashed.
+const (
+	resync     = 64 << 10
+	resyncHash = 256 << 20
+)
 
 // beyond looks for whole transactions behind an unreadable place. After a power cut there can be none
 // but the one that was being written, so that a later one proves that something in between was damaged.
 func (r *walReader) beyond(at int64) (highest uint64) {
-	for tries := 0; tries < resync && at < int64(len(r.b)); {
+	if at < int64(len(r.b)) { // the lengths of the unreadable entry may be right
+		if head, klen, vlen, ok := r.head(r.b[at:]); ok {
+			highest = r.search(at+int64(head)+int64(klen+vlen)+4, 1)
+		}
+	}
+	return max(highest, r.search(at, resync))
+}
+
+func (r *walReader) search(at int64, tries int) (highest uint64) {
+	r.hashed = 0
+	for tries > 0 && at < int64(len(r.b)) && r.hashed < resyncHash {
 		if t, next, ok := r.txn(at); ok {
 			highest = max(highest, t.at)
 			at = next
@@ -215,7 +236,7 @@ func (r *walReader) beyond(at int64) (highest uint64) {
 			continue
 		}
 		at++
-		tries++
+		tries--
 	}
 	return highest
 }
