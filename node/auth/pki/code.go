@@ -144,15 +144,15 @@ func checkChars(n byte, s string) string {
 
 // A CodeRecord is what a server keeps of a code it made. It holds no secret.
 type CodeRecord struct {
-	Key     string      // Code.Key
-	Hash    [32]byte    // Code.Hash
-	Role    JoinRole    // what the bearer may become
-	Site    string      // JoinSite and JoinHub: the one site it is for, or empty for any
-	By      string      // who made it, for the audit
-	Expires time.Time   //
-	Tries   int         // wrong secrets so far
-	Used    time.Time   // zero: not yet
-	UsedBy  edge.NodeID // who was let in
+	Key     string      `json:"key"`            // Code.Key
+	Hash    [32]byte    `json:"hash,omitzero"`  // Code.Hash
+	Role    JoinRole    `json:"role"`           // what the bearer may become
+	Site    string      `json:"site,omitempty"` // JoinSite and JoinHub: the one site it is for, or empty for any
+	By      string      `json:"by"`             // who made it, for the audit
+	Expires time.Time   `json:"expires"`
+	Tries   int         `json:"tries,omitempty"` // wrong secrets so far
+	Used    time.Time   `json:"used,omitzero"`
+	UsedBy  edge.NodeID `json:"used_by,omitzero"` // who was let in
 }
 
 // NewCode makes a code and its record. life is CodeLife where 0. It fails with Invalid.
@@ -200,4 +200,13 @@ func (r CodeRecord) Try(hash [32]byte, node edge.NodeID, now time.Time) (CodeRec
 // WrongCode is the answer to a code that does not exist and to one with a wrong secret.
 func WrongCode() *edge.Error {
 	return edge.E(edge.Denied, "the join code is not known here").WithHint("check the address and the code, or make a new code")
+}
+
+// CodeID reads what Code.Key wrote. It fails with Invalid.
+func CodeID(key string) (id [5]byte, err error) {
+	b, err := codeText().DecodeString(key)
+	if err != nil || len(b) != len(id) || codeText().EncodeToString(b) != key {
+		return id, edge.E(edge.Invalid, "%q does not name a join code", clip(key, 40))
+	}
+	return [5]byte(b), nil
 }

@@ -215,6 +215,26 @@ func (e *Endpoint) callee(cs tls.ConnectionState, want Peers) (Peer, error) {
 	return e.Trust.verify(cs.PeerCertificates, want, x509.ExtKeyUsageServerAuth, j)
 }
 
+// CheckChain checks that a chain received for this node will be accepted where it is to be shown, before
+// it takes the place of one that works. The hub's word is looked at by the time just told.
+func (e *Endpoint) CheckChain(u Use, der [][]byte) error {
+	c, err := e.ID.check(u, der)
+	if err != nil {
+		return err
+	}
+	kind := RootSite
+	if u == UseUp {
+		kind = RootAbove
+	}
+	now := e.Trust.Now()
+	for _, root := range e.Trust.Roots(kind) {
+		if c.Leaf.CheckSignatureFrom(root) == nil && !now.Before(c.Leaf.NotBefore) && now.Before(c.Leaf.NotAfter) && c.Name.Site == e.Trust.Site() {
+			return nil
+		}
+	}
+	return edge.E(edge.Invalid, "the certificate received for %s does not hold here", c.Name)
+}
+
 // PeerID returns who is at the other end of a connection made with a configuration of this package. It
 // reads what VerifyConnection has checked and fails with Denied where there is no node certificate.
 func PeerID(cs tls.ConnectionState) (edge.NodeID, Name, error) {
