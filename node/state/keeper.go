@@ -26,33 +26,56 @@ type keeper struct {
 	kick chan struct{} // a commit happened; holds one
 }
 
-// run looks at the MANIFEST for a while after each commit.
+// run looks at tables and free space for a while after each commit, and sleeps otherwise.
 func (k *keeper) run(stop <-chan struct{}) {
-	t := time.NewTimer(keepEvery)
-	t.Stop()
-	idle := 0
 	for {
 		select {
 		case <-stop:
 			return
 		case <-k.kick:
-			if idle == 0 {
-				t.Reset(keepEvery)
+		}
+		if !k.active(stop) {
+			return
+		}
+	}
+}
+
+// active is the loop while there is something to look at. It is false where stop ended it.
+func (k *keeper) active(stop <-chan struct{}) bool {
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	due, idle := time.Now().Add(keepEvery), 0
+	for idle < keepIdle {
+		select {
+		case <-stop:
+			return false
+		case now := <-t.C:
+			k.s.guard.watch()
+			if now.Before(due) {
+				continue
 			}
-			idle = keepIdle
-		case <-t.C:
-			changed, err := k.update()
-			if err != nil {
-				k.s.log.Error("the sums of the tables could not be written", "error", err)
-			}
-			k.s.guard.need.Store(k.s.compactionNeed())
-			if idle--; changed {
-				idle = keepIdle
-			}
-			if idle > 0 {
-				t.Reset(keepEvery)
+			due = now.Add(keepEvery)
+			idle++
+			if k.changed() {
+				idle = 0
 			}
 		}
+	}
+	return true
+}
+
+// changed brings SUMS up to date and reports whether tables changed or commits came since the last time.
+func (k *keeper) changed() bool {
+	changed, err := k.update()
+	if err != nil {
+		k.s.log.Error("the sums of the tables could not be written", "error", err)
+	}
+	k.s.guard.need.Store(k.s.compactionNeed())
+	select {
+	case <-k.kick:
+		return true
+	default:
+		return changed
 	}
 }
 
@@ -132,16 +155,37 @@ func readManifestFile(dir string, o badger.Options) (badger.Manifest, error) {
 // compactionNeed is how many bytes Badger may need at once for what it does in the background: the tables
 // of a compaction are written before those they replace are removed, and waiting memtables become tables.
 func (s *Store) compactionNeed() int64 {
-	need := 3 * s.opt.MemTable
 	if s.opt.InMemory {
 		return 0
 	}
+	var size []int64
 	for _, l := range s.db.Levels() {
-		if l.Level == 0 || l.IsBaseLevel {
-			need += l.Size
+		size = append(size, l.Size)
+	}
+	return needFor(size, s.opt.MemTable)
+}
+
+// deepNeed is the most that merging one table into a level below the base takes, as Badger limits the
+// overlap of tables.
+const deepNeed = 32 << 20
+
+// needFor adds up: memtables that become tables; level 0, which is merged as a whole into the highest level
+// that holds anything; and one merge further down at the same time.
+func needFor(size []int64, memTable int64) int64 {
+	need := 3*memTable + size[0]
+	var deep int64
+	base := true
+	for _, n := range size[1:] {
+		switch {
+		case n == 0:
+		case base:
+			need += n
+			base = false
+		default:
+			deep += n
 		}
 	}
-	return min(need, 256<<20)
+	return need + min(deep, deepNeed)
 }
 
 // tables returns the sums as they are now. The caller may not change them.

@@ -24,7 +24,8 @@ type Options struct {
 	KeepVersions uint64       // managed: how many commit indexes back stay readable, default 10 000
 	Logger       *slog.Logger // default: silent
 
-	bulk bool // a restore: synced once, at the end
+	bulk  bool // a restore: synced once, at the end
+	still bool // no compactions: the disk has no room for them
 }
 
 // Limits of the defaults, in bytes.
@@ -111,6 +112,9 @@ func (o Options) badger(key []byte) badger.Options {
 		// No ticking compactors and caches: a simulation of days would do nothing else.
 		return b.WithDir("").WithValueDir("").WithInMemory(true).WithSyncWrites(false).
 			WithNumCompactors(0).WithNumLevelZeroTablesStall(1 << 20).WithBlockCacheSize(0)
+	}
+	if o.still {
+		b = b.WithNumCompactors(0).WithNumLevelZeroTablesStall(1 << 20)
 	}
 	return b.WithBlockCacheSize(4 << 20).WithIndexCacheSize(4 << 20).
 		WithEncryptionKey(key).

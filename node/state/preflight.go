@@ -288,3 +288,14 @@ func parallel(ctx context.Context, ids []uint64, f func(uint64) error) error {
 	}
 	return nil
 }
+
+// compactionNeed is Store.compactionNeed before Badger is open.
+func (p *preflight) compactionNeed() int64 {
+	size := make([]int64, 256)
+	for id, m := range p.manifest.Tables {
+		if st, err := os.Stat(tableName(p.dir, id)); err == nil {
+			size[m.Level] += st.Size()
+		}
+	}
+	return needFor(size, p.s.opt.MemTable)
+}

@@ -105,6 +105,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.applied.Store(last)
 	s.views.open(last, s.opt.Managed, s.opt.KeepVersions, db.SetDiscardTs)
 	s.start()
+	s.log.Debug("open", "index", last)
 	return nil
 }
 
@@ -127,6 +128,11 @@ func (s *Store) inspect(ctx context.Context) error {
 	if err := p.check(ctx); err != nil {
 		return err
 	}
+	if need := p.compactionNeed(); !s.guard.room(need) {
+		s.opt.still = true
+		s.log.Warn("the disk has no room for compactions; there will be none until the next start", "need", need)
+	}
+	s.guard.lay()
 	s.keeper.s, s.keeper.key, s.keeper.sums, s.keeper.kick = s, p.key, p.sums, make(chan struct{}, 1)
 	return nil
 }
@@ -243,6 +249,12 @@ func (s *Store) Close() error {
 	if !s.views.drain(closeWait) {
 		return edge.E(edge.Internal, "the store %q is still being read after %v; it stays open", s.opt.Name, closeWait)
 	}
+	if !s.guard.room(s.closeNeed()) {
+		// Badger would turn its logs into tables and die of the full disk. Nothing is lost by leaving it
+		// as a kill would: the next Open reads the logs.
+		s.log.Warn("the disk has no room to close in order; the logs stay for the next start")
+		return s.syncLogs()
+	}
 	defer s.release()
 	if err := s.db.Close(); err != nil {
 		return edge.E(edge.Internal, "the store %q did not close cleanly: %w", s.opt.Name, err)
@@ -256,6 +268,15 @@ func (s *Store) Close() error {
 		return edge.E(edge.Internal, "the sums of the store %q could not be written: %w", s.opt.Name, err)
 	}
 	return nil
+}
+
+// closeNeed is how many bytes Badger may write while it closes.
+func (s *Store) closeNeed() int64 {
+	if s.opt.InMemory {
+		return 0
+	}
+	logs := logBytes(s.opt.Dir)
+	return logs + logs/8 + 1<<20
 }
 
 // Witness is the last index the store had reached before it was opened, as far as is known. A managed store
@@ -298,7 +319,9 @@ func (s *Store) write(b *Batch, ts uint64) error {
 	if err := txn.CommitAt(ts, nil); err != nil {
 		return s.fail(err)
 	}
-	s.guard.wrote()
+	if s.guard.wrote(b.size, int(s.opt.MemTable/4)) && !s.opt.InMemory {
+		s.guard.need.Store(s.compactionNeed())
+	}
 	s.stats.commit(b, time.Since(start))
 	return nil
 }

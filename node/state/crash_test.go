@@ -1,0 +1,148 @@
+package state
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test binary be the process that is killed: with a directory in the environment it
+// writes under load and prints what was confirmed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("STATE_TEST_VICTIM"); dir != "" {
+		victim(dir)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func victimOptions(dir string) Options {
+	return Options{Dir: dir, Name: "victim", Key: bytes.Repeat([]byte{3}, 32), MemTable: 1 << 20, Reserve: -1, MinFree: 1}
+}
+
+// victim never ends by itself. Each of its writers counts up under its own key and keeps every count.
+func victim(dir string) {
+	s, err := Open(context.Background(), victimOptions(dir))
+	if err != nil {
+		fmt.Println("open:", err)
+		os.Exit(1)
+	}
+	var mu sync.Mutex
+	out := bufio.NewWriter(os.Stdout)
+	for w := range 16 {
+		go func() {
+			v := s.View()
+			last, err := v.Get(fmt.Appendf(nil, "head/%d", w))
+			v.Close()
+			n, _ := strconv.Atoi(string(last))
+			if err != nil {
+				n = 0
+			}
+			for {
+				n++
+				err := s.Commit(context.Background(), func(b *Batch) {
+					b.Set(fmt.Appendf(nil, "head/%d", w), fmt.Appendf(nil, "%d", n))
+					b.Set(fmt.Appendf(nil, "all/%d/%08d", w, n), bytes.Repeat([]byte{byte(n)}, n%700))
+				})
+				if err != nil {
+					fmt.Println("commit:", err)
+					os.Exit(1)
+				}
+				mu.Lock()
+				fmt.Fprintf(out, "%d %d\n", w, n)
+				out.Flush()
+				mu.Unlock()
+			}
+		}()
+	}
+	select {}
+}
+
+// TestKill kills a writing process again and again. Everything it confirmed must be there, and no false
+// alarm may keep the store from opening.
+func TestKill(t *testing.T) {
+	rounds := 6
+	if testing.Short() {
+		rounds = 2
+	}
+	dir := t.TempDir()
+	confirmed := map[int]int{}
+	for round := range rounds {
+		for range 1 + round%2 { // every other time a victim finds what a kill left
+			runVictim(t, dir, time.Duration(150+100*round)*time.Millisecond, confirmed)
+		}
+		s, err := Open(t.Context(), victimOptions(dir))
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		checkVictim(t, s, confirmed)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("confirmed: %v", confirmed)
+}
+
+func runVictim(t *testing.T, dir string, life time.Duration, confirmed map[int]int) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe)
+	cmd.Env = append(os.Environ(), "STATE_TEST_VICTIM="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(life+300*time.Millisecond, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var w, n int
+		if _, err := fmt.Sscanf(lines.Text(), "%d %d", &w, &n); err != nil {
+			if strings.Contains(lines.Text(), ":") {
+				t.Errorf("the victim said %q", lines.Text())
+			}
+			continue // the last line was cut
+		}
+		confirmed[w] = max(confirmed[w], n)
+	}
+	cmd.Wait()
+}
+
+// checkVictim looks for everything that was confirmed. One more per writer may be there: its confirmation
+// was on the way.
+func checkVictim(t *testing.T, s *Store, confirmed map[int]int) {
+	t.Helper()
+	v := s.View()
+	defer v.Close()
+	for w, n := range confirmed {
+		head, err := v.Get(fmt.Appendf(nil, "head/%d", w))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := strconv.Atoi(string(head))
+		if got < n || got > n+1 {
+			t.Errorf("writer %d: %d was confirmed, %d is there", w, n, got)
+		}
+		count := 0
+		for range v.Scan(fmt.Appendf(nil, "all/%d/", w)) {
+			count++
+		}
+		if v.Err() != nil || count != got {
+			t.Errorf("writer %d: %d of %d records: %v", w, count, got, v.Err())
+		}
+		confirmed[w] = got
+	}
+}
