@@ -47,7 +47,10 @@ func (s *Site) apply(e edge.Entry) error {
 		s.count.turned.Add(1)
 	default:
 		next.Head, next.Now = p.Head.next(e.Data), b.Now
-		if err := p.write(out, b, e.Index); err != nil {
+		v := s.view()
+		err := p.write(v, out, b, e.Index)
+		v.Close()
+		if err != nil {
 			return s.halt(edge.E(edge.Corrupt, "entry %d of the site's log: %w", e.Index, err))
 		}
 	}
@@ -65,6 +68,7 @@ func (s *Site) commit(out *state.Batch, next meta) error {
 		return s.notCommitted(next.Index, err)
 	}
 	s.place.meta = next
+	s.place.settled(true)
 	if s.opt.Check != nil {
 		if err := s.check(); err != nil {
 			return s.halt(edge.E(edge.Corrupt, "after entry %d: %w", next.Index, err))
@@ -80,11 +84,7 @@ func (s *Site) notCommitted(index uint64, err error) error {
 	if !edge.IsKind(err, edge.Exhausted) {
 		return s.halt(edge.E(edge.Corrupt, "entry %d of the site's log cannot be stored: %w", index, err))
 	}
-	at, lerr := loadPlace(s.shelf.Store(), s.opt.Site) // the chains in memory have gone ahead of the store
-	if lerr != nil {
-		return s.halt(lerr)
-	}
-	s.place = at
+	s.place.settled(false)
 	return err
 }
 
@@ -92,8 +92,8 @@ func (s *Site) notCommitted(index uint64, err error) error {
 func (s *Site) advance() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.at.meta, s.at.ledger = s.place.meta, s.place.ledger()
-	s.at.recent[s.at.Index%uint64(len(s.at.recent))] = indexed{s.at.Index, s.at.ledger}
+	s.at.meta, s.at.heads = s.place.meta, s.place.heads()
+	s.at.recent[s.at.Index%uint64(len(s.at.recent))] = indexed{s.at.Index, s.at.heads[edge.Ledger]}
 	close(s.moved)
 	s.moved = make(chan struct{})
 }
@@ -126,7 +126,7 @@ func (s *Site) Sync() error { return s.shelf.Store().Sync() }
 func (s *Site) check() error {
 	v := s.view()
 	defer v.Close()
-	if err := s.place.check(v); err != nil {
+	if err := s.place.check(s.shelf.Store(), s.opt.Site); err != nil {
 		return err
 	}
 	return s.opt.Check(v)

@@ -3,6 +3,7 @@ package site
 import (
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
@@ -51,7 +52,7 @@ func (q *sequencer) plan(v *state.View, calls []*call) (*plan, error) {
 			p.marks = append(p.marks, f)
 			continue
 		}
-		n, err := q.one(p, b, o, f)
+		n, err := q.one(p, b, v, o, f)
 		if err != nil {
 			return nil, err
 		}
@@ -60,6 +61,13 @@ func (q *sequencer) plan(v *state.View, calls []*call) (*plan, error) {
 	if len(p.answers) == 0 {
 		p.entry = mark()
 		return p, nil
+	}
+	if m.Head.Count == 0 { // the site begins, and its journals with it
+		first, err := begin(v, time.Unix(0, b.Now), "first")
+		if err != nil {
+			return nil, err
+		}
+		b.Orders = append(first, b.Orders...)
 	}
 	if err := q.retain(v, o, b, p.fade); err != nil {
 		return nil, err
@@ -70,7 +78,7 @@ func (q *sequencer) plan(v *state.View, calls []*call) (*plan, error) {
 }
 
 // one answers a call from memory or evaluates it and adds what it came to. It returns what that costs.
-func (q *sequencer) one(p *plan, b *batch, o *overlay, f *call) (cost int, err error) {
+func (q *sequencer) one(p *plan, b *batch, v *state.View, o *overlay, f *call) (cost int, err error) {
 	out, found, err := recall(o.base, f.cmd.ID, f.digest)
 	if err != nil && !edge.IsKind(err, edge.Conflict) {
 		return 0, err
@@ -89,7 +97,7 @@ func (q *sequencer) one(p *plan, b *batch, o *overlay, f *call) (cost int, err e
 	q.site.count.evaluated.Add(1)
 	var e evaluated
 	if own, ok := q.own(f.cmd.Type); ok {
-		e = own(b, f.cmd)
+		e = own(b, v, f.cmd)
 	} else {
 		e = q.evaluate(o, f.cmd, now, q.site.room)
 	}

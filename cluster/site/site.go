@@ -33,7 +33,6 @@ type Options struct {
 	Linger       time.Duration // how long a batch waits for as many commands as the one before; default 200 µs, 0 with an idle site
 	KeepOutcomes int           // forgettable outcomes kept at most; default 1,000,000
 	KeepFor      time.Duration // and for how long; default 30 days
-	SyncEvery    int           // entries after which the store is synced beside; default 1000
 }
 
 func (o *Options) complete() error {
@@ -46,7 +45,6 @@ func (o *Options) complete() error {
 	def(&o.MaxBytes, 512<<10)
 	def(&o.MaxWaiting, 16<<20)
 	def(&o.KeepOutcomes, 1_000_000)
-	def(&o.SyncEvery, 1000)
 	if o.Linger == 0 {
 		o.Linger = 200 * time.Microsecond
 	}
@@ -96,8 +94,8 @@ type wiring struct {
 // reached is how far this replica has come, for everybody to read.
 type reached struct {
 	meta
-	ledger edge.Pos    // head of the site's ledger journal
-	recent [16]indexed // the same after the entries applied last, by index modulo its length
+	heads  heads       // of the site's journals
+	recent [16]indexed // the ledger's head after the entries applied last, by index modulo its length
 }
 
 type indexed struct {
@@ -112,7 +110,7 @@ func (s *Site) ledgerAt(index uint64) edge.Pos {
 	if r := s.at.recent[index%uint64(len(s.at.recent))]; r.index == index {
 		return r.pos
 	}
-	return s.at.ledger
+	return s.at.heads[edge.Ledger]
 }
 
 // Open reads where the replica is. It fails with Corrupt where that cannot be read.
@@ -126,7 +124,7 @@ func Open(o Options) (*Site, error) {
 	}
 	s := &Site{
 		opt: o, mux: o.Mux, logger: o.Logger.With("part", "site"), shelf: o.Shelf, place: p,
-		at: reached{meta: p.meta, ledger: p.ledger()}, moved: make(chan struct{}), changed: make(chan struct{}), closed: make(chan struct{}),
+		at: reached{meta: p.meta, heads: p.heads()}, moved: make(chan struct{}), changed: make(chan struct{}), closed: make(chan struct{}),
 	}
 	spare := o.Shelf.Store().MaxBatch() - maxOverhead - o.MaxBytes
 	if s.room = min(o.MaxBytes, spare); s.room < 8<<10 {

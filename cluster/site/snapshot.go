@@ -77,6 +77,22 @@ func (s *snapshot) WriteTo(w io.Writer) (int64, error) {
 	return out.n, out.err
 }
 
+// WriteAt writes the state as it was at a recent index, in the form of a snapshot.
+func (s *Shelf) WriteAt(w io.Writer, index uint64) error {
+	snap := &snapshot{view: s.Store().ViewAt(index)}
+	defer snap.Release()
+	_, err := snap.WriteTo(w)
+	return err
+}
+
+// Fill reads a snapshot into a store that is still empty.
+func (s *Shelf) Fill(r io.Reader) error {
+	if err := fill(s.Store(), r); err != nil {
+		return err
+	}
+	return s.Store().Sync()
+}
+
 // A counter counts and sums what it writes, and keeps the first error.
 type counter struct {
 	w   *bufio.Writer
