@@ -135,7 +135,7 @@ func (b *Builder) Seal(c *Codec, dict uint32) *Batch {
 	}
 	f := &Batch{Stream: b.id, Urgency: b.u, Epoch: b.before.Epoch, First: b.before.Seq + 1, Count: b.count,
 		Before: b.before.Sum, After: b.after.Sum, RawLen: uint32(len(b.raw))}
-	f.Packing, f.Dict, f.Payload = c.pack(b.raw, dict)
+	f.Packing, f.Dict, f.Payload = c.Pack(b.raw, dict)
 	b.before, b.raw, b.count = b.after, b.raw[:0], 0
 	return f
 }
@@ -149,22 +149,39 @@ type Item struct {
 // Open unpacks a batch and checks that its records chain from Before to After. It fails with Corrupt
 // where they do not and with Invalid where the packing is not ours.
 func (c *Codec) Open(f *Batch) ([]Item, error) {
-	raw, err := c.unpack(f)
+	raw, err := c.Unpack(f.Packing, f.Dict, int(f.RawLen), f.Payload)
 	if err != nil {
 		return nil, err
 	}
-	items, pos := make([]Item, 0, f.Count), f.From()
-	d := dec{b: raw}
-	for range f.Count {
-		enc := d.bytes(MaxRecord)
-		if d.err != nil || len(enc) == 0 {
-			return nil, edge.E(edge.Corrupt, "batch %v of stream %s ends in the middle of a record", f.From(), f.Stream)
-		}
-		pos = pos.Next(enc)
-		items = append(items, Item{pos, enc})
-	}
-	if d.end() != nil || pos != f.To() {
+	items, err := Split(raw, f.From(), int(f.Count))
+	if err != nil || items[len(items)-1].Pos != f.To() {
 		return nil, edge.E(edge.Corrupt, "the records of batch %v of stream %s are not the ones its sums were made of", f.From(), f.Stream)
 	}
 	return items, nil
+}
+
+// Split takes exactly count records apart, as they follow one another in a payload after a position. The
+// records alias raw. It fails with Corrupt.
+func Split(raw []byte, from edge.Pos, count int) ([]Item, error) {
+	items, d := make([]Item, 0, count), dec{b: raw}
+	for range count {
+		enc := d.bytes(MaxRecord)
+		if d.err != nil || len(enc) == 0 {
+			return nil, edge.E(edge.Corrupt, "records after %v end in the middle", from)
+		}
+		from = from.Next(enc)
+		items = append(items, Item{from, enc})
+	}
+	if d.end() != nil || count == 0 {
+		return nil, edge.E(edge.Corrupt, "records after %v are more or fewer than announced", from)
+	}
+	return items, nil
+}
+
+// Join is the reverse of Split.
+func Join(dst []byte, items []Item) []byte {
+	for _, it := range items {
+		dst = putBytes(dst, it.Raw)
+	}
+	return dst
 }

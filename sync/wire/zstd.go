@@ -81,8 +81,9 @@ func (c *Codec) encoder(dict uint32) *zstd.Encoder {
 	return e
 }
 
-// pack returns the smaller of raw as it is and raw compressed. The result does not alias raw.
-func (c *Codec) pack(raw []byte, dict uint32) (packing uint8, id uint32, out []byte) {
+// Pack returns the smaller of raw as it is and raw compressed, with a dictionary where dict is one the
+// codec has. The result does not alias raw.
+func (c *Codec) Pack(raw []byte, dict uint32) (packing uint8, id uint32, out []byte) {
 	if _, ok := c.known[dict]; !ok {
 		dict = 0
 	}
@@ -100,21 +101,22 @@ func (c *Codec) pack(raw []byte, dict uint32) (packing uint8, id uint32, out []b
 	return Zstd, 0, out
 }
 
-// unpack never writes more than the length the batch announced, which its decoding has bounded.
-func (c *Codec) unpack(f *Batch) ([]byte, error) {
-	if f.Packing == Plain {
-		return f.Payload, nil
+// Unpack reverses Pack. It never writes more than rawLen bytes, which may be MaxRaw at most. A Plain
+// payload is returned as it is. It fails with Invalid and Corrupt.
+func (c *Codec) Unpack(packing uint8, dict uint32, rawLen int, payload []byte) ([]byte, error) {
+	if packing == Plain {
+		return payload, nil
 	}
-	if _, ok := c.known[f.Dict]; f.Packing == Shared && !ok {
-		return nil, edge.E(edge.Invalid, "a batch is packed with dictionary %d, which is not known here", f.Dict).
+	if _, ok := c.known[dict]; packing == Shared && !ok {
+		return nil, edge.E(edge.Invalid, "a batch is packed with dictionary %d, which is not known here", dict).
 			WithHint("update this program")
 	}
-	if f.RawLen > MaxRaw {
-		return nil, edge.E(edge.Invalid, "a batch would unpack to %d bytes, %d are allowed", f.RawLen, MaxRaw)
+	if rawLen > MaxRaw {
+		return nil, edge.E(edge.Invalid, "a batch would unpack to %d bytes, %d are allowed", rawLen, MaxRaw)
 	}
-	raw, err := c.dec.DecodeAll(f.Payload, make([]byte, 0, f.RawLen))
-	if err != nil || len(raw) != int(f.RawLen) {
-		return nil, edge.E(edge.Corrupt, "a batch of stream %s does not unpack to the %d bytes it announced: %w", f.Stream, f.RawLen, errOr(err))
+	raw, err := c.dec.DecodeAll(payload, make([]byte, 0, rawLen))
+	if err != nil || len(raw) != rawLen {
+		return nil, edge.E(edge.Corrupt, "a batch does not unpack to the %d bytes it announced: %w", rawLen, errOr(err))
 	}
 	return raw, nil
 }
