@@ -249,6 +249,9 @@ func (s *Store) Close() error {
 	if !s.views.drain(closeWait) {
 		return edge.E(edge.Internal, "the store %q is still being read after %v; it stays open", s.opt.Name, closeWait)
 	}
+	if s.broken.Load() != nil {
+		return nil // Badger would try for ever to write to a disk that fails; the next start reads its logs
+	}
 	if !s.guard.room(s.closeNeed()) {
 		// Badger would turn its logs into tables and die of the full disk. Nothing is lost by leaving it
 		// as a kill would: the next Open reads the logs.
@@ -259,7 +262,7 @@ func (s *Store) Close() error {
 	if err := s.db.Close(); err != nil {
 		return edge.E(edge.Internal, "the store %q did not close cleanly: %w", s.opt.Name, err)
 	}
-	if s.opt.InMemory || s.broken.Load() != nil {
+	if s.opt.InMemory {
 		return nil
 	}
 	// Badger wrote its memtables as tables: all of them get their sums, and the witness may be sure.
