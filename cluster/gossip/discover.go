@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/net/ipv4"
 )
 
 // A finder looks for nodes of the same site on the local network by multicast DNS (RFC 6762): it asks for
@@ -46,6 +47,9 @@ func (f *finder) run(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	p := ipv4.NewPacketConn(conn)
+	p.SetMulticastLoopback(true) // several nodes may run on one box
+	p.SetMulticastTTL(255)       // RFC 6762 section 11
 	done := make(chan struct{})
 	go func() { f.listen(conn, group); close(done) }()
 	defer func() { conn.Close(); <-done }()

@@ -23,10 +23,10 @@ type Counts struct {
 	Plain     uint64 // not sealed
 	Key       uint64 // sealed with another key, or changed on its way
 	Content   uint64 // sealed rightly but nothing a node of ours says: compressed, nested, user data, too many nodes
-	Busy      uint64 // more streams at once than are served
+	Busy      uint64 // more streams or nodes at once than are served
 	Meta      uint64 // about a node, without its own signature on it
 	Stranger  uint64 // signed by a node that is no member
-	Replay    uint64 // older than what the node said before
+	Replay    uint64 // older than what the node said before; a few are honest words that took long
 	Events    uint64 // events no one read in time
 }
 
