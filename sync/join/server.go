@@ -42,8 +42,9 @@ type Registration struct {
 // Members is where registrations go.
 type Members interface {
 	// Register makes a machine known, durably, before it is told so. Doing it twice is doing it once. It
-	// fails with Conflict where a site of that name is known with another CA, and with Denied where the
-	// machine was removed and must not come back by itself.
+	// fails with Conflict where a site or hub (Role) of that name is known with a CA that is neither SiteCA
+	// nor Was, and with Denied where the machine was removed and must not come back by itself. A node of a
+	// known site (JoinNode) may come with an older or newer CA of its site: the region vouches for both.
 	Register(ctx context.Context, r Registration) error
 }
 
