@@ -298,6 +298,13 @@ func testTrim(t *testing.T, open Opener) {
 		t.Fatalf("trimmed %d, %v", n, err)
 	}
 	expect(t, s, p.ID, edge.Pos{}, "gap 1-2 "+store.TrimmedReason, "3 c")
+	var g *edge.Gap
+	for _, err := range s.Read(t.Context(), p.ID, edge.Pos{}) {
+		if !errors.As(err, &g) || g.To != mid {
+			t.Fatalf("a gap must end at a position with its sum: %v, %v", g, mid)
+		}
+		break
+	}
 	if n, err = s.Trim(t.Context(), p.ID, p.Pos); err != nil || n != 1 {
 		t.Fatalf("trimmed %d, %v", n, err)
 	}
