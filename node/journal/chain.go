@@ -2,6 +2,7 @@ package journal
 
 import (
 	"crypto/sha256"
+	"errors"
 	"slices"
 	"time"
 
@@ -122,7 +123,23 @@ func (c *Chain) check(v *state.View) error {
 	if !st.endsWith(b.after) {
 		return edge.E(edge.Corrupt, "the journal %q ends at %v, but its head says %v", c.stream, b.after, st.row.head)
 	}
-	return st.balanced(c.stream)
+	return errors.Join(c.checkOldest(v), st.balanced(c.stream))
+}
+
+// checkOldest proves that the oldest block follows what is recorded as removed.
+func (c *Chain) checkOldest(v *state.View) error {
+	tail, prefix := c.cur.row.tail, blocksOf(c.stream)
+	for key, val := range v.ScanFrom(prefix, blockKey(c.stream, tail.Epoch, tail.Seq+1)) {
+		b, err := openBlock(key, prefix, val)
+		if err != nil {
+			return err
+		}
+		if !c.cur.follows(tail, b.before) {
+			return edge.E(edge.Corrupt, "the journal %q misses what lay between %v and %v", c.stream, tail, b.before)
+		}
+		break
+	}
+	return v.Err()
 }
 
 // endsWith reports whether p, the end of the newest block, is the end of the newest epoch that has records.

@@ -11,7 +11,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-// A Source is a journal that remembers how far its followers have come. *Journal is one; WithMarks
+// A Source is a journal that remembers how far its followers have come. *Journal is one; Marks.Source
 // makes one of any other journal.
 type Source interface {
 	edge.Journal

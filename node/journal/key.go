@@ -14,12 +14,14 @@ import (
 //	je/<stream>                        its epochs
 //	jg/<stream>\0<epoch 8><to seq 8>   a gap: what was removed, and why
 //	jm/<stream>\0<follower>            how far a follower has come
+//	jf/<stream>\0<follower>            the same, of a journal that lies in another store
 const (
 	blockPrefix = "j/"
 	headPrefix  = "jh/"
 	epochPrefix = "je/"
 	gapPrefix   = "jg/"
 	markPrefix  = "jm/"
+	farPrefix   = "jf/"
 )
 
 // maxName bounds stream, follower and origin names, in bytes.

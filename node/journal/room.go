@@ -71,9 +71,9 @@ func (r *room) forOne(u edge.Urgency, need uint64) {
 	if over() == 0 {
 		return
 	}
-	r.trim(u, over()+min(budget/64, maxChunk))
+	r.trim(u, over()+min(budget/16, maxChunk))
 	if over() > 0 && u.Sheddable() {
-		r.shed(u, over()+min(budget/64, maxChunk))
+		r.shed(u, over()+min(budget/16, maxChunk))
 	}
 }
 
@@ -92,7 +92,7 @@ func (r *room) forAll(need [urgencies]uint64) {
 	if sum == 0 || over() == 0 {
 		return
 	}
-	chunk := min(budget/64, maxChunk)
+	chunk := min(budget/16, maxChunk)
 	for u := edge.Bulk; u >= edge.Critical && over() > 0; u-- {
 		r.trim(u, over()+chunk)
 	}
