@@ -222,3 +222,30 @@ func TestAuthorityNames(t *testing.T) {
 		t.Error("a word for another site was taken")
 	}
 }
+
+func FuzzCertificates(f *testing.F) {
+	w := newWorld(f)
+	a := w.site("clinic-a")
+	for _, b := range [][]byte{a.ca.Root().Raw, a.ca.Cross().Raw, w.region.Root().Raw, a.ID.Chain(UseSite).DER[0], must(a.ID.CSR()), must(a.ca.Export(nil)), must(a.ca.Export(make([]byte, 32)))} {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if pub, id, err := ParseCSR(b); err == nil && (pub == nil || id.IsZero()) {
+			t.Fatal("a request without a key was read")
+		}
+		ImportAuthority(b, make([]byte, 32), w.time)
+		c, err := x509.ParseCertificate(b)
+		if err != nil {
+			return
+		}
+		if scope, label, err := CheckRoot(c); err == nil && checkScope(scope, label) != nil {
+			t.Fatalf("a root of %q %q was read", scope, label)
+		}
+		if n, err := leafName(c); err == nil && n.ID != KeyID(c) {
+			t.Fatal("a leaf with another's name was read")
+		}
+		if cross, err := w.region.CrossSign(c); err == nil && len(cross.Raw) > 2000 {
+			t.Fatalf("a cross certificate of %d bytes was made", len(cross.Raw))
+		}
+	})
+}

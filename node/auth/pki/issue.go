@@ -1,12 +1,14 @@
 package pki
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"net"
 	"net/url"
 	"slices"
@@ -25,12 +27,14 @@ const (
 	maxCSR   = 4 << 10 // bytes
 )
 
-// rootOU marks what a CA is for, so that a site's root can never be taken for a region's.
-func rootOU(s Scope) string { return "aielon " + string(s) }
+// rootSubject says what a CA is for, so that a site's root can never be taken for a region's.
+func rootSubject(s Scope, label string) pkix.Name {
+	return pkix.Name{OrganizationalUnit: []string{"aielon " + string(s)}, CommonName: label}
+}
 
 func selfSign(scope Scope, label string, key *ecdsa.PrivateKey, now time.Time) (*x509.Certificate, error) {
 	t := &x509.Certificate{
-		Subject:               pkix.Name{OrganizationalUnit: []string{rootOU(scope)}, CommonName: label},
+		Subject:               rootSubject(scope, label),
 		NotBefore:             rootFrom(), // a root made while the clock was years ahead must be good once it is right
 		NotAfter:              now.Add(siteLife),
 		IsCA:                  true,
@@ -62,11 +66,12 @@ func constrain(t *x509.Certificate, host string) {
 // CheckRoot says what a self-signed CA certificate is for. It fails with Invalid where the certificate is
 // not one that NewAuthority could have made.
 func CheckRoot(c *x509.Certificate) (Scope, string, error) {
-	if !c.IsCA || !c.BasicConstraintsValid || !isP256(c) || c.CheckSignatureFrom(c) != nil || len(c.Subject.OrganizationalUnit) != 1 {
+	if !c.IsCA || !c.BasicConstraintsValid || !isP256(c) || c.CheckSignatureFrom(c) != nil {
 		return "", "", edge.E(edge.Invalid, "a certificate is not that of a CA of a site or a region")
 	}
 	for _, s := range []Scope{ScopeSite, ScopeRegion} {
-		if c.Subject.OrganizationalUnit[0] == rootOU(s) {
+		subject, err := asn1.Marshal(rootSubject(s, c.Subject.CommonName).ToRDNSequence())
+		if err == nil && bytes.Equal(subject, c.RawSubject) && len(c.SubjectKeyId) <= 64 { // a cross certificate copies both
 			return s, c.Subject.CommonName, checkScope(s, c.Subject.CommonName)
 		}
 	}
