@@ -42,6 +42,7 @@ type Store struct {
 
 	commitMu sync.Mutex // one commit at a time: Badger, the envelope's counter and the witness rely on it
 	entries  []badger.Entry
+	done     bool // guarded by commitMu: Badger is closed
 
 	queue   chan Writer  // emptied by the committer alone
 	gate    sync.RWMutex // held for reading while sending to queue, for writing to close it
@@ -234,31 +235,37 @@ func (s *Store) fail(cause error) *edge.Error {
 	return s.broken.Load()
 }
 
-// Close commits what is queued, waits for readers to finish and closes Badger. Later calls do nothing.
+// Close commits what is queued, waits for readers to finish and closes Badger. Later calls do nothing. It
+// fails with Exhausted where the disk has no room to close in order, and with Internal where readers do not
+// finish; nothing is lost then, the next start reads the logs, and Close may be tried again.
 func (s *Store) Close() error {
 	s.gate.Lock()
-	if s.closed {
-		s.gate.Unlock()
-		return nil
-	}
+	first := !s.closed
 	s.closed = true
 	s.gate.Unlock()
-	close(s.stop)
-	s.running.Wait()
-	s.commitMu.Lock() // for good: no CommitAt after this
-	if !s.views.drain(closeWait) {
+	if first {
+		close(s.stop)
+		s.running.Wait()
+	}
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	switch {
+	case s.done || s.broken.Load() != nil: // broken: Badger would try for ever to write to a disk that fails
+		return nil
+	case !s.views.drain(closeWait):
 		return edge.E(edge.Internal, "the store %q is still being read after %v; it stays open", s.opt.Name, closeWait)
+	case !s.guard.room(s.closeNeed()):
+		// Badger would turn its logs into tables and die of the full disk.
+		err := edge.E(edge.Exhausted, "the disk has no room to close the store %q in order", s.opt.Name).
+			WithHint("end the process, free some space and start again; nothing is lost")
+		return errors.Join(err, s.syncLogs())
 	}
-	if s.broken.Load() != nil {
-		return nil // Badger would try for ever to write to a disk that fails; the next start reads its logs
-	}
-	if !s.guard.room(s.closeNeed()) {
-		// Badger would turn its logs into tables and die of the full disk. Nothing is lost by leaving it
-		// as a kill would: the next Open reads the logs.
-		s.log.Warn("the disk has no room to close in order; the logs stay for the next start")
-		return s.syncLogs()
-	}
+	s.done = true
 	defer s.release()
+	return s.closeBadger()
+}
+
+func (s *Store) closeBadger() error {
 	if err := s.db.Close(); err != nil {
 		return edge.E(edge.Internal, "the store %q did not close cleanly: %w", s.opt.Name, err)
 	}
