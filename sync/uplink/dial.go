@@ -29,7 +29,7 @@ func (u *Uplink) connect(ctx context.Context) (*link, error) {
 	u.mu.Unlock()
 	var last error
 	for _, hub := range hubs {
-		l, err := u.race(ctx, hub)
+		l, err := u.dial(ctx, hub)
 		if err == nil {
 			return l, nil
 		}

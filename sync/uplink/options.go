@@ -19,8 +19,10 @@ type Source interface {
 	edge.Journal
 	ID() wire.StreamID
 	Urgency() edge.Urgency
-	// Acked says that the hub holds everything up to p on disk. It is called with rising positions, from
-	// one goroutine at a time, and must keep the mark durably before it returns.
+	// Acked says that the hub holds everything up to p on disk, and nothing beyond. It is called from one
+	// goroutine at a time, with rising positions but for the first of a session: a hub that was restored
+	// from a backup is behind what it said before, and the mark must go back, so that what it lost stays
+	// here to be sent again. The mark must be durable when it returns.
 	Acked(ctx context.Context, p edge.Pos) error
 }
 

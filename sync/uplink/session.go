@@ -184,12 +184,16 @@ func (s *session) add(ctx context.Context, src Source, c wire.Cursor) error {
 	if err := st.id.Check(); err != nil || !st.class.Valid() {
 		return edge.E(edge.Invalid, "the source %q cannot be delivered: %w", src.ID(), err)
 	}
-	if head := src.Head(); c.Pos.Epoch != 0 && ahead(c.Pos, head) {
+	doubted := c.Pos.Epoch != 0 && ahead(c.Pos, src.Head())
+	if doubted {
 		if err := s.u.doubt(ctx, st.id, c.Pos); err != nil {
 			return err
 		}
 	}
 	st.sent, st.acked, st.opened = c.Pos, c.Pos, c.Pos.Epoch
+	if doubted {
+		st.marked = c.Pos // the source knows no such position
+	}
 	if c.Frozen {
 		st.stopped = "the hub has frozen this stream"
 	}

@@ -23,6 +23,7 @@ type Uplink struct {
 	boot     [16]byte
 	sessions atomic.Uint64
 	down     *downlink
+	dial     func(ctx context.Context, hub string) (*link, error)
 	kicks    chan struct{} // capacity 1: try again at once
 	ready    *link         // a QUIC link found while on TCP; owned by Run
 	asides   chan aside    // records the hub has set aside, to be told to the node
@@ -30,8 +31,8 @@ type Uplink struct {
 	// mu guards all below. It is the innermost lock: neither a session's nor a gate's is taken, and no
 	// source is asked, while it is held.
 	mu      sync.Mutex
-	session *session   // nil while there is none
-	since   time.Time  // of the session, or of its end
+	session *session  // nil while there is none
+	since   time.Time // of the session, or of its end
 	meter   meter
 	counted map[*link]uint64 // traffic of a link that is in the meter
 	saved   []byte
@@ -74,7 +75,7 @@ func New(o Options) (*Uplink, error) {
 	u := &Uplink{o: o, codec: codec, boot: edge.NewID(), kicks: make(chan struct{}, 1), asides: make(chan aside, 256),
 		meter: meter{budget: o.Budget}, counted: map[*link]uint64{}, paths: map[string]*path{},
 		acks: map[wire.StreamID]ackState{}, refused: map[wire.Reason]uint64{}, hubs: slices.Clone(o.Hubs), since: time.Now()}
-	u.down = newDownlink(&u.o)
+	u.down, u.dial = newDownlink(&u.o), u.race
 	return u, nil
 }
 
