@@ -2,7 +2,9 @@ package journal
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 
@@ -14,6 +16,13 @@ func diskStore(b *testing.B) *state.Store {
 	s := openStore(b, state.Options{Dir: b.TempDir(), MemTable: 8 << 20})
 	b.Cleanup(func() { s.Close() })
 	return s
+}
+
+// noise is a body that does not compress, so that the store's packing flatters nobody.
+func noise() string {
+	b := make([]byte, 256)
+	rand.Read(b)
+	return string(b)
 }
 
 // produce runs b.N calls of f on n goroutines.
@@ -45,7 +54,7 @@ func BenchmarkAppend(b *testing.B) {
 		b.Run(fmt.Sprint("producers=", n), func(b *testing.B) {
 			store := diskStore(b)
 			s := openTestSet(b, store, SetOptions{Disk: 8 << 30})
-			e := event(edge.Telemetry, string(make([]byte, 256)))
+			e := event(edge.Telemetry, noise())
 			before := store.Stats().Commits
 			produce(b, n, func() error { _, err := s.Append(context.Background(), e); return err })
 			b.ReportMetric(float64(store.Stats().Commits-before)/b.Elapsed().Seconds(), "commits/s")
@@ -58,7 +67,7 @@ func BenchmarkCommitter(b *testing.B) {
 	for _, n := range []int{1, 50, 256} {
 		b.Run(fmt.Sprint("producers=", n), func(b *testing.B) {
 			store := diskStore(b)
-			value, seq := make([]byte, 256), uint64(0) // the committer's goroutine alone
+			value, seq := []byte(noise()), uint64(0) // the committer's goroutine alone
 			before := store.Stats().Commits
 			produce(b, n, func() error {
 				return store.Commit(context.Background(), func(batch *state.Batch) {
@@ -74,7 +83,7 @@ func BenchmarkCommitter(b *testing.B) {
 // BenchmarkSubmit keeps the queue as full as it may be: what the broker does.
 func BenchmarkSubmit(b *testing.B) {
 	s := openTestSet(b, diskStore(b), SetOptions{Disk: 8 << 30})
-	e := event(edge.Telemetry, string(make([]byte, 256)))
+	e := event(edge.Telemetry, noise())
 	slots := make(chan struct{}, 8192)
 	b.SetBytes(256)
 	b.ResetTimer()
@@ -100,7 +109,7 @@ func BenchmarkRead(b *testing.B) {
 	s := openTestSet(b, diskStore(b), SetOptions{Disk: 8 << 30})
 	events := make([]edge.Event, 200)
 	for i := range events {
-		events[i] = event(edge.Telemetry, string(make([]byte, 256)))
+		events[i] = event(edge.Telemetry, noise())
 	}
 	for range 250 {
 		if _, err := s.Append(context.Background(), events...); err != nil {
@@ -128,4 +137,48 @@ func BenchmarkCounts(b *testing.B) {
 	for b.Loop() {
 		s.Journal(edge.Ledger).Counts("hub")
 	}
+}
+
+// BenchmarkShed is BenchmarkSubmit with the disk budget used up: old blocks go as new ones come.
+func BenchmarkShed(b *testing.B) {
+	s := openTestSet(b, diskStore(b), SetOptions{Disk: 16 << 20, Required: []string{"hub"}})
+	e := event(edge.Telemetry, noise())
+	slots := make(chan struct{}, 8192)
+	b.ResetTimer()
+	for range b.N {
+		slots <- struct{}{}
+		err := s.Submit(e, func(_ edge.Pos, err error) {
+			if err != nil {
+				b.Error(err)
+			}
+			<-slots
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range cap(slots) {
+		slots <- struct{}{}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(s.Journal(edge.Telemetry).Totals().Shed.Records), "shed")
+}
+
+// BenchmarkSync is what the disk gives: one write and one fsync after the other.
+func BenchmarkSync(b *testing.B) {
+	f, err := os.Create(b.TempDir() + "/f")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	page := make([]byte, 512)
+	for b.Loop() {
+		if _, err := f.Write(page); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "syncs/s")
 }

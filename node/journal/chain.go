@@ -17,6 +17,8 @@ import (
 // The caller then says how the commit ended: Committed, or Rollback, which takes the chain back to the
 // last Committed (or to LoadChain). A commit of which the outcome is unknown allows neither: load the
 // chain anew once the store is known to be well.
+//
+// A block holds up to 256 KiB, so the store's memtable must have 4 MiB or more; see Fits for events.
 type Chain struct {
 	stream   string
 	maxBlock int

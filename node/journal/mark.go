@@ -71,7 +71,7 @@ func (j *Journal) Mark(follower string) edge.Pos {
 
 // SetMark says that a follower has everything up to and including p. It counts at once, and becomes
 // durable with the next commit or within a second; a mark that is lost only means that records are
-// delivered again. A mark may go back. It fails with Conflict where p is ahead of the journal, and with
+// delivered again. A mark may go back. It fails with Conflict where p is ahead of the journal or of another history, and with
 // Exhausted where there are too many followers.
 func (j *Journal) SetMark(_ context.Context, follower string, p edge.Pos) error {
 	if err := checkName("follower", follower); err != nil {
@@ -83,8 +83,8 @@ func (j *Journal) SetMark(_ context.Context, follower string, p edge.Pos) error 
 	if err := s.ready(); err != nil {
 		return err
 	}
-	if compare(p, j.pub.row.head) > 0 {
-		return edge.E(edge.Conflict, "%s says it has the journal %q up to %v, but that ends at %v", follower, j.stream, p, j.pub.row.head).
+	if head := j.pub.row.head; compare(p, head) > 0 || compare(p, head) == 0 && p.Sum != head.Sum && p.Sum != [32]byte{} {
+		return edge.E(edge.Conflict, "%s says it has the journal %q up to %v, but that ends at %v", follower, j.stream, p, head).
 			WithHint("begin a new epoch")
 	}
 	m := j.marks[follower]

@@ -55,7 +55,8 @@ func (r *Reader) Read(ctx context.Context, after edge.Pos) iter.Seq2[edge.Record
 	return read(ctx, r.view, r.stream, after)
 }
 
-// Wait returns once the journal has a record after the position.
+// Wait returns once the journal has a record after the position. On a replica that lags behind the
+// position it waits until the replica is past it: call Wait before Read where that may be.
 func (r *Reader) Wait(ctx context.Context, after edge.Pos) error {
 	for {
 		v := r.view()

@@ -87,7 +87,7 @@ func (r *room) forAll(need [urgencies]uint64) {
 			top = min(top, u)
 		}
 	}
-	budget := limit(r.w.s.o.Disk)
+	budget := limit(r.w.s.disk.Load())
 	over := func() uint64 { return excess(r.w.s.total()+sum, budget) }
 	if sum == 0 || over() == 0 {
 		return
@@ -124,7 +124,7 @@ func (w *writer) fits(u edge.Urgency, size uint64) bool {
 	for v := range w.used {
 		all += w.stored[v] + w.used[v]
 	}
-	budget := limit(s.o.Disk)
+	budget := limit(s.disk.Load())
 	if !u.Sheddable() {
 		budget += uint64(s.o.Reserve)
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aielon/edge/node/edge"
@@ -101,6 +102,7 @@ type Set struct {
 	stop     chan struct{}
 	closed   chan struct{} // no journal will move any more
 	finished sync.WaitGroup
+	disk     atomic.Int64 // the budget of the whole set
 
 	mu        sync.Mutex // guards what follows, and the mu-guarded fields of the journals
 	moved     chan struct{}
@@ -127,6 +129,7 @@ func openSet(e engine, o SetOptions) (*Set, error) {
 		return nil, err
 	}
 	s := &Set{o: o, store: e, wake: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{}), moved: make(chan struct{})}
+	s.disk.Store(o.Disk)
 	if err := s.load(); err != nil {
 		return nil, err
 	}
@@ -239,6 +242,10 @@ func (s *Set) Append(ctx context.Context, events ...edge.Event) (edge.Pos, error
 	}
 	return s.wait(ctx, item{event: events[0], more: events[1:]})
 }
+
+// SetDisk changes the budget of the whole set, for when something else fills the disk. It takes effect
+// with the next append; what is above it is trimmed and shed step by step.
+func (s *Set) SetDisk(bytes int64) { s.disk.Store(max(bytes, 1)) }
 
 // NewEpoch begins a new epoch in all six journals, after a restore or any doubt about what others have
 // seen of them. It returns once that is durable.

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"reflect"
 	"slices"
@@ -318,5 +320,72 @@ func TestReaderOverManagedStore(t *testing.T) {
 	}
 	if got := bodies(NewReader(store.View, "nothing", nil), edge.Pos{}); got != nil {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestFormatIsPinned fails when what lies on disk changes: old data must stay readable, so a new layout
+// needs a new version byte and a reader for the old one.
+func TestFormatIsPinned(t *testing.T) {
+	g := edge.Genesis("origin/readings.telemetry", 3, edge.Pos{})
+	e := edge.Event{Type: "a", Subject: "s", Class: edge.Clinical, Urgency: edge.Telemetry, Time: unix(9), Body: []byte("body")}
+	key, value, after := buildBlock(g, e, e)
+	gap := gapRow{g, after, Tally{2, 90}, 1, 7, ReasonShed}
+	for name, c := range map[string]struct {
+		bytes []byte
+		want  string
+	}{
+		"key":    {key, "5ec78ad017ed8b7a"},
+		"block":  {value, "a852df7097ff6aa2"},
+		"head":   {headRow{after, g, 5, 1, Tally{2, 90}, Tally{2, 90}, Tally{}, Tally{}}.encode(), "ba279a8069d4b3e5"},
+		"epochs": {epochsRow{"origin/readings.telemetry", []Epoch{{3, edge.Pos{}, g, after, "first start", 4, 0}}}.encode(), "da677b45a81f4f0a"},
+		"gap":    {gap.encode(), "062e05c07ac6fed4"},
+		"mark":   {markRow{after, 2, 1, 0}.encode(), "48efe799d18a7414"},
+	} {
+		sum := sha256.Sum256(c.bytes)
+		if got := hex.EncodeToString(sum[:8]); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestOldAndDeliveredIsTrimmed(t *testing.T) {
+	s := openTestSet(t, memory(t), SetOptions{Required: []string{"hub"}, Budgets: map[edge.Urgency]Budget{edge.Ledger: {Keep: time.Hour}}})
+	j := s.Journal(edge.Ledger)
+	appendOne(t, s, edge.Ledger, "1")
+	at := appendOne(t, s, edge.Ledger, "2")
+	appendOne(t, s, edge.Ledger, "3")
+	now, later := time.Now(), time.Now().Add(2*time.Hour)
+	if s.anyOld(later) {
+		t.Error("what the hub does not have would be trimmed")
+	}
+	if err := j.SetMark(t.Context(), "hub", at); err != nil {
+		t.Fatal(err)
+	}
+	if s.anyOld(now) || !s.anyOld(later) {
+		t.Errorf("old now: %v, old later: %v", s.anyOld(now), s.anyOld(later))
+	}
+	b := state.NewBatch()
+	w := &writer{s: s, trims: true}
+	w.makeRoom(b, later)
+	if got := w.removed[edge.Ledger]; len(got) != 1 || got[0].to != at || got[0].shed {
+		t.Errorf("%+v", got)
+	}
+	s.chains[edge.Ledger].Rollback()
+}
+
+func TestALowerBudgetSheds(t *testing.T) {
+	s := openTestSet(t, memory(t), SetOptions{Required: []string{"hub"}})
+	for range 100 {
+		appendOne(t, s, edge.Telemetry, string(make([]byte, 1000)))
+	}
+	s.SetDisk(50_000)
+	for range 20 {
+		appendOne(t, s, edge.Telemetry, "x")
+	}
+	if total := s.Journal(edge.Telemetry).Totals(); total.Stored.Bytes > 50_000 || total.Shed.Records == 0 {
+		t.Errorf("%+v", total)
+	}
+	if c := s.Journal(edge.Telemetry).Counts("hub"); c.Lost != 0 {
+		t.Errorf("%+v", c)
 	}
 }
