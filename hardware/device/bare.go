@@ -11,16 +11,7 @@ import (
 
 // bare reads a payload that is one value: a number, a number with its unit, a switch, or text.
 func (d *Decoder) bare(m Message) (Result, error) {
-	d.mu.Lock()
-	known, _ := d.topics.get(m.Device + "\n" + m.Topic)
-	d.mu.Unlock()
-	name, unit := bareName(m.Topic, m.Device), ""
-	for _, e := range known {
-		if e.Path == "" {
-			unit = e.Unit
-		}
-	}
-	return d.single(m, name, unit)
+	return d.single(m, bareName(m.Topic, m.Device), d.unitAt(m))
 }
 
 // single reads a bare value under a given name.

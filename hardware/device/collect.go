@@ -32,7 +32,7 @@ func (c *collector) add(name []byte, s edge.Sample) {
 		return
 	}
 	if c.samples == nil {
-		c.samples, c.ends = make([]edge.Sample, 0, 8), make([]int, 0, 8)
+		c.samples, c.ends, c.names = make([]edge.Sample, 0, 8), make([]int, 0, 8), make([]byte, 0, 96)
 	}
 	c.names = append(c.names, name...)
 	c.ends = append(c.ends, len(c.names))

@@ -92,7 +92,7 @@ func (d *Decoder) Decode(m Message) (Result, error) {
 		return Result{}, edge.E(edge.Invalid, "a message of %d bytes is too long to be read; %d is the limit", len(m.Payload), MaxPayload)
 	}
 	format, read := d.dialect(m)
-	r, err := read(m)
+	r, err := read(d, m)
 	r.Format = format
 	if err != nil {
 		return Result{Format: format}, err
@@ -100,30 +100,30 @@ func (d *Decoder) Decode(m Message) (Result, error) {
 	return r, nil
 }
 
-type reader func(Message) (Result, error)
+type reader func(*Decoder, Message) (Result, error)
 
 // dialect picks the reader by topic first, because the dialects' topics are theirs by documentation,
 // then by content type, then by the first byte.
 func (d *Decoder) dialect(m Message) (string, reader) {
 	switch {
 	case strings.HasPrefix(m.Topic, "spBv1.0/"):
-		return "sparkplug", d.sparkplug
+		return "sparkplug", (*Decoder).sparkplug
 	case strings.HasSuffix(m.Topic, "/config") && strings.HasPrefix(m.Topic, "homeassistant/"):
-		return "homeassistant", d.discovery
+		return "homeassistant", (*Decoder).discovery
 	case strings.HasPrefix(m.Topic, "zigbee2mqtt/"):
-		return "zigbee2mqtt", d.zigbee
+		return "zigbee2mqtt", (*Decoder).zigbee
 	case isTasmota(m.Topic):
-		return "tasmota", d.tasmota
+		return "tasmota", (*Decoder).tasmota
 	case isESPHome(m.Topic):
-		return "esphome", d.esphome
+		return "esphome", (*Decoder).esphome
 	}
 	switch base, _, _ := strings.Cut(m.ContentType, ";"); strings.ToLower(strings.TrimSpace(base)) {
 	case "application/senml+json", "application/sensml+json":
-		return "senml", d.senmlJSON
+		return "senml", (*Decoder).senmlJSON
 	case "application/senml+cbor", "application/sensml+cbor":
-		return "senml", d.senmlCBOR
+		return "senml", (*Decoder).senmlCBOR
 	case "text/plain":
-		return "bare", d.bare
+		return "bare", (*Decoder).bare
 	}
 	return d.sniff(m)
 }
@@ -132,17 +132,17 @@ func (d *Decoder) sniff(m Message) (string, reader) {
 	b := trim(m.Payload)
 	switch {
 	case len(b) == 0:
-		return "bare", d.bare
+		return "bare", (*Decoder).bare
 	case b[0] == '{':
-		return "json", d.json
+		return "json", (*Decoder).json
 	case b[0] == '[' && looksLikeSenML(b):
-		return "senml", d.senmlJSON
+		return "senml", (*Decoder).senmlJSON
 	case b[0] == '[':
-		return "json", d.json
+		return "json", (*Decoder).json
 	case m.Payload[0]>>5 == 4 && len(m.Payload) > 1 && m.Payload[1]>>5 == 5: // a CBOR array of maps
-		return "senml", d.senmlCBOR
+		return "senml", (*Decoder).senmlCBOR
 	}
-	return "bare", d.bare
+	return "bare", (*Decoder).bare
 }
 
 // json reads JSON of no known dialect.
@@ -152,10 +152,19 @@ func (d *Decoder) json(m Message) (Result, error) {
 
 // flat reads JSON into samples under a prefix; how the dialect at hand differs is in sh.
 func (d *Decoder) flat(m Message, prefix string, sh shape) (Result, error) {
-	d.mu.Lock()
-	sh.known, _ = d.topics.get(m.Device + "\n" + m.Topic)
-	d.mu.Unlock()
+	sh.known = d.known(m)
 	return d.readJSON(m, prefix, sh)
+}
+
+// known is what discovery announced for the message's topic.
+func (d *Decoder) known(m Message) []entity {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.topics.items) == 0 {
+		return nil
+	}
+	k, _ := d.topics.get(m.Device + "\n" + m.Topic)
+	return k
 }
 
 // reading puts samples under the identity and clocks of a message.

@@ -97,26 +97,28 @@ func cutLast(topic string) (head, last string) {
 	return topic[:i], topic[i+1:]
 }
 
-// isESPHome knows <node>/<component>/<object>/state and the node's own <node>/status and <node>/debug.
+// isESPHome knows <node>/<component>/<object>/state and the node's own <node>/debug.
 func isESPHome(topic string) bool {
 	_, component, _, last := esphomeParts(topic)
 	switch component {
 	case "sensor", "binary_sensor", "text_sensor", "switch", "light", "climate", "number", "select", "cover", "fan", "lock", "button", "event":
 		return last == "state" || last == "command" || component == "climate"
 	case "":
-		return strings.Count(topic, "/") == 1 && last == "debug"
+		return last == "debug" && strings.Count(topic, "/") == 1
 	}
 	return false
 }
 
+// esphomeParts gives the last three levels and what is before them, nothing but the last where there
+// are fewer than four.
 func esphomeParts(topic string) (node, component, object, last string) {
-	w := strings.Split(topic, "/")
-	last = w[len(w)-1]
-	if len(w) < 4 {
+	node, last = cutLast(topic)
+	node, object = cutLast(node)
+	node, component = cutLast(node)
+	if node == "" {
 		return "", "", "", last
 	}
-	n := len(w)
-	return strings.Join(w[:n-3], "/"), w[n-3], w[n-2], last
+	return node, component, object, last
 }
 
 func (d *Decoder) esphome(m Message) (Result, error) {
@@ -142,10 +144,7 @@ func (d *Decoder) esphome(m Message) (Result, error) {
 }
 
 func (d *Decoder) unitAt(m Message) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	known, _ := d.topics.get(m.Device + "\n" + m.Topic)
-	for _, e := range known {
+	for _, e := range d.known(m) {
 		if e.Path == "" {
 			return e.Unit
 		}
