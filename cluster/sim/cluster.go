@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -43,13 +44,28 @@ type Node struct {
 	Number int
 	ID     edge.NodeID
 	c      *Cluster
-	mem    *raftlog.Memory
+	mem    *memory
 	shelf  *site.Shelf
 
 	mu     sync.Mutex // guards the rest
 	skew   time.Duration
 	synced uint64 // index at the last Sync: what survives a power cut
 	on     *running
+}
+
+// A memory is a node's log on a disk that never fails. While shrink is on it claims to be large, so that
+// the log is cut short and a node that was away needs a snapshot.
+type memory struct {
+	*raftlog.Memory
+	shrink atomic.Bool
+}
+
+// Size implements raftlog.Storage.
+func (m *memory) Size() int64 {
+	if m.shrink.Load() {
+		return 1 << 30
+	}
+	return 0
 }
 
 // running is what a crash ends.
@@ -71,7 +87,7 @@ func New(o Options) (*Cluster, error) {
 	c := &Cluster{Net: NewNetwork(rand.New(rand.NewPCG(o.Seed, 1))), opt: o, nodes: make([]*Node, o.Nodes+1)}
 	var conf raft.Configuration
 	for i := 1; i <= o.Nodes; i++ {
-		c.nodes[i] = &Node{Number: i, ID: edge.NodeID{byte(i)}, c: c, mem: raftlog.NewMemory()}
+		c.nodes[i] = &Node{Number: i, ID: edge.NodeID{byte(i)}, c: c, mem: &memory{Memory: raftlog.NewMemory()}}
 		conf.Servers = append(conf.Servers, raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(c.nodes[i].ID.String()), Address: address(i)})
 	}
 	for _, n := range c.nodes[1:] {
@@ -227,10 +243,9 @@ func (n *Node) Crash() error {
 	}
 	r.end.Close()
 	r.client.Close()
-	err := r.log.Close()
 	r.cancel()
 	r.wg.Wait()
-	return err
+	return r.log.Close()
 }
 
 // PowerCut is Crash, and what the store had not synced is lost.

@@ -40,6 +40,7 @@ func (c *Client) Close() error {
 	for _, l := range c.links {
 		l.end()
 	}
+	clear(c.links)
 	return nil
 }
 
@@ -71,7 +72,7 @@ func (c *Client) ask(ctx context.Context, node edge.NodeID, m *message) (message
 	if err != nil {
 		return message{}, &NotRun{edge.E(edge.Unavailable, "node %s cannot be reached: %w", node.Short(), err)}
 	}
-	answer, err := l.send(m)
+	answer, err := l.send(ctx, m)
 	if err != nil {
 		return message{}, err
 	}
@@ -102,9 +103,8 @@ func (c *Client) link(ctx context.Context, node edge.NodeID) (*link, error) {
 	}
 	l := c.links[node]
 	if l == nil || l.over() {
-		l = &link{up: make(chan struct{}), pending: map[uint64]chan message{}}
+		l = newLink(c.dial, node)
 		c.links[node] = l
-		go l.run(c.dial, node)
 	}
 	c.mu.Unlock()
 	select {

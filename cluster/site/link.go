@@ -12,30 +12,39 @@ import (
 // dialTimeout bounds how long connecting to a node may take.
 const dialTimeout = 3 * time.Second
 
-// A link is one connection to one node, from before it is dialled until it broke. Its run goroutine reads.
+// A link is one connection to one node, from before it is dialled until it broke. Its run goroutine dials
+// and reads, another writes.
 type link struct {
-	up chan struct{} // closed when dialling came to an end
+	up   chan struct{} // closed when dialling came to an end
+	out  *outbox
+	stop context.CancelFunc // of dialling
 
-	mu      sync.Mutex // guards the rest, and writing to conn
-	conn    net.Conn
-	err     error // why it is over
+	mu      sync.Mutex // guards the rest
+	err     error      // why it is over
 	ended   bool
 	number  uint64
 	pending map[uint64]chan message // closed without a value where the answer will not come
 }
 
-// run dials and then hands answers to those who wait for them.
-func (l *link) run(dial func(context.Context, edge.NodeID) (net.Conn, error), node edge.NodeID) {
+func newLink(dial func(context.Context, edge.NodeID) (net.Conn, error), node edge.NodeID) *link {
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
-	conn, err := dial(ctx, node)
-	cancel()
-	l.mu.Lock()
-	l.conn, l.err = conn, err
-	if err != nil {
-		l.ended = true
-	} else if l.ended {
-		conn.Close()
+	l := &link{up: make(chan struct{}), out: newOutbox(), stop: cancel, pending: map[uint64]chan message{}}
+	go func() {
+		conn, err := dial(ctx, node)
+		cancel()
+		l.run(conn, err)
+	}()
+	return l
+}
+
+// run hands answers to those who wait for them.
+func (l *link) run(conn net.Conn, err error) {
+	if err == nil {
+		go l.out.write(conn)
+		defer conn.Close()
 	}
+	l.mu.Lock()
+	l.err, l.ended = err, l.ended || err != nil
 	l.mu.Unlock()
 	close(l.up)
 	for err == nil {
@@ -56,22 +65,22 @@ func (l *link) deliver(m message) {
 	}
 }
 
-// send writes a request and returns where its answer will come. An error wraps NotRun where not all of
-// the request can have left.
-func (l *link) send(m *message) (<-chan message, error) {
+// send sends a request and returns where its answer will come. An error wraps NotRun where nothing of the
+// request can have left.
+func (l *link) send(ctx context.Context, m *message) (<-chan message, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.ended {
+		l.mu.Unlock()
 		return nil, &NotRun{edge.E(edge.Unavailable, "the connection to the leading node broke")}
 	}
 	l.number++
 	m.number = l.number
 	ch := make(chan message, 1)
 	l.pending[m.number] = ch
-	l.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if _, err := l.conn.Write(m.append(nil)); err != nil {
-		l.close()
-		return nil, edge.E(edge.Unavailable, "the connection to the leading node broke: %w", err)
+	l.mu.Unlock()
+	if !l.out.put(ctx, m.append(nil)) {
+		l.forget(m.number)
+		return nil, &NotRun{edge.E(edge.Unavailable, "the connection to the leading node is stuck")}
 	}
 	return ch, nil
 }
@@ -84,17 +93,11 @@ func (l *link) forget(number uint64) {
 
 // end closes the connection and tells all who wait.
 func (l *link) end() {
+	l.stop()
+	l.out.close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.close()
-}
-
-// close is end for those who hold mu.
-func (l *link) close() {
 	l.ended = true
-	if l.conn != nil {
-		l.conn.Close()
-	}
 	for n, ch := range l.pending {
 		delete(l.pending, n)
 		close(ch)
@@ -115,3 +118,50 @@ func (l *link) failed() error {
 	}
 	return l.err
 }
+
+// An outbox is what waits to be written to one connection, a bounded number of frames. One goroutine
+// writes, so that nobody who sends holds a lock while the network is slow.
+type outbox struct {
+	frames chan []byte
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newOutbox() *outbox {
+	return &outbox{frames: make(chan []byte, 32), closed: make(chan struct{})}
+}
+
+// put adds a frame. It returns false where there was no room before ctx ended, or the connection is over.
+func (o *outbox) put(ctx context.Context, frame []byte) bool {
+	select {
+	case <-o.closed:
+		return false
+	default:
+	}
+	select {
+	case o.frames <- frame:
+		return true
+	case <-o.closed:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// write writes frames until the outbox or the connection ends, and closes both.
+func (o *outbox) write(conn net.Conn) {
+	defer conn.Close()
+	defer o.close()
+	for {
+		select {
+		case f := <-o.frames:
+			conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+			if _, err := conn.Write(f); err != nil {
+				return
+			}
+		case <-o.closed:
+			return
+		}
+	}
+}
+
+func (o *outbox) close() { o.once.Do(func() { close(o.closed) }) }

@@ -29,8 +29,10 @@ func (s *Site) Serve(ctx context.Context, conn net.Conn, peer edge.NodeID) error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	sv := &server{site: s, conn: conn, slots: make(chan struct{}, maxFlying)}
+	sv := &server{site: s, out: newOutbox(), slots: make(chan struct{}, maxFlying)}
+	sv.flying.Go(func() { sv.out.write(conn) })
 	defer sv.flying.Wait()
+	defer sv.out.close()
 	defer cancel()
 	for {
 		conn.SetReadDeadline(time.Now().Add(idleTimeout))
@@ -41,7 +43,9 @@ func (s *Site) Serve(ctx context.Context, conn net.Conn, peer edge.NodeID) error
 		case err != nil:
 			return err
 		}
-		sv.begin(ctx, m)
+		if !sv.begin(ctx, m) {
+			return edge.E(edge.Invalid, "node %s asked for something unknown", peer.Short())
+		}
 	}
 }
 
@@ -50,32 +54,30 @@ type server struct {
 	site   *Site
 	slots  chan struct{} // one value for each request being served
 	flying sync.WaitGroup
-
-	mu   sync.Mutex // guards writing to conn
-	conn net.Conn
+	out    *outbox
 }
 
 // begin serves one request beside the others, or refuses it where too many are being served.
-func (sv *server) begin(ctx context.Context, m message) {
+func (sv *server) begin(ctx context.Context, m message) (known bool) {
 	if m.kind != askPropose && m.kind != askIndex {
-		sv.conn.Close()
-		return
+		return false
 	}
 	select {
 	case sv.slots <- struct{}{}:
 	default:
 		e := edge.E(edge.Exhausted, "the leading node serves as many requests as it can").WithHint("try again in a second")
-		sv.send(&message{kind: sayError, number: m.number, notRun: true, err: e})
-		return
+		sv.out.put(ctx, (&message{kind: sayError, number: m.number, notRun: true, err: e}).append(nil))
+		return true
 	}
 	sv.flying.Go(func() {
 		defer func() { <-sv.slots }()
-		ctx, cancel := context.WithTimeout(ctx, m.wait)
-		defer cancel()
-		answer := sv.site.answer(ctx, m)
+		wait, cancel := context.WithTimeout(ctx, m.wait)
+		answer := sv.site.answer(wait, m)
+		cancel()
 		answer.number = m.number
-		sv.send(answer)
+		sv.out.put(ctx, answer.append(nil)) // where it cannot leave, the other side finds out that the outcome is unknown
 	})
+	return true
 }
 
 // answer does what a request asks, here or not at all: a request is not passed on twice.
@@ -93,14 +95,4 @@ func (s *Site) answer(ctx context.Context, m message) *message {
 		return &message{kind: sayError, notRun: errors.As(err, &notRun), err: refusal(err)}
 	}
 	return &message{kind: sayOutcome, out: out}
-}
-
-func (sv *server) send(m *message) {
-	b := m.append(nil)
-	sv.mu.Lock()
-	defer sv.mu.Unlock()
-	sv.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if _, err := sv.conn.Write(b); err != nil {
-		sv.conn.Close() // the other side learns that the outcome is unknown
-	}
 }
