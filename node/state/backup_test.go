@@ -61,6 +61,7 @@ func TestBackupAndRestore(t *testing.T) {
 
 // TestHostileBackups tries archives that must not be restored, and looks that nothing is left behind.
 func TestHostileBackups(t *testing.T) {
+	t.Parallel()
 	o, _, archive := backupOf(t, 3000, false)
 	tests := map[string][]byte{
 		"empty":          {},

@@ -99,9 +99,10 @@ func managedVictim(dir string) {
 // TestKill kills a writing process again and again. Everything it confirmed must be there, and no false
 // alarm may keep the store from opening.
 func TestKill(t *testing.T) {
-	rounds := 6
+	t.Parallel()
+	rounds := 3
 	if testing.Short() {
-		rounds = 2
+		rounds = 1
 	}
 	dir := t.TempDir()
 	confirmed := map[int]int{}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -100,7 +101,7 @@ func image(t testing.TB, managed, killed bool) storeImage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fill(t, s, 9000, rand.New(rand.NewPCG(1, 2)))
+	want := fill(t, s, 5000, rand.New(rand.NewPCG(1, 2)))
 	dir := filepath.Join(t.TempDir(), "image")
 	if killed { // what a killed process leaves is what its files hold now
 		copyDir(t, o.Dir, dir)
@@ -169,9 +170,12 @@ func (im storeImage) try(t *testing.T, name string, harm func([]byte) []byte) (o
 }
 
 func TestFlips(t *testing.T) {
-	trials := 12
+	trials := 5
 	if testing.Short() {
-		trials = 3
+		trials = 2
+	}
+	if n, err := strconv.Atoi(os.Getenv("STATE_TEST_FLIPS")); err == nil {
+		trials = n
 	}
 	kinds := map[string]func(string) bool{
 		"table":    func(n string) bool { return strings.HasSuffix(n, ".sst") },
@@ -191,6 +195,7 @@ func TestFlips(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("managed=%v,killed=%v,%s", managed, killed, kind), func(t *testing.T) {
+					t.Parallel()
 					r := rand.New(rand.NewPCG(3, uint64(len(kind))))
 					outcomes := map[string]int{}
 					for range trials {

@@ -55,7 +55,7 @@ func writeUntilFull(t *testing.T, s *Store, want map[string]string, r *rand.Rand
 
 // TestFullFromInside fills the disk with the store itself. The process dies of SIGBUS where the guard fails.
 func TestFullFromInside(t *testing.T) {
-	dir, resize := smallDisk(t, 48)
+	dir, resize := smallDisk(t, 36)
 	o := options1(t, false)
 	o.Dir, o.Reserve, o.MinFree = filepath.Join(dir, "store"), 6<<20, 3<<20
 	s := open(t, o)
@@ -65,8 +65,8 @@ func TestFullFromInside(t *testing.T) {
 	if !edge.IsKind(err, edge.Exhausted) {
 		t.Fatalf("after %d bytes: %v", n, err)
 	}
-	t.Logf("%d MiB of 48 were taken: %v", n>>20, err)
-	if n < 12<<20 {
+	t.Logf("%d MiB of 36 were taken: %v", n>>20, err)
+	if n < 4<<20 {
 		t.Errorf("only %d bytes were taken", n)
 	}
 	if wrong, _ := wrongAnswers(s, want); len(wrong) > 0 {
@@ -79,7 +79,7 @@ func TestFullFromInside(t *testing.T) {
 	if wrong, _ := wrongAnswers(s, want); len(wrong) > 0 {
 		t.Errorf("opened while full: %s", wrong[0])
 	}
-	resize(160)
+	resize(64)
 	if _, err := writeUntilFull(t, s, want, r); !edge.IsKind(err, edge.Exhausted) {
 		t.Errorf("after space returned: %v", err)
 	}

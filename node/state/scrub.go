@@ -108,10 +108,12 @@ func (c *scrub) pace(ctx context.Context) error {
 	}
 	select {
 	case <-ctx.Done():
-		return edge.E(edge.Unavailable, "the scrub of the store %q was given up: %w", c.s.opt.Name, context.Cause(ctx))
 	case <-time.After(wait):
-		return nil
 	}
+	if err := context.Cause(ctx); err != nil { // asked for again: both may have been ready
+		return edge.E(edge.Unavailable, "the scrub of the store %q was given up: %w", c.s.opt.Name, err)
+	}
+	return nil
 }
 
 // dropCache asks the kernel to read a file from the disk next time: a flip on the disk does not show in
