@@ -182,3 +182,19 @@ func BenchmarkSync(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "syncs/s")
 }
+
+// BenchmarkDecode is proving one block of 200 records, without the store.
+func BenchmarkDecode(b *testing.B) {
+	events := make([]edge.Event, 200)
+	for i := range events {
+		events[i] = event(edge.Telemetry, noise())
+		events[i].Time = unix(int64(i))
+	}
+	key, value, _ := buildBlock(edge.Genesis("x", 7, edge.Pos{}), events...)
+	for b.Loop() {
+		if _, err := readBlock(key, value); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/200, "ns/record")
+}
