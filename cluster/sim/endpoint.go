@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 
@@ -56,8 +57,7 @@ func (e *endpoint) Close() error {
 func (e *endpoint) call(to raft.ServerAddress, cmd any, data []byte) (any, error) {
 	got := make(chan raft.RPCResponse, 1)
 	e.net.under.Go(func() {
-		var peer int
-		fmt.Sscanf(string(to), "n%d", &peer)
+		peer, _ := strconv.Atoi(string(to[1:]))
 		if !e.net.pass(e.node, peer) {
 			return
 		}

@@ -49,7 +49,7 @@ func (r *Run) Do() (err error) {
 		r.Ops = 14
 	}
 	r.rng, r.Fired = rand.New(rand.NewPCG(r.Seed, 2)), map[string]int{}
-	o := Options{Nodes: 3 + 2*int(r.Seed%4/3), Seed: r.Seed, Mux: Mux(), LogCap: 20, WrapLog: r.wrapLog, Invariant: func(edge.View) error { return nil }}
+	o := Options{Nodes: 3 + 2*int(r.Seed%4/3), Seed: r.Seed, Mux: Mux(), LogCap: 4, WrapLog: r.wrapLog, Invariant: func(edge.View) error { return nil }}
 	if r.Mutant == NoBase {
 		o.Wrap = forgeBase
 	}
