@@ -20,7 +20,7 @@ func (d *Decoder) single(m Message, name, unit string) (Result, error) {
 	if len(b) == 0 {
 		return Result{Ignored: "empty"}, nil
 	}
-	var c collector
+	c := collector{samples: make([]edge.Sample, 0, 1), slab: make([]float64, 0, 1)}
 	n := scanner{b: b}
 	if lit, ok := n.numeral(); ok {
 		switch rest := string(bytes.TrimSpace(b[n.i:])); {

@@ -134,3 +134,15 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkStandardJSON is the yardstick: the standard library on the flat message of BenchmarkDecode.
+func BenchmarkStandardJSON(b *testing.B) {
+	in := []byte(`{"temperature":21.5,"humidity":40.25,"pressure":1013.2,"battery":88,"rssi":-61,"ok":true}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		var v map[string]any
+		if err := json.Unmarshal(in, &v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

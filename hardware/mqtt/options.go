@@ -88,7 +88,7 @@ type Options struct {
 type Limits struct {
 	Packet        int           // bytes of one packet, 256 KiB
 	Connect       int           // bytes of a CONNECT packet, 72 KiB: a will may have 64 KiB
-	Clients       int           // connected at once, 10,000
+	Clients       int           // connected at once, 4,000: about 33 KB each
 	Unproven      int           // connections that have not proven who they are, 512
 	UnprovenPerIP int           // 64
 	SessionsPer   int           // sessions one device may have, 8
@@ -125,7 +125,7 @@ func or[T comparable](v *T, def T) {
 func (l Limits) withDefaults() Limits {
 	or(&l.Packet, 256<<10)
 	or(&l.Connect, 72<<10)
-	or(&l.Clients, 10_000)
+	or(&l.Clients, 4_000)
 	or(&l.Unproven, 512)
 	or(&l.UnprovenPerIP, 64)
 	or(&l.SessionsPer, 8)
