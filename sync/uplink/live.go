@@ -13,6 +13,8 @@ const (
 	beat       = 250 * time.Millisecond
 	progress   = 10 * time.Second // and three round trips without an acknowledgement: ask whether the path lives
 	patience   = 5 * time.Second  // and three round trips without an answer: it does not
+	mute       = 3 * time.Second  // and three round trips without a single packet while data is on its way: ask at once
+	muteWait   = 2 * time.Second  // and three round trips for that answer
 	hubStalled = 2 * time.Minute  // the path lives but nothing is acknowledged: try another connection
 	timeEvery  = 10 * time.Minute
 	idleLeave  = 20 * time.Second // metered: leave after so long without anything to send
@@ -72,6 +74,10 @@ func (s *session) alive(ctx context.Context, now time.Time) error {
 	flying := !s.idle()
 	silent, stuck := now.Sub(s.heard), now.Sub(s.moved)
 	p := s.ping
+	if rx := s.link.Stats().Received; rx != s.received {
+		s.received, s.receivedAt = rx, now
+	}
+	quiet := now.Sub(s.receivedAt)
 	s.mu.Unlock()
 	if !p.at.IsZero() {
 		limit := 3*s.pathTripOf() + patience
@@ -85,6 +91,8 @@ func (s *session) alive(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	switch {
+	case flying && quiet > mute+3*trip && silent > mute+3*trip && stuck > mute+3*trip:
+		return s.ask(ctx, now, muteWait+3*trip)
 	case flying && stuck > hubStalled:
 		return edge.E(edge.Unavailable, "the hub has acknowledged nothing for %v", stuck.Round(time.Second))
 	case flying && stuck > progress+3*trip && silent > progress:

@@ -28,19 +28,21 @@ type session struct {
 	gate *gate
 	dict uint32
 
-	mu      sync.Mutex // guards all below
-	streams map[wire.StreamID]*stream
-	byClass [edge.Bulk + 1][]*stream
-	credit  [edge.Bulk + 1]credit
-	records [edge.Bulk + 1]uint64 // written, to know the size of one
-	trip    time.Duration         // smoothed time from write to acknowledgement
-	heard   time.Time             // when the last frame came
-	moved   time.Time             // when the last acknowledgement brought something new, or flights began
-	lastAck time.Time
-	ping    ping
-	rtt     rttMeter
-	goaway  *wire.Goaway
-	hubHas  map[wire.StreamID]wire.Cursor // as it said when the session was opened
+	mu         sync.Mutex // guards all below
+	streams    map[wire.StreamID]*stream
+	byClass    [edge.Bulk + 1][]*stream
+	credit     [edge.Bulk + 1]credit
+	records    [edge.Bulk + 1]uint64 // written, to know the size of one
+	trip       time.Duration         // smoothed time from write to acknowledgement
+	heard      time.Time             // when the last frame came
+	moved      time.Time             // when the last acknowledgement brought something new, or flights began
+	lastAck    time.Time
+	received   uint64    // bytes, as the transport counts, and
+	receivedAt time.Time // when they last grew
+	ping       ping
+	rtt        rttMeter
+	goaway     *wire.Goaway
+	hubHas     map[wire.StreamID]wire.Cursor // as it said when the session was opened
 
 	kick  chan struct{}                // capacity 1: sources or the network may have changed
 	wake  [edge.Bulk + 1]chan struct{} // capacity 1: a class may have something to do
@@ -60,7 +62,7 @@ type credit struct {
 func (u *Uplink) runSession(ctx context.Context, l *link, opened func(*session)) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	now := time.Now()
-	s := &session{u: u, link: l, heard: now, moved: now, fail: fail, streams: map[wire.StreamID]*stream{}, marks: make(chan struct{}, 1), kick: make(chan struct{}, 1)}
+	s := &session{u: u, link: l, heard: now, moved: now, receivedAt: now, fail: fail, streams: map[wire.StreamID]*stream{}, marks: make(chan struct{}, 1), kick: make(chan struct{}, 1)}
 	for i := range s.wake {
 		s.wake[i] = make(chan struct{}, 1)
 	}
