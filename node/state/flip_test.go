@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aielon/edge/node/edge"
 )
@@ -103,7 +104,12 @@ func image(t testing.TB, managed, killed bool) storeImage {
 	}
 	want := fill(t, s, 5000, rand.New(rand.NewPCG(1, 2)))
 	dir := filepath.Join(t.TempDir(), "image")
-	if killed { // what a killed process leaves is what its files hold now
+	if killed { // what a killed process leaves is what its files hold now, once Badger has no flush in hand
+		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if logs, err := walFiles(o.Dir); err == nil && len(logs) == 1 {
+				break
+			}
+		}
 		copyDir(t, o.Dir, dir)
 	}
 	if err := s.Close(); err != nil {

@@ -161,6 +161,9 @@ func (p *preflight) readManifest() error {
 // torn append there can be none; where there is one, a length before it was damaged, and Badger would
 // cut the file there and delete the tables the rest names.
 func holdsRecord(b []byte) bool {
+	if len(b) > 8 && crc32.Checksum(b[8:], castagnoli) == binary.BigEndian.Uint32(b[4:]) {
+		return true // all of the last record, but for its length
+	}
 	for i := 1; i+8 < len(b); i++ {
 		n := int(binary.BigEndian.Uint32(b[i:]))
 		if n == 0 || n > len(b)-i-8 {
