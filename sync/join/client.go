@@ -162,7 +162,11 @@ func (r *Result) checkSite(a joinAnswer, q Request, server pki.Name, ca *x509.Ce
 // leaves a node that can join again with the same code. siteCA is the site's CA for JoinSite and JoinHub,
 // and keep, where not nil, makes its new state durable before it is relied on.
 func (r Result) Apply(id *pki.Identity, t *pki.Trust, siteCA *pki.Authority, keep func(*pki.Authority) error) error {
-	t.Tell(r.Time)
+	if r.Role == pki.JoinNode {
+		t.Adopt(r.Time)
+	} else {
+		t.Tell(r.Time)
+	}
 	if siteCA != nil {
 		if err := siteCA.SetCross(r.Cross, r.Pinned); err != nil {
 			return err
@@ -199,7 +203,7 @@ func (r Result) edit(s *pki.TrustState) {
 			roots = append(roots, have)
 		}
 	}
-	s.Site, s.Region, s.Roots, s.KnownGood = r.Site, r.Region, append(roots, r.Roots...), r.Time
+	s.Site, s.Region, s.Roots = r.Site, r.Region, append(roots, r.Roots...)
 }
 
 func connect(ctx context.Context, dial Dial, addr string, cfg *tls.Config) (*tls.Conn, error) {

@@ -17,10 +17,13 @@ type Source struct {
 	ID   edge.NodeID // the very node expected, zero where any will do
 }
 
-// AskTime learns the time from a source and puts it in force. It works with a clock that is wrong by
-// years, because it opens only the renewal lane.
+// AskTime learns the time from a source and puts it in force; a neighbour's only until the hub knows
+// better. It works with a clock that is wrong by years, because it opens only the renewal lane.
 func AskTime(ctx context.Context, end *pki.Endpoint, dial Dial, s Source) error {
-	_, err := exchange(ctx, end, dial, s, func(tls.ConnectionState) (renewRequest, error) { return renewRequest{Kind: renewTime}, nil })
+	a, err := exchange(ctx, end, dial, s, func(tls.ConnectionState) (renewRequest, error) { return renewRequest{Kind: renewTime}, nil })
+	if err == nil {
+		end.Trust.Adopt(a.Time)
+	}
 	return err
 }
 
@@ -69,7 +72,7 @@ func AskCross(ctx context.Context, end *pki.Endpoint, dial Dial, s Source, next,
 	return edge.E(edge.Invalid, "the hub's word for the site's CA does not hold: %w", err)
 }
 
-// exchange asks one question in the renewal lane and takes the time from the answer.
+// exchange asks one question in the renewal lane. The time in a hub's answer is put in force.
 func exchange(ctx context.Context, end *pki.Endpoint, dial Dial, s Source, ask func(tls.ConnectionState) (renewRequest, error)) (renewAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -98,5 +101,8 @@ func exchange(ctx context.Context, end *pki.Endpoint, dial Dial, s Source, ask f
 	if err := end.Trust.TimeWithin(cs.PeerCertificates[0], a.Time); err != nil {
 		return renewAnswer{}, err
 	}
-	return a, end.Trust.TellTime(a.Time)
+	if s.As == pki.Above {
+		return a, end.Trust.TellTime(a.Time)
+	}
+	return a, nil
 }

@@ -147,6 +147,33 @@ func TestRenewerMendsTheClock(t *testing.T) {
 	}
 }
 
+// A neighbour's clock is two months ahead. What it says is believed only while there is nobody better, and
+// leaves no mark: once the hub answers, all is as it should be.
+func TestNeighbourWithAWrongClock(t *testing.T) {
+	c, hub, first, second := trio(t)
+	c.move(10 * day) // the second node was off; its leaf has run out
+	hub.hubLeaf()
+	first.off = 60 * day
+	first.leaf()
+	neighbour, above := Source{Addr: first.addr, As: pki.SameSite}, Source{Addr: hub.addr, As: pki.Above}
+	floor := second.End.Trust.Floor()
+	r := second.renewer(neighbour, Source{Addr: "127.0.0.1:1", As: pki.Above})
+	r.round(t.Context())
+	if d := second.End.Trust.Now().Sub(c.time()); d < 59*day {
+		t.Errorf("this test shows nothing: the neighbour was not believed, off by %v", d)
+	}
+	if !second.End.Trust.Floor().Equal(floor) {
+		t.Error("a neighbour moved the floor")
+	}
+	r.Sources = func() []Source { return []Source{neighbour, above} }
+	r.round(t.Context())
+	if d := second.End.Trust.Now().Sub(c.time()); d.Abs() > time.Minute {
+		t.Errorf("the hub could not set it right: off by %v", d)
+	}
+	r.round(t.Context())
+	check(t, meets(t, second, hub, pki.ProtoSync))
+}
+
 // Nobody can be reached: a box with the CA of its site goes on, on its own word and its own clock.
 func TestAloneWithTheCA(t *testing.T) {
 	c, _, first, _ := trio(t)

@@ -138,7 +138,7 @@ func (r *Renewer) settleClock(ctx context.Context) error {
 		for _, s := range r.sources(as) {
 			if last = AskTime(ctx, r.End, r.Dial, s); last == nil {
 				r.mu.Lock()
-				r.doubt = false
+				r.doubt = as != pki.Above && len(r.sources(pki.Above)) > 0 // a neighbour's word is good until the hub can be asked
 				r.mu.Unlock()
 				return nil
 			}
@@ -191,7 +191,7 @@ func (r *Renewer) issue(u pki.Use, ca *pki.Authority, n pki.Name) error {
 	return r.End.ID.Install(u, chain)
 }
 
-// ask renews from the site; when the leaf has run out and no node of the site helps, from the hub.
+// ask renews from the site; when the leaf is out of its time and no node of the site helps, from the hub.
 func (r *Renewer) ask(ctx context.Context) error {
 	last := error(edge.E(edge.Unavailable, "nobody is known who could renew this node's certificate").WithHint("this mends itself when another node of the site or the hub is reached"))
 	for _, s := range r.sources(pki.SameSite) {
@@ -201,7 +201,8 @@ func (r *Renewer) ask(ctx context.Context) error {
 	}
 	c, up := r.End.ID.Chain(pki.UseSite), r.End.ID.Chain(pki.UseUp)
 	now := r.End.Trust.Now()
-	if c == nil || now.Before(c.Leaf.NotAfter) || up != nil && now.Before(r.renewAt(up)) {
+	inTime := c != nil && !now.Before(c.Leaf.NotBefore) && now.Before(c.Leaf.NotAfter)
+	if c == nil || inTime || up != nil && !now.Before(up.Leaf.NotBefore) && now.Before(r.renewAt(up)) {
 		return last
 	}
 	for _, s := range r.sources(pki.Above) {

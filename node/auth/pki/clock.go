@@ -9,10 +9,12 @@ import (
 // a bad battery in 2029; neither may lock itself out of its own site, nor be talked back into a time
 // when a stolen certificate was still good. So:
 //
-//   - time is never before the floor: the build, or the latest moment a trusted source has proved;
-//   - where a trusted source (the hub, or a peer of the site while our own clock is plainly wrong) has
-//     told the time and the system clock disagrees, the told time counts, carried on by the monotonic
-//     clock, until a source and the system agree again.
+//   - time is never before the floor: the build, or the latest moment the hub has told;
+//   - where the hub, or a neighbour while our own clock is in doubt, has told the time and the system
+//     clock disagrees, the told time counts, carried on by the monotonic clock, until a source and the
+//     system agree again.
+//
+// A neighbour cannot move the floor: its clock may be years ahead, and a floor never falls.
 type Clock struct {
 	sys func() time.Time
 
@@ -72,20 +74,34 @@ func (c *Clock) Skew() time.Duration {
 	return t.Sub(c.sys())
 }
 
-// Tell takes the time from a trusted source. A time before the floor is ignored: it cannot be true.
+// Tell takes the time from the hub: it is used where the system clock disagrees, and it becomes the
+// floor. A time before the floor is ignored: it cannot be true.
 func (c *Clock) Tell(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.adopt(t) {
+		c.floor, c.floorAt = t, c.sys()
+	}
+}
+
+// Adopt takes the time from a neighbour, whose clock may be no better than ours: it is used where the
+// system clock disagrees, until somebody knows better, and leaves the floor alone.
+func (c *Clock) Adopt(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.adopt(t)
+}
+
+func (c *Clock) adopt(t time.Time) bool {
 	if t.Before(c.floor) {
-		return
+		return false
 	}
 	s := c.sys()
-	c.floor, c.floorAt = t, s
+	c.told, c.toldAt = t, s
 	if d := s.Sub(t); d > -skewAllowed && d < skewAllowed {
 		c.told, c.toldAt = time.Time{}, time.Time{}
-		return
 	}
-	c.told, c.toldAt = t, s
+	return true
 }
 
 // raise moves the floor forward, never back.

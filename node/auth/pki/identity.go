@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/aielon/edge/node/edge"
 )
@@ -40,6 +41,11 @@ type Chain struct {
 
 // Cross reports whether the chain reaches beyond the site.
 func (c *Chain) Cross() bool { return len(c.DER) > 1 }
+
+// good reports whether there is a chain and its leaf is within its time.
+func (c *Chain) good(now time.Time) bool {
+	return c != nil && !now.Before(c.Leaf.NotBefore) && !now.After(c.Leaf.NotAfter)
+}
 
 // An Identity is a node's key and the chains that certify it. Chains are swapped while connections run;
 // the key never changes.

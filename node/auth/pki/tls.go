@@ -286,10 +286,11 @@ func (e *Endpoint) pinned(sni string) *tls.Certificate {
 }
 
 // calling is the chain this node calls with. Towards the hub that is the site's chain, unless the site's
-// CA could not renew it and the hub helped out.
+// CA could not keep it good and the hub helped out.
 func (e *Endpoint) calling(want Peers) *Chain {
 	site, up := e.ID.Chain(UseSite), e.ID.Chain(UseUp)
-	if up != nil && want == Above && (site == nil || up.Leaf.NotAfter.After(site.Leaf.NotAfter)) {
+	now := e.Trust.Now()
+	if want == Above && up.good(now) && !(site.good(now) && site.Cross()) {
 		return up
 	}
 	return site

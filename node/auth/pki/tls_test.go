@@ -296,6 +296,19 @@ func TestClockBehindWithinTheSite(t *testing.T) {
 	}
 }
 
+// While a site joins a region its nodes learn of it one after the other, and must not lose each other.
+func TestSiteHoldsTogetherWhileItJoins(t *testing.T) {
+	w := newWorld(t)
+	a := w.site("clinic-a")
+	b := w.node(a)
+	check(t, b.Trust.Update(func(s *TrustState) { s.Region = LocalRegion }))
+	for _, p := range [][2]*box{{a, b}, {b, a}} {
+		if _, _, serr, cerr := meet(t, p[0].ServerConfig(ProtoRaft), p[1].ClientConfig(ProtoRaft, edge.NodeID{})); serr != nil || cerr != nil {
+			t.Fatal(serr, cerr)
+		}
+	}
+}
+
 func TestQUICRevocationOnResumption(t *testing.T) {
 	w := newWorld(t)
 	a := w.site("clinic-a")
@@ -349,5 +362,27 @@ func TestQUICRevocationOnResumption(t *testing.T) {
 	check(t, w.hub.Trust.Revoke(a.ID.ID()))
 	if resumed, err := call(); err == nil {
 		t.Fatalf("a revoked node got in over QUIC (resumed %v)", resumed)
+	}
+}
+
+// What a connection costs both sides together, with all checks.
+func BenchmarkHandshake(b *testing.B) {
+	w := newWorld(b)
+	a := w.site("clinic-a")
+	server := w.hub.ServerConfig(ProtoSync)
+	for _, resume := range []bool{false, true} {
+		name := "full"
+		if resume {
+			name = "resumed"
+		}
+		b.Run(name, func(b *testing.B) {
+			client := a.ClientConfig(ProtoSync, edge.NodeID{})
+			client.SessionTicketsDisabled = !resume
+			for b.Loop() {
+				if _, _, serr, cerr := meet(b, server, client); serr != nil || cerr != nil {
+					b.Fatal(serr, cerr)
+				}
+			}
+		})
 	}
 }

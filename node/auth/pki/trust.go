@@ -199,7 +199,8 @@ func (v *trustView) revokedSite(n Name) bool {
 	return n.Site != v.Site && slices.Contains(v.RevokedSites, n.Site)
 }
 
-// TellTime takes the time from a trusted source (see Clock.Tell) and keeps it now and then.
+// TellTime takes the time from the hub (see Clock.Tell) and keeps it now and then. The uplink calls it
+// whenever the hub has told the time over a connection made under ProtoSync.
 func (t *Trust) TellTime(now time.Time) error {
 	t.Tell(now)
 	return t.keepFloor()

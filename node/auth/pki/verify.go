@@ -66,8 +66,8 @@ func (t *Trust) verify(certs []*x509.Certificate, want Peers, side x509.ExtKeyUs
 	if err != nil {
 		return Peer{}, err
 	}
-	if j == judgeStrict && as != Below {
-		t.learn(leaf)
+	if j == judgeStrict {
+		t.learn(leaf, as)
 	}
 	return Peer{Name: name, As: as, Fresh: fresh}, nil
 }
@@ -120,7 +120,8 @@ func (v *trustView) allowed(chain []*x509.Certificate, name Name, as Peers) *edg
 	ok := false
 	switch as {
 	case SameSite:
-		ok = direct && name.Role == RoleNode && name.Site == v.Site && (name.Region == v.Region || name.Region == LocalRegion)
+		// Whoever holds the site's root could write any region; while the site joins one, its nodes differ.
+		ok = direct && name.Role == RoleNode && name.Site == v.Site
 	case Below:
 		// Only the region's CA can make hubs: a site CA's URI constraint covers the host and not the path.
 		ok = name.Region == label && (direct || len(chain) == 3 && name.Role == RoleNode)
@@ -156,11 +157,14 @@ func (t *Trust) judgeTime(leaf *x509.Certificate, j judge) (at time.Time, fresh 
 		WithHint("the node renews by itself when it reaches its site or its hub; if the date here is wrong, set the clock")
 }
 
-// learn raises the floor from a leaf of our own site or of our hub while the system clock is known to be
+// learn takes the time from a leaf of our hub or of our own site while the system clock is known to be
 // behind: what they have signed has happened. Other sites' authorities get no say over our time.
-func (t *Trust) learn(leaf *x509.Certificate) {
-	if t.Behind() {
+func (t *Trust) learn(leaf *x509.Certificate, as Peers) {
+	switch {
+	case as == Above && t.Behind():
 		t.raise(leaf.NotBefore)
+	case as == SameSite && t.Behind() && leaf.NotBefore.After(t.Now()):
+		t.Adopt(leaf.NotBefore)
 	}
 }
 
