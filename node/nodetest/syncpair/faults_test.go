@@ -18,7 +18,7 @@ func TestTenThousandRecordsThroughLossAndCuts(t *testing.T) {
 	if testing.Short() {
 		n, cuts = 2000, 2
 	}
-	hub, j := hubtest.New(), journal("readings.telemetry", edge.Telemetry)
+	hub, j := hubtest.New(), stream("readings.telemetry", edge.Telemetry)
 	hub.Sync = time.Millisecond
 	all := readings(n, 120)
 	j.Append(all[:n/2]...)
@@ -49,7 +49,7 @@ func TestTenThousandRecordsThroughLossAndCuts(t *testing.T) {
 }
 
 func TestRebindsGoUnnoticed(t *testing.T) {
-	hub, j := hubtest.New(), journal("readings.telemetry", edge.Telemetry)
+	hub, j := hubtest.New(), stream("readings.telemetry", edge.Telemetry)
 	all := readings(4000, 300)
 	shape := badlink.Shape{Rate: 2_000_000, Delay: 20 * time.Millisecond}
 	p := join(t, hub, badlink.Options{Up: shape, Down: shape}, uplink.Options{NoTCP: true}, j)
@@ -67,8 +67,8 @@ func TestRebindsGoUnnoticed(t *testing.T) {
 }
 
 func TestFallsBackToTCPAndReturnsToQUIC(t *testing.T) {
-	hub, j := hubtest.New(), journal("readings.telemetry", edge.Telemetry)
-	alarms := journal("alarms", edge.Critical)
+	hub, j := hubtest.New(), stream("readings.telemetry", edge.Telemetry)
+	alarms := stream("alarms", edge.Critical)
 	all := readings(3000, 300)
 	shape := badlink.Shape{Rate: 20_000_000, Delay: 10 * time.Millisecond}
 	bad := badlink.Options{Up: shape, Down: shape}
@@ -94,7 +94,7 @@ func TestFallsBackToTCPAndReturnsToQUIC(t *testing.T) {
 }
 
 func TestTCPSurvivesCutsToo(t *testing.T) {
-	hub, j := hubtest.New(), journal("readings.telemetry", edge.Telemetry)
+	hub, j := hubtest.New(), stream("readings.telemetry", edge.Telemetry)
 	all := readings(3000, 300)
 	shape := badlink.Shape{Rate: 10_000_000, Delay: 10 * time.Millisecond, Loss: .01}
 	p := join(t, hub, badlink.Options{Up: shape, Down: shape}, uplink.Options{NoQUIC: true}, j)
@@ -110,8 +110,8 @@ func TestTCPSurvivesCutsToo(t *testing.T) {
 }
 
 func TestBudgetStopsBulkWithinOnePercent(t *testing.T) {
-	hub, j := hubtest.New(), journal("images", edge.Bulk)
-	alarms := journal("alarms", edge.Critical)
+	hub, j := hubtest.New(), stream("images", edge.Bulk)
+	alarms := stream("alarms", edge.Critical)
 	j.Append(readings(20_000, 500)...)
 	const budget = 2_000_000
 	shape := badlink.Shape{Rate: 16_000_000, Delay: 10 * time.Millisecond, Queue: 64 << 10}

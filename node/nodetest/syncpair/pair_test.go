@@ -69,7 +69,7 @@ func join(t testing.TB, hub *hubtest.Hub, bad badlink.Options, o uplink.Options,
 	return &pair{hub, link, up}
 }
 
-func journal(name string, u edge.Urgency) *hubtest.Journal {
+func stream(name string, u edge.Urgency) *hubtest.Journal {
 	return hubtest.NewJournal(wire.NodeStream(me, name), u)
 }
 

@@ -45,7 +45,7 @@ func TestUrgentLane(t *testing.T) {
 func urgentLane(t *testing.T, rate int64, span time.Duration, tcp bool) (trips []time.Duration, use float64, transport string) {
 	hub := hubtest.New()
 	hub.Sync = 5 * time.Millisecond
-	bulk, alarms := journal("readings.telemetry", edge.Telemetry), journal("alarms", edge.Critical)
+	bulk, alarms := stream("readings.telemetry", edge.Telemetry), stream("alarms", edge.Critical)
 	size := min(50_000_000, int(rate/8)*int(span/time.Second)*3)
 	bulk.Append(readings(size/500, 500)...)
 	shape := badlink.Shape{Rate: rate, Delay: 50 * time.Millisecond, Queue: 64 << 10}
@@ -79,7 +79,7 @@ func alarmMark(j *hubtest.Journal) uint64 { p, _ := j.Mark(); return p.Seq }
 func TestFastLine(t *testing.T) {
 	for _, profile := range []uplink.Profile{uplink.Normal, uplink.Full} {
 		hub := hubtest.New()
-		j := journal("readings.telemetry", edge.Telemetry)
+		j := stream("readings.telemetry", edge.Telemetry)
 		all := readings(200_000, 500)
 		j.Append(all...)
 		began := time.Now()
