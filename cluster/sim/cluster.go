@@ -210,6 +210,14 @@ func (n *Node) Site() *site.Site {
 	return nil
 }
 
+// Err is why the node's log has stopped, nil while it has not.
+func (n *Node) Err() error {
+	if r := n.running(); r != nil {
+		return r.log.Err()
+	}
+	return nil
+}
+
 // Leads reports whether the node believes to lead.
 func (n *Node) Leads() bool {
 	r := n.running()

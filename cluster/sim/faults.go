@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/aielon/edge/node/edge"
 )
 
 // faults breaks the site in one way after another.
@@ -70,8 +72,27 @@ func (r *Run) off(n *Node, name string, how func() error) {
 		r.fail(fmt.Errorf("%s of n%d: %w", name, n.Number, err))
 	}
 	time.Sleep(time.Duration(r.rng.IntN(2500)) * time.Millisecond)
+	if r.rng.IntN(3) == 0 {
+		r.burst()
+	}
 	if err := n.Start(); err != nil {
 		r.fail(fmt.Errorf("start of n%d: %w", n.Number, err))
+	}
+}
+
+// burst makes the log grow past what it keeps and cuts it short, so that the node that is off will need a
+// snapshot.
+func (r *Run) burst() {
+	r.fired("burst")
+	for _, n := range r.c.Nodes() {
+		n.mem.shrink.Store(true)
+	}
+	for i := range 2 * logCap {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		if s := r.c.nodes[1+i%(len(r.c.nodes)-1)].Site(); s != nil {
+			s.Propose(ctx, edge.Command{ID: edge.NewID(), Type: "put", Body: []byte(`{"Key":"burst","Value":"x"}`)})
+		}
+		cancel()
 	}
 }
 

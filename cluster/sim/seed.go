@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type Run struct {
 	Mutant Mutant
 	Length time.Duration // of the faults; default 10 s
 	Ops    int           // of each of four clients; default 14
+	Log    *slog.Logger  // default: silent
 
 	rng    *rand.Rand // of the faults; the goroutine of Do owns it
 	c      *Cluster
@@ -49,7 +51,7 @@ func (r *Run) Do() (err error) {
 		r.Ops = 14
 	}
 	r.rng, r.Fired = rand.New(rand.NewPCG(r.Seed, 2)), map[string]int{}
-	o := Options{Nodes: 3 + 2*int(r.Seed%4/3), Seed: r.Seed, Mux: Mux(), LogCap: 4, WrapLog: r.wrapLog, Invariant: func(edge.View) error { return nil }}
+	o := Options{Log: r.Log, Nodes: 3 + 2*int(r.Seed%4/3), Seed: r.Seed, Mux: Mux(), LogCap: logCap, WrapLog: r.wrapLog, Invariant: func(edge.View) error { return nil }}
 	if r.Mutant == NoBase {
 		o.Wrap = forgeBase
 	}
@@ -102,6 +104,10 @@ func (r *Run) client(ctx context.Context, number int) error {
 	}
 	return nil
 }
+
+// logCap is how many entries the log keeps behind a mark. It must be above the 16 that one message of the log
+// carries: a follower that has cut its log behind what the leader knows of it is stuck (hashicorp/raft).
+const logCap = 20
 
 // patience is how long a client asks for one thing. The faults are over long before.
 const patience = 2 * time.Minute

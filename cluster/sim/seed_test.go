@@ -3,6 +3,8 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,7 @@ import (
 var (
 	seeds = flag.Int("seeds", 24, "how many seeds to run")
 	first = flag.Uint64("seed", 1, "the first seed")
+	loud  = flag.Bool("loud", false, "log what the nodes say")
 )
 
 // run runs one seed and its checks.
@@ -31,6 +34,9 @@ func TestSeeds(t *testing.T) {
 				t.Parallel()
 				for seed := *first + uint64(part); seed < *first+uint64(*seeds); seed += 2 {
 					r := &Run{Seed: seed}
+					if *loud {
+						r.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+					}
 					if err := run(t, r); err != nil {
 						t.Errorf("seed %d: %v\nagain: go test ./cluster/sim -run TestSeeds -seed %d -seeds 1", seed, err, seed)
 					}

@@ -122,7 +122,11 @@ func (r *Run) settle() error {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return errors.New("the replicas did not come together")
+	err := errors.New("the replicas did not come together")
+	for _, n := range r.c.Nodes() {
+		err = fmt.Errorf("%w; n%d is at %d: %v", err, n.Number, n.Site().Applied(), errors.Join(n.Err(), n.Site().Err()))
+	}
+	return err
 }
 
 // replica compares one replica with the first, and with what was acknowledged.

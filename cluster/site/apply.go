@@ -98,6 +98,9 @@ func (s *Site) advance() {
 	s.moved = make(chan struct{})
 }
 
+// Err is why this replica applies nothing any more, nil while it does.
+func (s *Site) Err() error { return s.halt(nil) }
+
 // halt returns why nothing is applied any more. The first error given is the reason, for good.
 func (s *Site) halt(err error) error {
 	s.mu.Lock()
