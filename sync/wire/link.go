@@ -136,6 +136,14 @@ func ended(err error) error {
 	return edge.E(edge.Unavailable, "the link broke: %w", err)
 }
 
+// lost is ended for those who have to give up: never nil.
+func lost(err error) error {
+	if e := ended(err); e != nil {
+		return e
+	}
+	return edge.E(edge.Unavailable, "the other side closed the link")
+}
+
 // text is what Close tells the other side: the sentence, never what lies beneath.
 func text(why error) string {
 	var e *edge.Error

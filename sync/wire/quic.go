@@ -21,13 +21,13 @@ func NodeQUIC(keepalive, idle time.Duration) *quic.Config {
 }
 
 // HubQUIC returns the settings of a hub's end. grow is asked before a connection's window, and with it
-// the memory one node can claim, becomes larger; it may not call into the connection.
-func HubQUIC(idle time.Duration, grow func(delta uint64) bool) *quic.Config {
+// the memory one node can claim, becomes larger; it may not call into the connection. nil allows it.
+func HubQUIC(idle time.Duration, grow func(c *quic.Conn, delta uint64) bool) *quic.Config {
 	return &quic.Config{Versions: []quic.Version{quic.Version1}, HandshakeIdleTimeout: 10 * time.Second, MaxIdleTimeout: idle,
 		InitialStreamReceiveWindow: 64 << 10, MaxStreamReceiveWindow: 256 << 10,
 		InitialConnectionReceiveWindow: 128 << 10, MaxConnectionReceiveWindow: 1 << 20,
 		MaxIncomingStreams: 1, MaxIncomingUniStreams: 8, Allow0RTT: false,
-		AllowConnectionWindowIncrease: func(_ *quic.Conn, delta uint64) bool { return grow == nil || grow(delta) }}
+		AllowConnectionWindowIncrease: grow}
 }
 
 // quicLink carries control on the one bidirectional stream and each lane on a stream of its own, opened
@@ -53,7 +53,7 @@ type outLane struct {
 func DialQUIC(ctx context.Context, tr *quic.Transport, addr net.Addr, t *tls.Config, conf *quic.Config) (Link, error) {
 	conn, err := tr.Dial(ctx, addr, t, conf)
 	if err != nil {
-		return nil, ended(err)
+		return nil, lost(err)
 	}
 	if err := Check(conn.ConnectionState().TLS); err != nil {
 		conn.CloseWithError(codeBase+quic.ApplicationErrorCode(edge.Denied), text(err))
@@ -62,7 +62,7 @@ func DialQUIC(ctx context.Context, tr *quic.Transport, addr net.Addr, t *tls.Con
 	s, err := conn.OpenStream()
 	if err != nil {
 		conn.CloseWithError(codeBase, "")
-		return nil, ended(err)
+		return nil, lost(err)
 	}
 	return newQUIC(conn, s), nil
 }
@@ -76,7 +76,7 @@ func AcceptQUIC(ctx context.Context, conn *quic.Conn) (Link, error) {
 	s, err := conn.AcceptStream(ctx)
 	if err != nil {
 		conn.CloseWithError(codeBase+quic.ApplicationErrorCode(edge.Unavailable), "no HELLO came")
-		return nil, ended(err)
+		return nil, lost(err)
 	}
 	return newQUIC(conn, s), nil
 }
@@ -124,10 +124,10 @@ func (l *quicLink) SendPaced(ctx context.Context, lane Lane, frame []byte, pace 
 		err = writePieces(ctx, w, frame, pace)
 	}
 	if err != nil {
-		err = ended(err)
-		l.Close(err)
+		l.Close(ended(err))
+		return lost(err)
 	}
-	return err
+	return nil
 }
 
 // writer returns the lane's stream; the lane is locked by the caller.

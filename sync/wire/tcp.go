@@ -53,7 +53,7 @@ func DialTCP(ctx context.Context, idle time.Duration, dial func(context.Context)
 	l := &tcpLink{nonce: edge.NewID(), dial: dial, idle: idle, closed: make(chan struct{}), serve: make(chan *half, 1)}
 	h, err := l.connect(ctx, prefaceUrgent)
 	if err != nil {
-		return nil, ended(err)
+		return nil, lost(err)
 	}
 	l.urgent = h
 	return l, nil
@@ -118,10 +118,10 @@ func (p *Pairing) accept(ctx context.Context, c *tls.Conn, peer edge.NodeID) (*t
 	var pre [17]byte
 	if _, err := io.ReadFull(c, pre[:]); err != nil {
 		stop()
-		return nil, ended(err)
+		return nil, lost(err)
 	}
 	if !stop() { // the deadline struck at the last moment
-		return nil, ended(ctx.Err())
+		return nil, lost(ctx.Err())
 	}
 	key := pairKey{peer, [16]byte(pre[1:])}
 	p.mu.Lock()
@@ -197,9 +197,8 @@ func (l *tcpLink) SendPaced(ctx context.Context, lane Lane, frame []byte, pace P
 		err = writePieces(ctx, h.c, frame, pace)
 	}
 	if err != nil {
-		err = ended(err)
-		l.Close(err)
-		return err
+		l.Close(ended(err))
+		return lost(err)
 	}
 	l.sent.Add(uint64(len(frame)))
 	return nil
