@@ -42,6 +42,7 @@ func header(id edge.NodeID, addr string) raft.RPCHeader {
 
 // The raft row of the security model. Each request is refused, the term stays, and nothing gets into the state.
 func TestForgedRequestsAreRefused(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 3, nil)
 	s.put("honest")
 	l := s.leader()
@@ -147,6 +148,7 @@ func (w *sliceWriter) Write(b []byte) (int, error) { *w = append(*w, b...); retu
 
 // A node that was removed is cut off at once, however it holds on.
 func TestRemovedNodeIsCutOff(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 3, nil)
 	l := s.leader()
 	gone := others(s.all, l)[0]

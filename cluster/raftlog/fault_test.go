@@ -37,11 +37,14 @@ func (s *site) writing(prefix string) *writer {
 			}
 			text := fmt.Sprint(prefix, i)
 			ok := false
-			for _, b := range s.all {
-				if b.log == nil || !b.log.Leadership().Self {
+			s.mu.Lock()
+			logs := slices.Clone(s.logs)
+			s.mu.Unlock()
+			for _, l := range logs {
+				if !l.Leadership().Self {
 					continue
 				}
-				if _, err := b.log.Append(within(s.t, time.Second), []byte(text)); err == nil {
+				if _, err := l.Append(within(s.t, time.Second), []byte(text)); err == nil {
 					ok = true
 					break
 				}
@@ -78,6 +81,7 @@ func (w *writer) reset() time.Duration {
 }
 
 func TestCutLeaderStepsDownAndNothingAcknowledgedIsLost(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 3, nil)
 	for _, way := range []string{"isolated", "deaf", "mute"} {
 		t.Run(way, func(t *testing.T) {
@@ -118,6 +122,7 @@ func TestCutLeaderStepsDownAndNothingAcknowledgedIsLost(t *testing.T) {
 }
 
 func TestAllRestartAndLoseWhatWasNotSynced(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 3, nil)
 	want := texts("x", 30)
 	for _, x := range want[:20] {
@@ -150,6 +155,7 @@ func (b *box) mark() error { return b.log.raft.Snapshot().Error() }
 
 // A node that lacks more than the log holds is filled by a snapshot while writes go on, and then by the log.
 func TestSnapshotInstallDuringWrites(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 3, func(o *Options) { o.Trailing = 10 })
 	w := s.writing("w")
 	s.wait("writes", 20*time.Second, func() bool { return w.count() > 300 })
@@ -186,6 +192,7 @@ func TestSnapshotInstallDuringWrites(t *testing.T) {
 
 // Below the mark the state catches up from the log by itself, or says that it cannot.
 func TestStateBehindItsMark(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.add()
 	b.start(func(o *Options) { o.Bootstrap = true })
@@ -221,6 +228,7 @@ func TestStateBehindItsMark(t *testing.T) {
 
 // A log that lost acknowledged entries is refused: the state knows better.
 func TestLogShorterThanTheState(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.add()
 	b.start(func(o *Options) { o.Bootstrap = true })
@@ -241,6 +249,7 @@ func TestLogShorterThanTheState(t *testing.T) {
 // A damaged log is refused, or fetched anew from the others where that is allowed; until then the node has
 // no vote.
 func TestDamagedLogIsFetchedFromTheOthers(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 3, nil)
 	want := texts("x", 20)
 	for _, x := range want {
@@ -273,6 +282,7 @@ func TestDamagedLogIsFetchedFromTheOthers(t *testing.T) {
 }
 
 func TestErrorsOfAppend(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 3, nil)
 	l := s.leader()
 	f := others(s.all, l)[0]
@@ -305,6 +315,7 @@ func TestErrorsOfAppend(t *testing.T) {
 
 // A state that cannot go on stops its own node and no other.
 func TestStateThatStops(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 3, nil)
 	s.put("one")
 	l := s.leader()
@@ -327,6 +338,7 @@ func TestStateThatStops(t *testing.T) {
 }
 
 func TestVotesFollowTheNumberOfNodes(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 2, nil)
 	votes := func() (n int) {
 		for _, m := range s.leader().log.Members() {

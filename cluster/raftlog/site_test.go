@@ -22,6 +22,9 @@ type site struct {
 	dirs *directory
 	all  []*box
 	o    func(*Options) // changes to the options of every node
+
+	mu   sync.Mutex
+	logs []*Log // every log ever started, for those that write meanwhile
 }
 
 // box is one node of it.
@@ -77,6 +80,9 @@ func (b *box) run(l *Log) {
 	done := make(chan struct{})
 	go func() { l.Run(ctx); close(done) }()
 	b.log = l
+	b.s.mu.Lock()
+	b.s.logs = append(b.s.logs, l)
+	b.s.mu.Unlock()
 	b.stop = sync.OnceFunc(func() {
 		cancel()
 		<-done
@@ -218,6 +224,7 @@ func others(all []*box, not *box) (out []*box) {
 }
 
 func TestSingleNode(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	b := s.add()
 	b.start(func(o *Options) { o.Bootstrap = true })
@@ -235,6 +242,7 @@ func TestSingleNode(t *testing.T) {
 }
 
 func TestThreeNodesAgreeAndSurviveTheirLeader(t *testing.T) {
+	t.Parallel()
 	s := newSiteOf(t, 3, nil)
 	var want []string
 	for round := range 2 {

@@ -69,6 +69,7 @@ func newest(t testing.TB, dir string) string {
 }
 
 func TestWhatIsAppendedIsThere(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := mustOpen(t, dir)
 	check(t, w, 0, 0)
@@ -92,6 +93,7 @@ func TestWhatIsAppendedIsThere(t *testing.T) {
 }
 
 func TestCuts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := mustOpen(t, dir)
 	fill(t, w, 1, 300, 5)
@@ -125,6 +127,7 @@ func TestCuts(t *testing.T) {
 
 // Against a plain list, through any sequence of operations and restarts.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "wal")
 		if err != nil {
@@ -195,6 +198,7 @@ func TestModel(t *testing.T) {
 // A power cut during the last write leaves some of its sectors as they were. All of the write is dropped;
 // all before it is kept; and the log goes on.
 func TestTornWritesAreDropped(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	w := mustOpen(t, base)
 	fill(t, w, 1, 40, 2)
@@ -202,7 +206,7 @@ func TestTornWritesAreDropped(t *testing.T) {
 	fill(t, w, 41, 47, 7) // the write that will be torn: several sectors
 	stop := w.newest().end
 	name := filepath.Base(newest(t, base))
-	for sec := end / sector; sec*sector < stop; sec++ {
+	for sec := end / sector; sec*sector < stop; sec++ { // a few sectors, three ways
 		for _, how := range []string{"one sector", "from here on", "file ends"} {
 			dir := copyDir(t, base)
 			b := read(t, dir, name)
@@ -228,6 +232,7 @@ func TestTornWritesAreDropped(t *testing.T) {
 // One flipped bit anywhere in what was acknowledged is refused at Open, in the newest file and in older
 // ones, first frame or last. In unused space it does no harm.
 func TestFlippedBitsAreRefused(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	w := mustOpen(t, base)
 	fill(t, w, 1, 250, 4)
@@ -243,7 +248,7 @@ func TestFlippedBitsAreRefused(t *testing.T) {
 		if k == len(names)-1 {
 			limit = end
 		}
-		for at := int64(0); at < limit; at += 3 + at%37*5 {
+		for at := int64(0); at < limit; at += 11 + at%37*9 {
 			dir := copyDir(t, base)
 			b := read(t, dir, name)
 			b[at] ^= 1 << (at % 8)
@@ -263,6 +268,7 @@ func TestFlippedBitsAreRefused(t *testing.T) {
 
 // Whole frames or files that are gone, swapped or cut off in the middle are refused too.
 func TestMissingPartsAreRefused(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	w := mustOpen(t, base)
 	fill(t, w, 1, 300, 4)
@@ -307,6 +313,7 @@ func TestMissingPartsAreRefused(t *testing.T) {
 
 // A flip that happens while the log is open is noticed by Get.
 func TestFlipUnderAnOpenLog(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := mustOpen(t, dir)
 	fill(t, w, 1, 200, 4)
@@ -320,6 +327,7 @@ func TestFlipUnderAnOpenLog(t *testing.T) {
 }
 
 func TestCellSurvives(t *testing.T) {
+	t.Parallel()
 	key := bytes.Repeat([]byte{7}, 32)
 	name := filepath.Join(t.TempDir(), "vote")
 	open := func() (*Cell, error) { return OpenCell(name, key) }
