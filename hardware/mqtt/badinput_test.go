@@ -12,6 +12,7 @@ import (
 
 // TestBadConnect sends what no client may send first. Each gets the CONNACK named, or is cut off.
 func TestBadConnect(t *testing.T) {
+	t.Parallel()
 	w := start(t, func(o *Options) { o.Limits.ConnectTime = 300 * time.Millisecond })
 	right := connectOpt{v: 5, id: "d1", user: "d1", pass: str("d1-pw"), clean: true}
 	with := func(f func(*connectOpt)) []byte { o := right; f(&o); return o.bytes() }
@@ -269,6 +270,7 @@ func TestPacketIDsOfBothDirections(t *testing.T) {
 
 // TestSlowSender: half packets at a byte now and then are cut off, and cost nobody else anything.
 func TestSlowSender(t *testing.T) {
+	t.Parallel()
 	w := start(t, func(o *Options) { o.Limits.PacketTime = 200 * time.Millisecond })
 	r := w.enter(t, "d1")
 	r.send([]byte{0x30, 100, 0, 5})

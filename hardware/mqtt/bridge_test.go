@@ -72,6 +72,7 @@ func tryBridge(t *testing.T, url string, send func(topic, body string)) {
 }
 
 func TestBridgeToOurs(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	r := w.enter(t, "op", func(o *connectOpt) { o.id = "sender" })
 	n := uint16(0)
@@ -83,6 +84,7 @@ func TestBridgeToOurs(t *testing.T) {
 }
 
 func TestBridgeToMosquitto(t *testing.T) {
+	t.Parallel()
 	bin, err := exec.LookPath("mosquitto")
 	if err != nil {
 		t.Skip("mosquitto is not installed, so the bridge is not tried against it")

@@ -34,6 +34,8 @@ type conn struct {
 	unacked  int      // of them
 	held     [][]byte // messages waiting for the window
 	heldSize int
+	sending  int // bytes taken from out that the network has not taken yet
+	dropped  uint64
 }
 
 func newConn(nc net.Conn, l *Limits) *conn {
@@ -114,17 +116,22 @@ func (c *conn) ended(err error) error {
 	return err
 }
 
-// Write takes whole packets from the engine. Over the limit of bytes it waits for StallTime, once; a
-// client that still takes nothing is let go.
+// Write takes whole packets from the engine. Over the limit of bytes, messages of quality 0 are dropped
+// and counted. Four times over it the caller waits for StallTime, once; a client that still takes
+// nothing is let go, and finds what it has not acknowledged in its session.
 func (c *conn) Write(p []byte) (int, error) {
+	n := len(p)
 	c.mu.Lock()
-	if c.window > 0 {
-		c.windowed(p)
-	} else {
-		c.push(p)
+	for len(p) > 0 {
+		size := packetSize(p)
+		if size <= 0 || size > len(p) {
+			size = len(p)
+		}
+		c.packet(p[:size])
+		p = p[size:]
 	}
-	over, room := len(c.out) > c.l.OutgoingBytes, (chan struct{})(nil)
-	if over && c.err == nil {
+	var room chan struct{}
+	if len(c.out)+c.sending+c.heldSize > 4*c.l.OutgoingBytes && c.err == nil {
 		if c.room == nil {
 			c.room = make(chan struct{})
 		}
@@ -136,17 +143,36 @@ func (c *conn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	if room == nil {
-		return len(p), nil
+		return n, nil
 	}
 	t := time.NewTimer(c.l.StallTime)
 	defer t.Stop()
 	select {
 	case <-room:
-		return len(p), nil
+		return n, nil
 	case <-t.C:
 		c.fail(errStalled)
 		return 0, errStalled
 	}
+}
+
+// packet queues, holds back or drops one packet of the engine's. The caller holds mu. A message beyond
+// the client's receive maximum is held back (MQTT 5 section 4.9).
+func (c *conn) packet(p []byte) {
+	if p[0]>>4 == tPublish {
+		switch quality := p[0] >> 1 & 3; {
+		case quality == 0 && len(c.out)+c.sending > c.l.OutgoingBytes:
+			c.dropped++
+			return
+		case quality > 0 && c.window > 0 && c.unacked >= c.window:
+			c.held = append(c.held, append([]byte(nil), p...))
+			c.heldSize += len(p)
+			return
+		case quality > 0 && c.window > 0:
+			c.unacked++
+		}
+	}
+	c.push(p)
 }
 
 var errStalled = errors.New("the client takes no messages")
@@ -189,21 +215,50 @@ func (c *conn) flush() {
 		}
 		b := c.out
 		c.out, c.spare = c.spare[:0], nil
-		c.signal()
-		wait := c.l.WriteTime
-		if c.closing {
-			wait = min(wait, time.Second)
-		}
+		c.sending = len(b)
 		c.mu.Unlock()
-		c.nc.SetWriteDeadline(time.Now().Add(wait))
-		_, err := c.nc.Write(b)
-		c.mu.Lock()
-		c.spare = b[:0]
-		c.mu.Unlock()
-		if err != nil {
+		if err := c.transmit(b); err != nil {
 			c.fail(err)
 		}
+		c.mu.Lock()
+		c.spare, c.sending = b[:0], 0
+		c.signal()
+		c.mu.Unlock()
 	}
+}
+
+// transmit sends in pieces, so that a slow client that takes something now and then is kept.
+func (c *conn) transmit(b []byte) error {
+	for len(b) > 0 {
+		piece := b[:min(len(b), 16<<10)]
+		wait := c.l.WriteTime
+		if c.isClosing() {
+			wait = min(wait, time.Second)
+		}
+		c.nc.SetWriteDeadline(time.Now().Add(wait))
+		if _, err := c.nc.Write(piece); err != nil {
+			return err
+		}
+		b = b[len(piece):]
+		c.mu.Lock()
+		c.sending -= len(piece)
+		c.signal()
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// lost counts the messages that were dropped because the client did not take them.
+func (c *conn) lost() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dropped
+}
+
+func (c *conn) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing
 }
 
 // signal wakes writers that wait for room. The caller holds mu.
@@ -224,32 +279,6 @@ func (c *conn) fail(err error) {
 	c.signal()
 	c.mu.Unlock()
 	c.nc.Close()
-}
-
-// windowed holds back messages beyond the client's receive maximum (MQTT 5 section 4.9). The caller
-// holds mu. p is whole packets, because the engine writes nothing else.
-func (c *conn) windowed(p []byte) {
-	for len(p) > 0 {
-		n := packetSize(p)
-		if n <= 0 || n > len(p) {
-			n = len(p)
-		}
-		if head := p[0]; head>>4 == tPublish && head&6 != 0 {
-			if c.unacked >= c.window {
-				c.held = append(c.held, append([]byte(nil), p[:n]...))
-				c.heldSize += n
-				p = p[n:]
-				continue
-			}
-			c.unacked++
-		}
-		c.push(p[:n])
-		p = p[n:]
-	}
-	if c.heldSize > c.l.OutgoingBytes+c.l.Outgoing*c.l.Packet/64 && c.err == nil {
-		c.err = errStalled
-		go c.fail(errStalled)
-	}
 }
 
 // acked opens the window by one and sends what waited for it.

@@ -37,6 +37,7 @@ func (b *Broker) serve(nc net.Conn, addr string) {
 	c.sess = s
 	b.run(s)
 	b.left(s)
+	b.stats.Dropped.Add(c.lost())
 }
 
 // run hands the session to the engine until it ends. A panic there ends this session and no other.
@@ -342,7 +343,7 @@ func (b *Broker) Stats() Stats {
 	c := &b.stats
 	return Stats{Clients: clients, Sessions: sessions, Retained: n, RetainedBytes: size,
 		Connects: c.Connects.Load(), Turned: c.Turned.Load(), Received: c.Received.Load(), Acknowledged: c.Acknowledged.Load(),
-		Refused: c.Refused.Load(), Denied: c.Denied.Load(), Delivered: c.Delivered.Load(), Dropped: c.Dropped.Load(),
+		Refused: c.Refused.Load(), Denied: c.Denied.Load(), Delivered: c.Delivered.Load(), Dropped: c.Dropped.Load() + uint64(max(0, atomic.LoadInt64(&b.engine.Info.InflightDropped))),
 		Throttled: c.Throttled.Load(), RetainRefused: c.RetainRefused.Load(), Wills: c.Wills.Load(), Breaches: c.Breaches.Load(), Panics: c.Panics.Load()}
 }
 
