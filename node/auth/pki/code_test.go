@@ -50,12 +50,10 @@ func TestTypingMistakesAreNoticed(t *testing.T) {
 			if s[i] == s[j] || strings.ContainsRune(string(s[lo:hi+1]), '.') {
 				return
 			}
-			part := s[:hi+1]
 			end := strings.IndexByte(string(s[hi:])+".", '.') + hi
 			if end-hi <= 2 && end-lo > 2 { // a body character against a check character: once in a thousand
 				return
 			}
-			_ = part
 			s[i], s[j] = s[j], s[i]
 		} else {
 			c := codeAlphabet[rapid.IntRange(0, 31).Draw(t, "char")]
