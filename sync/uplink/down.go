@@ -116,7 +116,8 @@ func (d *downlink) run(ctx context.Context, l *link) {
 
 // twin takes all documents that wait and applies the newest only.
 func (d *downlink) twin(ctx context.Context, l *link, f *wire.Twin) {
-	before, err := d.ver, d.patch(f)
+	before := d.ver
+	err := d.patch(f)
 	for more := true; more; {
 		select {
 		case f := <-d.twins:
