@@ -40,6 +40,10 @@ type Broker struct {
 	closed   bool
 	revoked  atomic.Uint64 // how often Revoke was called
 
+	// establish is held while the engine begins or resumes a session, and while it is given a message: it
+	// would put a message that comes between into the session that is just being left.
+	establish sync.Mutex
+
 	out   outbox // messages on their way to subscribers
 	keep  retained
 	wills wills

@@ -110,6 +110,8 @@ func (b *Broker) hand(x *incoming) {
 		x.s.shadow.Properties.ProtocolVersion = x.s.version
 	}
 	b.stats.Delivered.Add(1)
+	b.establish.Lock()
+	defer b.establish.Unlock()
 	_ = b.engine.InjectPacket(x.s.shadow, pk) // it fails only on packets the front has refused
 }
 

@@ -19,7 +19,7 @@ func (h *hook) ID() string { return "edge" }
 func (h *hook) Provides(m byte) bool {
 	switch m {
 	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPacketRead, mochi.OnPacketEncode,
-		mochi.OnSubscribed, mochi.OnUnsubscribed, mochi.OnDisconnect, mochi.OnClientExpired, mochi.OnRetainedExpired,
+		mochi.OnSessionEstablished, mochi.OnSubscribed, mochi.OnUnsubscribed, mochi.OnDisconnect, mochi.OnClientExpired, mochi.OnRetainedExpired,
 		mochi.OnPublishDropped, mochi.OnQosDropped, mochi.StoredClients, mochi.StoredSubscriptions, mochi.StoredRetainedMessages:
 		return true
 	}
@@ -49,6 +49,12 @@ func (h *hook) OnConnect(cl *mochi.Client, _ packets.Packet) error {
 		cl.Properties.Props.AssignedClientID = s.clientID
 	}
 	return nil
+}
+
+func (h *hook) OnSessionEstablished(cl *mochi.Client, _ packets.Packet) {
+	if s := of(cl); s != nil {
+		s.established()
+	}
 }
 
 // OnACLCheck is asked at SUBSCRIBE with a filter, and for each message before it goes to a subscriber

@@ -9,6 +9,7 @@ import (
 	"net"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,10 @@ func (b *Broker) run(s *session) {
 			b.log.Error("mqtt: the engine failed on a packet; the client was cut off", "device", s.kept.rights.Load().ID, "err", r, "stack", string(debug.Stack()))
 		}
 	}()
+	b.establish.Lock()
+	s.established = sync.OnceFunc(b.establish.Unlock)
+	defer s.established()
+	b.prune(s)
 	_ = b.engine.EstablishConnection("edge", s.c) // why it ended is in s.c.why
 }
 
@@ -260,7 +265,6 @@ func (s *session) prepare(cs *tls.ConnectionState) {
 	if cs != nil && len(cs.PeerCertificates) > 0 {
 		s.expire(cs.PeerCertificates[0])
 	}
-	b.prune(s)
 	b.wills.cancel(s.key)
 	s.c.ahead = p.forEngine(s.key, s.expiry)
 	p.password = nil

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -35,8 +36,9 @@ func (b *Broker) WebSocket() http.Handler {
 // A wsConn is a WebSocket as a stream of bytes. Packets need not keep to its messages.
 type wsConn struct {
 	*websocket.Conn
-	cs *tls.ConnectionState
-	r  io.Reader // rest of the message at hand; of the reading goroutine
+	cs    *tls.ConnectionState
+	until atomic.Pointer[time.Time]
+	r     io.Reader // rest of the message at hand; of the reading goroutine
 }
 
 // ConnectionState tells how the gateway's TLS proved the client, nil where it did not.
@@ -66,10 +68,19 @@ func (c *wsConn) Read(p []byte) (int, error) {
 
 // Write is called from one goroutine at a time.
 func (c *wsConn) Write(p []byte) (int, error) {
+	if t := c.until.Load(); t != nil {
+		c.Conn.SetWriteDeadline(*t)
+	}
 	if err := c.WriteMessage(websocket.BinaryMessage, p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// SetWriteDeadline holds from the next Write on: the library's own may not be called beside a write.
+func (c *wsConn) SetWriteDeadline(t time.Time) error {
+	c.until.Store(&t)
+	return nil
 }
 
 func (c *wsConn) SetDeadline(t time.Time) error {
