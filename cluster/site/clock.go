@@ -14,6 +14,7 @@ type clock struct {
 	floor int64            // nothing happens before: the time the program was built, Unix nanoseconds
 
 	seen    time.Time // when this leader last gave a time, on the monotonic clock
+	gave    int64     // that time, Unix nanoseconds
 	doubted bool      // the node's clock was not believed the last time it was asked
 }
 
@@ -27,10 +28,15 @@ func (c *clock) next(last int64) int64 {
 		since = max(1, int64(mono.Sub(c.seen)))
 	}
 	c.seen = mono
+	last = max(last, c.gave)
 	now := max(c.wall().UnixNano(), c.floor)
 	c.doubted = last > 0 && (now > last+int64(maxStep) || now < last-int64(time.Minute))
-	if now > last && !c.doubted {
-		return now
+	if c.doubted || now <= last {
+		now = last + since
 	}
-	return last + since
+	c.gave = now
+	return now
 }
+
+// reset forgets what was given under an earlier leadership: other leaders gave times since.
+func (c *clock) reset() { c.seen, c.gave = time.Time{}, 0 }

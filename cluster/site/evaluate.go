@@ -48,6 +48,8 @@ func (q *sequencer) evaluate(o *overlay, c edge.Command, now int64, room int) ev
 
 // call runs the handler and turns a panic into an error.
 func (q *sequencer) call(h edge.Handler, t *tx, c edge.Command) (reply []byte, err error) {
+	q.site.count.busy.Store(time.Now().UnixNano())
+	defer q.site.count.busy.Store(0)
 	defer func() {
 		if p := recover(); p != nil {
 			q.site.count.panics.Add(1)

@@ -139,6 +139,9 @@ func (s *Site) proposeHere(ctx context.Context, c edge.Command) (edge.Outcome, e
 	}
 	s.count.proposed.Add(1)
 	f, err := s.seq.join(c)
+	if edge.IsKind(err, edge.Conflict) {
+		return edge.Outcome{Err: refusal(err)}, nil
+	}
 	if err != nil {
 		return edge.Outcome{}, err
 	}

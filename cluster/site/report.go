@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/aielon/edge/node/edge"
 )
@@ -22,7 +23,14 @@ type counts struct {
 	doubts    atomic.Uint64
 	marks     atomic.Uint64
 	restored  atomic.Uint64
-	doubted   atomic.Bool // the leading node's clock is not believed
+	busy      atomic.Int64 // when the evaluation under way began, Unix nanoseconds; 0: none is
+	doubted   atomic.Bool  // the leading node's clock is not believed
+}
+
+// stuck reports whether one command keeps the sequencer from all others.
+func (c *counts) stuck() bool {
+	since := c.busy.Load()
+	return since != 0 && time.Since(time.Unix(0, since)) > 5*time.Second
 }
 
 func (c *counts) batch(commands, bytes int) {
@@ -91,6 +99,8 @@ func (s *Site) Report(context.Context) edge.Health {
 		return edge.Health{Level: edge.Degraded, Msg: err.Error()}
 	case leader.IsZero():
 		return edge.Health{Level: edge.Degraded, Msg: "the site has no leader; it can be read and not changed", Hint: "most of its nodes must be on and reach each other"}
+	case s.count.stuck():
+		return edge.Health{Level: edge.Degraded, Msg: "a command has been under evaluation for more than five seconds; all others wait for it", Hint: "restart this node if that does not end"}
 	case s.count.doubted.Load():
 		return edge.Health{Level: edge.Degraded, Msg: "this node's clock does not fit the site's time and is not used", Hint: "set the clock"}
 	}

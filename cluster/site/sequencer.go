@@ -87,7 +87,7 @@ func (q *sequencer) ready(ctx context.Context, calls []*call) error {
 // enter notes that this node has caught up as leader.
 func (q *sequencer) enter() {
 	if !q.synced {
-		q.clock.seen = time.Time{}
+		q.clock.reset()
 	}
 	q.synced = true
 }
