@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aielon/edge/node/edge"
@@ -251,7 +252,7 @@ type flaky struct {
 	mu     sync.Mutex
 	fail   bool
 	wrote  bool // the write gets through all the same
-	failed int
+	failed atomic.Int32
 }
 
 func (f *flaky) Commit(ctx context.Context, list []store.Append) ([]store.Result, error) {
@@ -259,7 +260,7 @@ func (f *flaky) Commit(ctx context.Context, list []store.Append) ([]store.Result
 	fail, wrote := f.fail && list[0].Fork == nil, f.wrote
 	if fail {
 		f.fail = false
-		f.failed++
+		f.failed.Add(1)
 	}
 	f.mu.Unlock()
 	if fail && wrote {
@@ -283,7 +284,7 @@ func TestCommitOutcomeUnknown(t *testing.T) {
 			l.write(4, "x")
 			c.send(l.lane(), l.epoch(), l.batch(0, 2))
 			nack := await[*wire.Nack](c)
-			if nack.Reason != wire.Busy || f.failed != 1 {
+			if nack.Reason != wire.Busy || f.failed.Load() != 1 {
 				t.Fatalf("%+v", nack)
 			}
 			if w.hub.Report(t.Context()).Level != edge.Failed {

@@ -286,14 +286,28 @@ func (l *tcpLink) Close(why error) error {
 	return nil
 }
 
-// sayWhy writes the last words if nobody is in the middle of a frame; a broken line does not hold us up.
+// sayWhy writes the last words, unless a frame is stuck half way, and reads on for a moment: what is still
+// on its way to a closed socket would make the kernel throw our words away. A broken line holds us up for
+// a fraction of a second.
 func (l *tcpLink) sayWhy(why error) {
-	if !l.urgent.mu.TryLock() {
+	got := l.urgent.mu.TryLock()
+	for try := 0; !got && try < 20; try++ {
+		time.Sleep(5 * time.Millisecond)
+		got = l.urgent.mu.TryLock()
+	}
+	if !got {
 		return
 	}
 	defer l.urgent.mu.Unlock()
-	l.urgent.c.SetWriteDeadline(time.Now().Add(time.Second))
-	if b, err := AppendFrame(nil, &ErrorFrame{Kind: edge.KindOf(why), Text: text(why)}); err == nil {
-		l.urgent.c.Write(b)
+	c := l.urgent.c
+	c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+	b, err := AppendFrame(nil, &ErrorFrame{Kind: edge.KindOf(why), Text: text(why)})
+	if err != nil {
+		return
 	}
+	if _, err := c.Write(b); err != nil || c.CloseWrite() != nil {
+		return
+	}
+	c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	io.CopyN(io.Discard, c.NetConn(), 1<<20)
 }
