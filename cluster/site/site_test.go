@@ -124,6 +124,12 @@ func number(v edge.View, key string) (n int) {
 func testSites(t testing.TB, n int, change func(*Options)) (*testLog, []*Site) {
 	t.Helper()
 	l := &testLog{}
+	return l, openSites(t, l, n, change)
+}
+
+// openSites returns n replicas on a log, the first of which leads.
+func openSites(t testing.TB, l *testLog, n int, change func(*Options)) []*Site {
+	t.Helper()
 	for i := range n {
 		sh := testShelf(t, "")
 		o := Options{Shelf: sh, Mux: testMux(), Site: "clinic", Node: edge.NodeID{byte(i + 1)}, Check: func(edge.View) error { return nil }}
@@ -142,7 +148,7 @@ func testSites(t testing.TB, n int, change func(*Options)) (*testLog, []*Site) {
 		go func() { defer close(done); s.Run(ctx) }()
 		t.Cleanup(func() { cancel(); <-done; sh.Close() })
 	}
-	return l, l.sites
+	return l.sites
 }
 
 func command(typ string, in any) edge.Command {
