@@ -42,10 +42,3 @@ func (l *lru[K, V]) put(k K, v V) {
 		delete(l.items, old.key)
 	}
 }
-
-func (l *lru[K, V]) drop(k K) {
-	if e, ok := l.items[k]; ok {
-		l.order.Remove(e)
-		delete(l.items, k)
-	}
-}
