@@ -70,7 +70,15 @@ func checkAddresses(c Config) error {
 		}
 		taken[port] = a.key
 	}
+	if h, _, _ := net.SplitHostPort(c.Cluster.Addr); c.Cluster.Addr != "" && c.Cluster.Advertise == "" && unspecified(h) {
+		return bad("cluster.addr", "%q is every address of this box: the other nodes cannot know which; set cluster.advertise", c.Cluster.Addr)
+	}
 	return nil
+}
+
+func unspecified(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
 }
 
 func hubOnly(c Config, addr string) string {

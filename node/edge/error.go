@@ -74,3 +74,13 @@ func KindOf(err error) Kind {
 
 // IsKind reports whether err is an Error of kind k.
 func IsKind(err error, k Kind) bool { return err != nil && KindOf(err) == k }
+
+// ParseKind reads what String wrote; anything else is Internal.
+func ParseKind(s string) Kind {
+	for i, name := range kindNames {
+		if name == s {
+			return Kind(i)
+		}
+	}
+	return Internal
+}

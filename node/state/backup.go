@@ -175,7 +175,7 @@ func unpack(ctx context.Context, r io.Reader, o Options) (info BackupInfo, err e
 		if err := b.check(0, s); err != nil {
 			return edge.E(edge.Corrupt, "the backup holds what no store can: %w", err)
 		}
-		if err := s.Writable(); err != nil {
+		if err := s.writable(true); err != nil {
 			return err
 		}
 		s.commitMu.Lock()

@@ -106,7 +106,7 @@ func (g *group) drain() {
 // take prepares one Writer. A Writer whose writes do not fit any more begins the next commit with them.
 func (g *group) take(w Writer) {
 	if len(g.waiting) == 0 {
-		if err := g.s.Writable(); err != nil {
+		if err := g.s.writable(true); err != nil {
 			w.Done(err)
 			return
 		}

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lookEvery is how often the free space of the disk is looked at where nobody commits. Every commit looks:
-// asking costs a microsecond, less than a hundredth of an fsync.
+// lookEvery is how often the free space of the disk is looked at where nobody commits. Before every commit it
+// is looked at anew: that costs a microsecond, less than a hundredth of an fsync.
 const lookEvery = 100 * time.Millisecond
 
 // ballastName is a file of real blocks that is given up when Badger itself runs out of space.
@@ -93,15 +93,15 @@ func (g *guard) path() string { return filepath.Join(g.dir, ballastName) }
 // line is how many bytes must be free for writes to go on.
 func (g *guard) line() int64 { return g.min + g.need.Load() + g.reserve - g.ballast.Load() }
 
-// check returns Exhausted below the red line.
-func (g *guard) check() error {
+// check returns Exhausted below the red line. Only where it is asked for a fresh look may a write follow.
+func (g *guard) check(fresh bool) error {
 	if g.dir == "" {
 		return nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	free, line := g.free.Load(), g.line()
-	if free < line || g.stale || time.Since(g.seen) > lookEvery { // nobody is refused over an old figure
+	if fresh || free < line || time.Since(g.seen) > lookEvery { // nobody is refused over an old figure
 		free = g.lookLocked()
 	}
 	if free < 0 || free >= line {
@@ -136,11 +136,10 @@ func (g *guard) recovered() {
 	}
 }
 
-// wrote counts a commit. It reports whether so much was written that need should be asked for again.
+// wrote counts what was committed. It reports whether that is so much that need should be asked for again.
 func (g *guard) wrote(size, every int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.stale = true
 	if g.bytes += size; g.bytes < every {
 		return false
 	}
@@ -163,7 +162,7 @@ func (g *guard) lookLocked() int64 {
 			free = int64(st.Bavail) * st.Bsize
 		}
 	}
-	g.seen, g.stale = time.Now(), false
+	g.seen = time.Now()
 	g.free.Store(free)
 	return free
 }

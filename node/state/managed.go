@@ -34,7 +34,7 @@ func (s *Store) CommitAt(b *Batch, ts uint64) error {
 	}
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	if err := s.Writable(); err != nil {
+	if err := s.writable(true); err != nil {
 		return err
 	}
 	if err := s.write(b, ts); err != nil {

@@ -38,6 +38,7 @@ type Store struct {
 	seen    uint64 // last index the witness knew when the store was opened
 	keeper  keeper
 	locked  *os.File
+	logs    logReserve
 	stats   counters
 
 	commitMu sync.Mutex // one commit at a time: Badger, the envelope's counter and the witness rely on it
@@ -164,6 +165,7 @@ func (s *Store) settle(highest uint64) error {
 		return edge.E(edge.Unavailable, "the sums of the store %q cannot be written: %w", s.opt.Name, err)
 	}
 	s.guard.need.Store(s.compactionNeed())
+	s.logs.open(s.opt)
 	return nil
 }
 
@@ -219,10 +221,14 @@ func (s *Store) Failed() <-chan error { return s.failed }
 // Writable returns nil, or why writes are refused: Exhausted below the red line of the disk,
 // Unavailable after a failure.
 func (s *Store) Writable() error {
+	return s.writable(false)
+}
+
+func (s *Store) writable(fresh bool) error {
 	if e := s.broken.Load(); e != nil {
 		return e
 	}
-	return s.guard.check()
+	return s.guard.check(fresh)
 }
 
 // fail makes the store refuse all writes: what is on disk is not known any more.
@@ -333,6 +339,7 @@ func (s *Store) write(b *Batch, ts uint64) error {
 		s.guard.need.Store(s.compactionNeed())
 	}
 	s.stats.commit(b, time.Since(start))
+	s.logs.reserve()
 	return nil
 }
 

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/aielon/edge/node"
+)
+
+type devicesCmd struct {
+	List   devicesListCmd   `cmd:"" default:"1" help:"List the devices."`
+	Add    devicesAddCmd    `cmd:"" help:"Register a device and print its password, once."`
+	Rotate devicesRotateCmd `cmd:"" help:"Give a device a new password; the old one ends at once."`
+	Remove devicesRemoveCmd `cmd:"" help:"Remove a device and close its connections."`
+}
+
+type devicesListCmd struct{}
+
+func (devicesListCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	var list []node.DeviceInfo
+	if err := c.call(in.ctx, "GET", "/v1/devices", nil, nil, &list); err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(in.std.Out, "No devices yet. Add one with: aielon-edge devices add NAME")
+		return nil
+	}
+	t := tabwriter.NewWriter(in.std.Out, 2, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "DEVICE\tNAME\tMAY PUBLISH TO")
+	for _, d := range list {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", printable(d.ID), printable(d.Name), printable(strings.Join(d.Publish, " ")))
+	}
+	return t.Flush()
+}
+
+type devicesAddCmd struct {
+	ID      string   `arg:"" help:"Identity of the device, a-z 0-9 and -; it is also its MQTT user name."`
+	Name    string   `help:"What people call it."`
+	Publish []string `help:"Topics it may publish to (default ID/#)." placeholder:"FILTER"`
+}
+
+func (d devicesAddCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	var out node.DeviceCredentials
+	if err := c.call(in.ctx, "POST", "/v1/devices", nil, node.DeviceInfo{ID: d.ID, Name: d.Name, Publish: d.Publish}, &out); err != nil {
+		return err
+	}
+	printCredentials(in, out)
+	return nil
+}
+
+func printCredentials(in *invocation, c node.DeviceCredentials) {
+	fmt.Fprintf(in.std.Out, "user name  %s\npassword   %s\n\nThe password is shown this once. Publish with:\n  %s\n", c.ID, c.Password, c.Example)
+}
+
+type devicesRotateCmd struct {
+	ID string `arg:"" help:"The device."`
+}
+
+func (d devicesRotateCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	var out node.DeviceCredentials
+	if err := c.call(in.ctx, "POST", "/v1/devices/"+url.PathEscape(d.ID)+"/rotate", nil, nil, &out); err != nil {
+		return err
+	}
+	printCredentials(in, out)
+	return nil
+}
+
+type devicesRemoveCmd struct {
+	ID string `arg:"" help:"The device."`
+}
+
+func (d devicesRemoveCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	if err := c.call(in.ctx, "DELETE", "/v1/devices/"+url.PathEscape(d.ID), nil, nil, nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(in.std.Out, "%s is removed; its connections are closed.\n", d.ID)
+	return nil
+}

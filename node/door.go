@@ -1,0 +1,84 @@
+package node
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway"
+)
+
+func (n *Node) openDoor(context.Context) error {
+	l, err := doorListener(n.cfg.Door.Addr)
+	if err != nil {
+		return err
+	}
+	n.onClose(func() error { l.Close(); return nil })
+	n.doorAddr = l.Addr()
+	if n.door, err = gateway.New(gateway.Options{Listener: l, Hosts: n.cfg.Door.Hosts, Source: show{n}, Logger: n.part("door")}); err != nil {
+		return err
+	}
+	n.socket, err = gateway.NewSocket(filepath.Join(n.cfg.DataDir, SocketName), n.control(), n.part("socket"))
+	return err
+}
+
+// doorListener opens the door; an empty address leaves it closed for all but this very process.
+func doorListener(addr string) (net.Listener, error) {
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, edge.E(edge.Unavailable, "the door %s cannot be opened: %w", addr, err).WithHint("is another node running? Set door.addr to a free port")
+	}
+	return l, nil
+}
+
+// DoorAddr is where the page is.
+func (n *Node) DoorAddr() string { return n.doorAddr.String() }
+
+// MQTTAddr is where devices publish without TLS, empty where they cannot.
+func (n *Node) MQTTAddr() string {
+	if addrs := n.broker.Addrs(); len(addrs) > 0 && n.cfg.MQTT.Addr != "" {
+		return addrs[0].String()
+	}
+	return ""
+}
+
+// ID is the node's.
+func (n *Node) ID() edge.NodeID { return n.keys.id.ID() }
+
+// Status is what the page shows.
+func (n *Node) Status(ctx context.Context) gateway.Status { return show{n}.Status(ctx) }
+
+// announce marks the node ready once its site can decide, or has decided before: a node that was ready
+// once serves readings and reads with or without a leader.
+func (n *Node) announce(ctx context.Context) {
+	n.sup.wg.Go(func() {
+		for ctx.Err() == nil {
+			if l := n.raft.Leadership(); !l.Leader.IsZero() || n.site.Applied() > 0 {
+				n.setReady(nil)
+				n.log.Info("ready", "node", n.ID().Short(), "site", n.keys.trust.Site(), "role", n.cfg.Role, "page", "http://"+n.DoorAddr(), "mqtt", n.MQTTAddr(), "after", time.Since(n.started).Round(time.Millisecond))
+				return
+			}
+			n.setReady(edge.E(edge.Unavailable, "this node waits for the other nodes of its site"))
+			wait(ctx, 10*time.Millisecond)
+		}
+	})
+}
+
+// WaitReady returns once the node is ready or ctx ends.
+func (n *Node) WaitReady(ctx context.Context) error {
+	for {
+		err := show{n}.Ready(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		wait(ctx, 5*time.Millisecond)
+	}
+}

@@ -1,0 +1,197 @@
+package node
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/aielon/edge/node/auth/pki"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/state"
+	"github.com/aielon/edge/sync/hub"
+	"github.com/aielon/edge/sync/hub/badgerstore"
+	"github.com/aielon/edge/sync/hub/pgstore"
+	"github.com/aielon/edge/sync/hub/store"
+	"github.com/aielon/edge/sync/join"
+	"github.com/aielon/edge/sync/uplink"
+	"github.com/aielon/edge/sync/wire"
+)
+
+// A hubPart is what a node has besides when it is a hub.
+type hubPart struct {
+	n      *Node
+	h      *hub.Hub
+	store  store.Store
+	badger *state.Store // nil with PostgreSQL
+	port   *port        // where sites join and renew
+}
+
+func (n *Node) openHub(ctx context.Context) (err error) {
+	if n.cfg.Role != "hub" {
+		return nil
+	}
+	p := &hubPart{n: n}
+	codec, err := wire.NewCodec(4)
+	if err != nil {
+		return err
+	}
+	n.onClose(codec.Close)
+	if err := p.openStore(ctx, codec); err != nil {
+		return err
+	}
+	if p.port, err = newPort(n.cfg.Hub.JoinAddr, n.keys.end, n.part("join port"), pki.ProtoJoin, pki.ProtoRenew); err != nil {
+		return err
+	}
+	n.onClose(func() error { p.port.l.Close(); return nil })
+	p.h, err = hub.Open(ctx, hub.Options{Addr: n.cfg.Hub.Addr, TLS: n.keys.end.ServerConfig(pki.ProtoSync), PeerID: n.admitted,
+		Store: p.store, Codec: codec, Self: n.keys.id.ID(), Signer: regionSigner{n.keys.region.Load()}, Kick: func(wire.StreamID) { n.up.kick() },
+		Clock: n.keys.trust.Now, ResetKey: [32]byte(n.keys.derive("quic/reset")), TokenKey: [32]byte(n.keys.derive("quic/token")), Logger: n.part("hub")})
+	if err != nil {
+		return err
+	}
+	n.onClose(p.h.Close)
+	n.hub = p
+	return nil
+}
+
+func (p *hubPart) openStore(ctx context.Context, codec *wire.Codec) (err error) {
+	n := p.n
+	if n.cfg.Hub.Store == "postgres" {
+		url, err := pki.ReadPrivate(n.cfg.Hub.PostgresFile)
+		if err != nil {
+			return err
+		}
+		pg, err := pgstore.Open(ctx, pgstore.Options{URL: strings.TrimSpace(string(url)), Logger: n.part("hub store")})
+		if err != nil {
+			return err
+		}
+		p.store = pg
+		n.onClose(pg.Close)
+		return nil
+	}
+	if p.badger, err = state.Open(ctx, n.storeOptions("hub", "hub")); err != nil {
+		return err
+	}
+	n.onClose(p.badger.Close)
+	p.store, err = badgerstore.Open(p.badger, codec, false)
+	return err
+}
+
+// admitted says who is at the other end, and registers further nodes of a site that has joined.
+func (n *Node) admitted(cs tls.ConnectionState) (edge.NodeID, string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
+	defer cancel()
+	peer, err := join.Admit(ctx, n.keys.end, roll{n}, cs)
+	return peer.Name.ID, peer.Name.Site, err
+}
+
+func (p *hubPart) parts() []edge.Part {
+	return []edge.Part{p.h, partFunc{"join port", p.port.run}}
+}
+
+func (p *hubPart) addr() string     { return p.h.Addr() }
+func (p *hubPart) joinAddr() string { return p.port.l.Addr().String() }
+
+// regionSigner signs what the hub sends down with the key of its region, which every site below trusts.
+type regionSigner struct{ ca *pki.Authority }
+
+func (r regionSigner) Public() crypto.PublicKey { return r.ca.Root().PublicKey }
+func (r regionSigner) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+	if len(digest) != 32 {
+		return nil, edge.E(edge.Internal, "the region signs SHA-256 sums only")
+	}
+	return r.ca.Sign([32]byte(digest))
+}
+
+// forwarded lists the streams this hub hands on to a hub above.
+func (n *Node) forwarded() []uplink.Source {
+	if n.hub == nil || !n.hasHub() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	list, err := n.hub.h.Sources(ctx)
+	if err != nil {
+		n.log.Warn("the streams to hand on cannot be listed", "error", err)
+		return nil
+	}
+	var out []uplink.Source
+	for _, s := range list {
+		out = append(out, forwardedSource{s})
+	}
+	return out
+}
+
+type forwardedSource struct{ *hub.Source }
+
+// Epoch implements uplink.Epochs.
+func (f forwardedSource) Epoch(number uint64) (uplink.Epoch, bool) {
+	genesis, fork, why, ok := f.Source.Epoch(number)
+	return uplink.Epoch{First: genesis, Fork: fork, Reason: why}, ok
+}
+
+// NodeInfo is one node a hub knows.
+type NodeInfo struct {
+	ID      edge.NodeID `json:"id"`
+	Site    string      `json:"site"`
+	State   string      `json:"state"` // "online", "away", "revoked"
+	Desired uint64      `json:"desired"`
+	Applied uint64      `json:"applied"`
+	Seen    time.Time   `json:"seen"`
+}
+
+// CommandRequest asks for a command to a node.
+type CommandRequest struct {
+	Name string          `json:"name"`
+	Body json.RawMessage `json:"body,omitempty"`
+	Life time.Duration   `json:"life"`
+}
+
+func (p *hubPart) nodes(ctx context.Context) []NodeInfo {
+	online := map[edge.NodeID]bool{}
+	for _, s := range p.h.Sessions() {
+		online[s.Node] = true
+	}
+	list := []NodeInfo{}
+	for _, x := range p.h.Nodes() {
+		i := NodeInfo{ID: x.ID, Site: x.Site, Seen: x.Seen, State: "away"}
+		switch {
+		case x.Revoked != "":
+			i.State = "revoked"
+		case online[x.ID]:
+			i.State, i.Seen = "online", time.Now()
+		}
+		if d, err := p.h.Desired(ctx, x.ID); err == nil {
+			i.Desired = d.Version
+		}
+		if r, err := p.h.Reported(ctx, x.ID); err == nil {
+			i.Applied = r.Version
+		}
+		list = append(list, i)
+	}
+	return list
+}
+
+// revoke ends the trust in a node everywhere this hub has a say.
+func (p *hubPart) revoke(ctx context.Context, id edge.NodeID) error {
+	if err := p.n.propose(ctx, opMemberRemove, removal{id}, nil); err != nil && !edge.IsKind(err, edge.NotFound) {
+		return err
+	}
+	if err := p.n.keys.trust.Revoke(id); err != nil {
+		return err
+	}
+	return p.h.Revoke(ctx, id, "revoked by the operator")
+}
+
+func (p *hubPart) send(ctx context.Context, id edge.NodeID, q CommandRequest) (edge.ID, error) {
+	if q.Life <= 0 || q.Life > 30*24*time.Hour {
+		return edge.ID{}, edge.E(edge.Invalid, "a command must expire within 30 days")
+	}
+	now := p.n.keys.trust.Now()
+	c := hub.Command{ID: edge.NewID(), Node: id, Name: q.Name, Body: q.Body, NotBefore: now, Expires: now.Add(q.Life)}
+	return c.ID, p.h.Send(ctx, c)
+}

@@ -1,0 +1,141 @@
+package node
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/aielon/edge/hardware/device"
+	"github.com/aielon/edge/hardware/mqtt"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/journal"
+)
+
+// TypeNoted is the event type of a well-formed message with nothing to record, such as an announcement.
+const TypeNoted = "device.noted"
+
+// An intake turns what devices publish into events of the readings journals. What cannot be decoded is
+// kept as it came, under TypeQuarantined.
+type intake struct {
+	journals *journal.Set
+	decoder  *device.Decoder
+	urgent   func() // called after a critical event was stored
+
+	messages, quarantined, skipped atomic.Uint64
+}
+
+// Submit implements mqtt.Intake.
+func (in *intake) Submit(m mqtt.Publish, done func(error)) error {
+	in.messages.Add(1)
+	events := in.events(m)
+	g := &group{left: len(events), done: done}
+	for i, e := range events {
+		err := in.journals.Submit(e, func(_ edge.Pos, err error) { g.one(err, in, e.Urgency) })
+		if err != nil && i == 0 {
+			return err
+		}
+		if err != nil {
+			g.drop(len(events)-i, err) // the device sends all of it again; what was kept comes twice, nothing is lost
+			return nil
+		}
+	}
+	return nil
+}
+
+func (in *intake) events(m mqtt.Publish) []edge.Event {
+	u := urgencyOf(m.Topic)
+	res, err := in.decoder.Decode(device.Message{Device: m.Device, Topic: m.Topic, Payload: m.Payload,
+		ContentType: m.Properties["content-type"], Received: m.Received, Retained: m.Retain})
+	if err != nil {
+		in.quarantined.Add(1)
+		return []edge.Event{aside(edge.TypeQuarantined, m, u, err.Error())}
+	}
+	var events []edge.Event
+	for _, r := range res.Readings {
+		events = append(events, edge.Event{Type: edge.TypeReading, Subject: r.Device, Class: edge.SiteOnly, Urgency: u, Body: r.AppendSenML(nil)})
+	}
+	if res.Skipped > 0 {
+		in.skipped.Add(uint64(res.Skipped))
+		events = append(events, aside(edge.TypeQuarantined, m, u, strconv.Itoa(res.Skipped)+" values of it could not be read"))
+	}
+	if len(events) == 0 {
+		events = append(events, aside(TypeNoted, m, edge.Telemetry, res.Ignored))
+	}
+	return events
+}
+
+// urgencyOf lets a device mark an alarm by its topic: a level called "alarm" or "critical".
+func urgencyOf(topic string) edge.Urgency {
+	for level := range strings.SplitSeq(topic, "/") {
+		if level == "alarm" || level == "critical" {
+			return edge.Critical
+		}
+	}
+	return edge.Telemetry
+}
+
+func aside(typ string, m mqtt.Publish, u edge.Urgency, why string) edge.Event {
+	body, _ := json.Marshal(struct { // strings and bytes always encode
+		Topic   string `json:"topic"`
+		Reason  string `json:"reason"`
+		Type    string `json:"content_type,omitempty"`
+		Payload []byte `json:"payload"`
+	}{m.Topic, why, m.Properties["content-type"], m.Payload})
+	return edge.Event{Type: typ, Subject: m.Device, Class: edge.SiteOnly, Urgency: u, Body: body}
+}
+
+// A group calls done once, when all events of one message are durable or one of them is known not to be.
+type group struct {
+	mu   sync.Mutex // guards left, err
+	left int
+	err  error
+	done func(error)
+}
+
+func (g *group) one(err error, in *intake, u edge.Urgency) {
+	if err == nil && u == edge.Critical && in.urgent != nil {
+		in.urgent()
+	}
+	g.drop(1, err)
+}
+
+func (g *group) drop(n int, err error) {
+	g.mu.Lock()
+	g.left -= n
+	if g.err == nil {
+		g.err = err
+	}
+	last, first := g.left == 0, g.err
+	g.mu.Unlock()
+	if last {
+		g.done(first)
+	}
+}
+
+// recent keeps the newest events for the page.
+type recent struct {
+	mu   sync.Mutex // guards list
+	list []edge.Event
+}
+
+const keepRecent = 12
+
+func (r *recent) add(e edge.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.list) == keepRecent {
+		r.list = slices.Delete(r.list, 0, 1)
+	}
+	r.list = append(r.list, e)
+}
+
+func (r *recent) newest() []edge.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := slices.Clone(r.list)
+	slices.Reverse(list)
+	return list
+}

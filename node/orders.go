@@ -1,0 +1,186 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/state"
+	"github.com/aielon/edge/sync/uplink"
+	"github.com/aielon/edge/sync/wire"
+)
+
+// orders runs what the hub asks for, each once, and remembers that in the readings store.
+type orders struct {
+	n *Node
+	s *state.Store
+}
+
+const orderPrefix = "order/"
+
+// An orderRow is one command: noted before it runs, with its result after.
+type orderRow struct {
+	Expires time.Time
+	Result  *wire.CmdResult
+}
+
+// Begin implements uplink.Commands.
+func (o *orders) Begin(ctx context.Context, id edge.ID, expires time.Time) (*wire.CmdResult, bool, error) {
+	key := []byte(orderPrefix + id.String())
+	v := o.s.View()
+	row, found, err := load[orderRow](v, key)
+	v.Close()
+	if err != nil || found {
+		return row.Result, false, err
+	}
+	b, err := json.Marshal(orderRow{Expires: expires})
+	if err != nil {
+		return nil, false, edge.E(edge.Internal, "a command cannot be noted: %w", err)
+	}
+	return nil, true, o.s.Commit(ctx, func(out *state.Batch) { out.Set(key, b) })
+}
+
+// Finish implements uplink.Commands.
+func (o *orders) Finish(ctx context.Context, r wire.CmdResult) error {
+	key := []byte(orderPrefix + r.ID.String())
+	v := o.s.View()
+	row, _, err := load[orderRow](v, key)
+	v.Close()
+	if err != nil {
+		return err
+	}
+	row.Result = &r
+	b, err := json.Marshal(row)
+	if err != nil {
+		return edge.E(edge.Internal, "a result cannot be kept: %w", err)
+	}
+	return o.s.Commit(ctx, func(out *state.Batch) { out.Set(key, b) })
+}
+
+// Run implements uplink.Commands.
+func (o *orders) Run(ctx context.Context, c *wire.Cmd) ([]byte, error) {
+	switch c.Name {
+	case "sample":
+		samples, _ := o.n.sampler.Latest()
+		r := edge.Reading{Device: "node-" + o.n.keys.id.ID().Short(), Received: o.n.keys.trust.Now(), Samples: samples}
+		return r.AppendSenML(nil), nil
+	case "scrub":
+		res, err := o.n.scrub(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(res)
+	case "restart-uplink":
+		time.AfterFunc(time.Second, o.n.up.restart) // after the result has gone
+		return nil, nil
+	}
+	return nil, edge.E(edge.Invalid, "this version knows no command %q", c.Name).WithHint("sample, scrub and restart-uplink are known")
+}
+
+// forget drops orders that expired more than a day ago: a replay of them is refused for their age.
+func (o *orders) forget(ctx context.Context, now time.Time) error {
+	v := o.s.View()
+	var gone [][]byte
+	for k, b := range v.Scan([]byte(orderPrefix)) {
+		var row orderRow
+		if json.Unmarshal(b, &row) == nil && now.After(row.Expires.Add(24*time.Hour)) {
+			gone = append(gone, k)
+		}
+	}
+	v.Close()
+	if len(gone) == 0 {
+		return nil
+	}
+	return o.s.Commit(ctx, func(out *state.Batch) {
+		for _, k := range gone {
+			out.Delete(k)
+		}
+	})
+}
+
+// settings is the configuration a hub may ask of a node.
+type settings struct {
+	HostEvery Duration `json:"host_every"` // how often the box is measured; 0: as the node's own file says
+}
+
+// A twin is the configuration in force, as the hub asked for it.
+type twin struct {
+	s *state.Store
+
+	mu      sync.Mutex // guards what follows
+	version uint64
+	doc     []byte
+	set     settings
+}
+
+type twinRow struct {
+	Version uint64
+	Doc     json.RawMessage
+}
+
+var twinKey = []byte("twin")
+
+// twin opens the configuration the hub last asked for. One that cannot be read counts as none: the hub
+// sends it again.
+func (n *Node) twin() uplink.Twin {
+	t := &twin{s: n.readings}
+	v := n.readings.View()
+	defer v.Close()
+	row, found, err := load[twinRow](v, twinKey)
+	if err == nil && found {
+		t.version, t.doc = row.Version, row.Doc
+		t.set, _ = parseSettings(row.Doc)
+	}
+	n.desired.Store(t)
+	return t
+}
+
+// Current implements uplink.Twin.
+func (t *twin) Current() (uint64, []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.version, t.doc
+}
+
+// Apply implements uplink.Twin.
+func (t *twin) Apply(ctx context.Context, version uint64, doc []byte) error {
+	set, err := parseSettings(doc)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(twinRow{version, doc})
+	if err != nil {
+		return edge.E(edge.Internal, "the configuration cannot be kept: %w", err)
+	}
+	if err := t.s.Commit(ctx, func(out *state.Batch) { out.Set(twinKey, b) }); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.version, t.doc, t.set = version, doc, set
+	return nil
+}
+
+func (t *twin) settings() settings {
+	if t == nil {
+		return settings{}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.set
+}
+
+func parseSettings(doc []byte) (s settings, err error) {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, edge.E(edge.Invalid, "the configuration cannot be used: %w", err).WithHint(`known: {"host_every": "5m"}`)
+	}
+	if s.HostEvery != 0 && time.Duration(s.HostEvery) < time.Second {
+		return s, edge.E(edge.Invalid, "host_every must be at least 1s")
+	}
+	return s, nil
+}

@@ -1,0 +1,231 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway"
+)
+
+// show is what the door sees of a node.
+type show struct{ n *Node }
+
+// Status implements gateway.Source.
+func (s show) Status(ctx context.Context) gateway.Status {
+	n := s.n
+	st := gateway.Status{Node: n.keys.id.ID().String(), Site: n.keys.trust.Site(), Region: n.keys.trust.Region(), Role: n.cfg.Role, Version: n.version,
+		Started: n.started, Now: time.Now(), Parts: n.partStatus(ctx), Link: n.linkStatus(), Ledger: n.ledger(), Members: n.members()}
+	if region := n.keys.region.Load(); region != nil {
+		st.Region = region.Label()
+	}
+	st.Level = edge.OK.String()
+	for _, p := range st.Parts {
+		if p.Level == edge.Failed.String() || st.Level == edge.OK.String() {
+			st.Level = p.Level
+		}
+	}
+	for _, e := range n.recent.newest() {
+		st.Recent = append(st.Recent, gateway.Recent{Time: e.Time, Type: e.Type, Subject: e.Subject, Class: e.Urgency.String(), Text: brief(e.Body)})
+	}
+	if n.hub != nil {
+		st.Hub = n.hub.status(ctx)
+	}
+	return st
+}
+
+// brief is the part of a SenML pack that a person reads: names and values.
+func brief(body []byte) string {
+	if i := bytes.Index(body, []byte(`"n":`)); i >= 0 {
+		body = body[i:]
+	}
+	s := strings.ToValidUTF8(string(body[:min(len(body), 160)]), "")
+	return strings.NewReplacer(`"n":`, "", `"u":`, "", `"v":`, "", `"vs":`, "", `"vb":`, "", `"`, "", ",", " ", "{", " ", "}", "", "]", "", "[", "").Replace(s)
+}
+
+// ledger is what became of everything this node acknowledged, class by class.
+func (n *Node) ledger() gateway.Ledger {
+	var l gateway.Ledger
+	for _, j := range n.journals.Journals() {
+		c := j.Counts(uplinkFollower)
+		l.Rows = append(l.Rows, gateway.LedgerRow{Class: j.Urgency().String(), Accepted: c.Accepted, OnHub: c.Acked, Waiting: c.Waiting, Shed: c.Shed + c.Trimmed, Lost: c.Lost})
+	}
+	l.Sum()
+	return l
+}
+
+func (n *Node) linkStatus() gateway.Link {
+	l := gateway.Link{Joined: n.hasHub()}
+	u := n.up.get()
+	if u == nil {
+		return l
+	}
+	st := u.Status()
+	l.Connected, l.Transport, l.Hub, l.RTT, l.Err = st.Connected, st.Transport, st.Hub, st.RTT, st.LastError
+	if !st.NextRetry.IsZero() && !st.Connected {
+		l.NextTry = &st.NextRetry
+	}
+	return l
+}
+
+func (n *Node) members() []gateway.Member {
+	list := []gateway.Member{}
+	for _, m := range n.raft.Members() {
+		role := "standby"
+		if m.Voter {
+			role = "voter"
+		}
+		list = append(list, gateway.Member{Node: m.ID.String(), Addr: m.Addr, Role: role, Leader: m.Leader, Self: m.ID == n.keys.id.ID()})
+	}
+	return list
+}
+
+// partStatus asks every part how it is. A part that is being started again says so itself.
+func (n *Node) partStatus(ctx context.Context) []gateway.PartStatus {
+	type reporter interface {
+		Name() string
+		edge.Reporter
+	}
+	parts := []reporter{n.raft, n.site, n.broker, n.renewer, named{"journal", n.journals}, named{"disk", reportFunc(n.reportDisk)}, named{"audit", reportFunc(n.reportAudit)}}
+	if u := n.up.get(); u != nil {
+		parts = append(parts, u)
+	}
+	if n.hub != nil {
+		parts = append(parts, n.hub.h)
+	}
+	if n.gossip != nil {
+		parts = append(parts, n.gossip)
+	}
+	for _, b := range n.bridges {
+		parts = append(parts, b)
+	}
+	list := []gateway.PartStatus{}
+	for _, p := range parts {
+		h, down := n.sup.health(p.Name())
+		if !down {
+			h = p.Report(ctx)
+		}
+		list = append(list, gateway.PartStatus{Name: p.Name(), Level: h.Level.String(), Msg: h.Msg, Hint: h.Hint})
+	}
+	return list
+}
+
+type named struct {
+	name string
+	edge.Reporter
+}
+
+func (n named) Name() string { return n.name }
+
+type reportFunc func() edge.Health
+
+func (f reportFunc) Report(context.Context) edge.Health { return f() }
+
+func (n *Node) reportDisk() edge.Health {
+	for _, s := range n.stores() {
+		if err := s.Writable(); err != nil {
+			return edge.Health{Level: edge.Failed, Msg: err.Error()}
+		}
+	}
+	lsm, free := n.readings.Size()
+	return edge.Health{Msg: fmt.Sprintf("%d MiB free, readings take %d MiB", free>>20, lsm>>20)}
+}
+
+func (n *Node) reportAudit() edge.Health {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.auditErr != nil:
+		return edge.Health{Level: edge.Failed, Msg: n.auditErr.Error(), Hint: "restore from a backup, or remove the node's data and let it join its site again"}
+	case n.audited.IsZero():
+		return edge.Health{Msg: "what is stored was checked when the node started; a full check comes once a day"}
+	}
+	return edge.Health{Msg: "everything that is stored was read and checked " + n.audited.Format(time.DateTime)}
+}
+
+// Ready implements gateway.Source.
+func (s show) Ready(context.Context) error {
+	s.n.mu.Lock()
+	defer s.n.mu.Unlock()
+	return s.n.ready
+}
+
+func (n *Node) setReady(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ready = err
+}
+
+func (p *hubPart) status(ctx context.Context) *gateway.HubStatus {
+	h := &gateway.HubStatus{Online: len(p.h.Sessions()), Streams: []gateway.HubStream{}, Alarms: []string{}}
+	streams, err := p.h.Streams(ctx)
+	if err != nil {
+		h.Alarms = append(h.Alarms, err.Error())
+		return h
+	}
+	for _, s := range streams {
+		received := s.Counts.Accepted
+		h.Records += received
+		h.Streams = append(h.Streams, gateway.HubStream{Site: s.Site, Origin: s.ID.Origin, Name: s.ID.Name, Received: received, Skipped: s.Counts.Skipped, Frozen: s.Frozen})
+	}
+	slices.SortFunc(h.Streams, func(a, b gateway.HubStream) int {
+		return strings.Compare(a.Site+"\x00"+a.Origin+a.Name, b.Site+"\x00"+b.Origin+b.Name)
+	})
+	for _, a := range p.h.Alarms() {
+		h.Alarms = append(h.Alarms, a.Text)
+	}
+	return h
+}
+
+// WriteMetrics implements gateway.Source, in Prometheus' text format 0.0.4.
+func (s show) WriteMetrics(ctx context.Context, w io.Writer) {
+	n, m := s.n, metrics{w}
+	m.head("aielon_records", "Records of this node by class and fate.", "gauge")
+	for _, r := range n.ledger().Rows {
+		for fate, v := range map[string]uint64{"accepted": r.Accepted, "on_hub": r.OnHub, "waiting": r.Waiting, "shed": r.Shed, "lost": r.Lost} {
+			fmt.Fprintf(w, "aielon_records{class=%q,fate=%q} %d\n", r.Class, fate, v)
+		}
+	}
+	m.one("aielon_messages_total", "Messages devices published.", "counter", float64(n.intake.messages.Load()))
+	m.one("aielon_quarantined_total", "Messages that could not be read and were kept aside.", "counter", float64(n.intake.quarantined.Load()))
+	st := n.site.Stats()
+	m.one("aielon_commands_total", "Commands answered through the site's log.", "counter", float64(st.Answered))
+	m.one("aielon_site_index", "Index of the log entry applied last.", "gauge", float64(st.Index))
+	m.one("aielon_connected", "1 while there is a link to the hub.", "gauge", truth(n.linkStatus().Connected))
+	_, self := n.raft.Leader()
+	m.one("aielon_leader", "1 while this node leads its site.", "gauge", truth(self))
+	_, free := n.readings.Size()
+	m.one("aielon_disk_free_bytes", "Free bytes for the data directory.", "gauge", float64(free))
+	m.one("aielon_ready", "1 while the node is ready.", "gauge", truth(s.Ready(ctx) == nil))
+	m.one("aielon_goroutines", "Goroutines.", "gauge", float64(runtime.NumGoroutine()))
+	if n.hub != nil {
+		c := n.hub.h.Counters()
+		m.one("aielon_hub_records_total", "Records stored since the start.", "counter", float64(c.Records.Load()))
+		m.one("aielon_hub_duplicates_total", "Records that came again and were dropped.", "counter", float64(c.Duplicates.Load()))
+		m.one("aielon_hub_sessions", "Nodes connected.", "gauge", float64(len(n.hub.h.Sessions())))
+	}
+}
+
+type metrics struct{ w io.Writer }
+
+func (m metrics) head(name, help, kind string) {
+	fmt.Fprintf(m.w, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+}
+
+func (m metrics) one(name, help, kind string, v float64) {
+	m.head(name, help, kind)
+	fmt.Fprintf(m.w, "%s %g\n", name, v)
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,267 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"net"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/aielon/edge/cluster/raftlog"
+	"github.com/aielon/edge/cluster/site"
+	"github.com/aielon/edge/hardware/registry"
+	"github.com/aielon/edge/node/auth/pki"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/sync/join"
+)
+
+// reconcileEvery is how often the leader compares who is registered with who is in the log.
+const reconcileEvery = 2 * time.Second
+
+// mux is everything this site can do.
+func (n *Node) mux() *edge.Mux {
+	m := edge.NewMux()
+	registerMembers(m)
+	join.Register(m)
+	registry.Register(m)
+	return m
+}
+
+func (n *Node) openSite(ctx context.Context) (err error) {
+	o := n.storeOptions("site", "site")
+	o.Managed = true
+	if n.shelf, err = site.OpenShelf(ctx, o); err != nil {
+		return err
+	}
+	n.onClose(n.shelf.Close)
+	n.client = site.NewClient(n.dialMember)
+	n.onClose(n.client.Close)
+	n.site, err = site.Open(site.Options{Shelf: n.shelf, Mux: n.mux(), Site: n.keys.trust.Site(), Node: n.keys.id.ID(), Forward: n.client,
+		Member: roll{n}.Member, Wall: n.keys.trust.Now, Floor: buildTime(), Logger: n.part("site"),
+		Alarm: func(err error) { n.log.Error("this replica has stopped applying", "error", err) }})
+	return err
+}
+
+func (n *Node) openRaft(context.Context) (err error) {
+	addr := n.cfg.Cluster.Addr
+	if addr == "" {
+		addr = "127.0.0.1:0" // alone: nobody calls, but the log still has one way of being reached
+	}
+	n.port, err = newPort(addr, n.keys.end, n.part("cluster port"), pki.ProtoRaft, pki.ProtoSite, pki.ProtoJoin, pki.ProtoRenew)
+	if err != nil {
+		return err
+	}
+	n.onClose(func() error { n.port.l.Close(); return nil })
+	n.raft, err = raftlog.Open(raftlog.Options{ID: n.keys.id.ID(), Applier: n.site, Dir: filepath.Join(n.cfg.DataDir, "log"), Key: n.keys.derive("log"),
+		Streams: n.port.lane(pki.ProtoRaft), PeerID: peerOf, Advertise: n.advertise(), Member: roll{n}.Member,
+		Bootstrap: !n.link.get().Joined, Resync: n.link.get().Joined, Logger: n.part("log")})
+	if err != nil {
+		return err
+	}
+	n.onClose(n.raft.Close)
+	n.site.SetLog(n.raft, func() (edge.NodeID, bool) {
+		l := n.raft.Leadership()
+		return l.Leader, l.Self
+	})
+	return nil
+}
+
+func peerOf(cs tls.ConnectionState) (edge.NodeID, error) {
+	id, _, err := pki.PeerID(cs)
+	return id, err
+}
+
+// advertise is where the other nodes of the site reach this one.
+func (n *Node) advertise() string {
+	if n.cfg.Cluster.Advertise != "" {
+		return n.cfg.Cluster.Advertise
+	}
+	return n.port.l.Addr().String()
+}
+
+// dialMember connects to a member of the site and makes sure that it is that member.
+func (n *Node) dialMember(ctx context.Context, id edge.NodeID) (net.Conn, error) {
+	for _, m := range n.raft.Members() {
+		if m.ID == id {
+			return dialNode(ctx, n.keys.end, m.Addr, pki.ProtoSite, id)
+		}
+	}
+	return nil, edge.E(edge.Unavailable, "node %s is not known here", id.Short())
+}
+
+// serveSite answers what other members forward.
+func (n *Node) serveSite(ctx context.Context) error {
+	lane := n.port.lane(pki.ProtoSite)
+	for {
+		c, err := lane.AcceptContext(ctx)
+		if err != nil {
+			return nil
+		}
+		id, err := peerOf(c.ConnectionState())
+		if err != nil || !(roll{n}).Member(id) {
+			c.Close()
+			continue
+		}
+		n.sup.wg.Go(func() { n.site.Serve(ctx, c, id) })
+	}
+}
+
+// actor is this node in its own commands.
+func (n *Node) actor() edge.Actor {
+	return edge.Actor{Kind: edge.Node, ID: n.keys.id.ID().String(), Site: n.keys.trust.Site()}
+}
+
+// propose gets one of the node's own commands decided, whatever becomes of the leader meanwhile.
+func (n *Node) propose(ctx context.Context, op string, in, out any) error {
+	return n.proposeAs(ctx, n.actor(), op, in, out)
+}
+
+func (n *Node) proposeAs(ctx context.Context, who edge.Actor, op string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return edge.E(edge.Internal, "%s cannot be encoded: %w", op, err)
+	}
+	o, err := n.site.Propose(ctx, edge.Command{ID: edge.NewID(), Type: op, Actor: who, Body: body})
+	switch {
+	case err != nil:
+		return err
+	case o.Err != nil:
+		return o.Err
+	case out == nil:
+		return nil
+	}
+	if err := json.Unmarshal(o.Reply, out); err != nil {
+		return edge.E(edge.Internal, "the answer of %s cannot be read: %w", op, err)
+	}
+	return nil
+}
+
+// keepMembers keeps log and registry of members the same while this node leads, registers this node where
+// it stands alone, and passes changes of leadership on.
+func (n *Node) keepMembers(ctx context.Context) error {
+	changes, cancel := n.raft.Subscribe()
+	defer cancel()
+	t := time.NewTicker(reconcileEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case l := <-changes:
+			n.site.LeaderChanged()
+			n.up.kick() // the site's journals are delivered by the leader
+			if l.Self && l.Ready {
+				n.settle(ctx)
+			}
+		case <-t.C:
+			n.settle(ctx)
+		}
+	}
+}
+
+// settle does what is left to do between registry and log. What fails is tried again soon.
+func (n *Node) settle(ctx context.Context) {
+	if err := n.adoptAuthority(); err != nil {
+		n.log.Warn("the site's authority cannot be taken over", "error", err)
+	}
+	l := n.raft.Leadership()
+	if !l.Self || !l.Ready {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := n.settleLeader(ctx); err != nil && ctx.Err() == nil {
+		n.log.Warn("the members of the site are not settled yet", "error", err)
+	}
+}
+
+func (n *Node) settleLeader(ctx context.Context) error {
+	v := n.site.View()
+	rows := membersOf(v)
+	_, kept, err := load[authorityRow](v, []byte(authorityKey))
+	v.Close()
+	if err != nil {
+		return err
+	}
+	if err := n.registerSelf(ctx, rows); err != nil {
+		return err
+	}
+	if ca := n.keys.site.Load(); ca != nil && !kept {
+		if err := n.shareAuthority(ctx, ca); err != nil {
+			return err
+		}
+	}
+	if err := n.forkSite(ctx); err != nil {
+		return err
+	}
+	return n.followRoll(ctx, rows)
+}
+
+func (n *Node) registerSelf(ctx context.Context, rows []memberRow) error {
+	i := slices.IndexFunc(rows, func(r memberRow) bool { return r.ID == n.keys.id.ID() })
+	if i >= 0 && rows[i].Addr == n.advertise() {
+		return nil
+	}
+	return n.propose(ctx, opMemberRegister, registration{Node: n.keys.id.ID(), Role: pki.JoinNode, Addr: n.advertise(), Own: true}, nil)
+}
+
+// followRoll takes registered nodes into the log and removed ones out of it.
+func (n *Node) followRoll(ctx context.Context, rows []memberRow) error {
+	have := map[edge.NodeID]string{}
+	for _, m := range n.raft.Members() {
+		have[m.ID] = m.Addr
+	}
+	for _, r := range rows {
+		addr, in := have[r.ID]
+		var err error
+		switch {
+		case r.Removed && in:
+			err = n.raft.Remove(ctx, r.ID)
+		case !r.Removed && addr != r.Addr && r.Addr != "":
+			err = n.raft.Add(ctx, r.ID, r.Addr)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shareAuthority puts the site's authority into the site's state, so that it outlives this box and any
+// node can renew certificates.
+func (n *Node) shareAuthority(ctx context.Context, ca *pki.Authority) error {
+	b, err := ca.Export(nil)
+	if err != nil {
+		return err
+	}
+	return n.propose(ctx, opKeepAuthority, authorityRow{Export: b, Secret: n.link.get().Secret}, nil)
+}
+
+// adoptAuthority takes the site's authority from the state where this node does not have it, or has it
+// without the region's word for it.
+func (n *Node) adoptAuthority() error {
+	have := n.keys.site.Load()
+	if have != nil && have.Cross() != nil {
+		return nil
+	}
+	v := n.site.View()
+	row, kept, err := load[authorityRow](v, []byte(authorityKey))
+	v.Close()
+	if err != nil || !kept {
+		return err
+	}
+	ca, err := pki.ImportAuthority(row.Export, nil, n.keys.trust.Now)
+	if err != nil {
+		return err
+	}
+	if have != nil && ca.Cross() == nil {
+		return nil
+	}
+	if err := n.keys.keepSite(ca); err != nil {
+		return err
+	}
+	n.renewer.Kick()
+	return nil
+}

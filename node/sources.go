@@ -1,0 +1,84 @@
+package node
+
+import (
+	"context"
+
+	"github.com/aielon/edge/cluster/site"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/journal"
+	"github.com/aielon/edge/sync/uplink"
+	"github.com/aielon/edge/sync/wire"
+)
+
+// uplinkFollower is the name under which the uplink's marks are kept.
+const uplinkFollower = "uplink"
+
+// A source is a journal as the uplink sees it.
+type source struct {
+	edge.Journal
+	id      wire.StreamID
+	urgency edge.Urgency
+	epochs  func() []journal.Epoch
+	mark    func(ctx context.Context, p edge.Pos) error
+}
+
+func (s *source) ID() wire.StreamID                             { return s.id }
+func (s *source) Urgency() edge.Urgency                         { return s.urgency }
+func (s *source) Acked(ctx context.Context, p edge.Pos) error   { return s.mark(ctx, p) }
+func (s *source) Epoch(number uint64) (e uplink.Epoch, ok bool) { return epochOf(s.epochs(), number) }
+
+func epochOf(list []journal.Epoch, number uint64) (uplink.Epoch, bool) {
+	for _, e := range list {
+		if e.Number == number {
+			return uplink.Epoch{First: e.First, Fork: e.Fork, Reason: e.Reason}, true
+		}
+	}
+	return uplink.Epoch{}, false
+}
+
+// sources lists what this node delivers: its own readings always, the site's journals while it leads.
+func (n *Node) sources() []uplink.Source {
+	var list []uplink.Source
+	for _, j := range n.journals.Journals() {
+		list = append(list, &source{Journal: j, id: wire.StreamID{Origin: n.keys.id.ID().String(), Name: j.Stream()}, urgency: j.Urgency(), epochs: j.Epochs,
+			mark: func(ctx context.Context, p edge.Pos) error { return j.SetMark(ctx, uplinkFollower, p) }})
+	}
+	if _, self := n.raft.Leader(); self {
+		list = append(list, n.siteSources()...)
+	}
+	return append(list, n.forwarded()...)
+}
+
+func (n *Node) siteSources() []uplink.Source {
+	var list []uplink.Source
+	origin := site.Origin(n.keys.trust.Site())
+	for _, u := range edge.Urgencies() {
+		j := n.marks.Source(n.siteJournal(u))
+		list = append(list, &source{Journal: j, id: wire.StreamID{Origin: origin, Name: site.Stream(u)}, urgency: u,
+			epochs: func() []journal.Epoch { return n.siteEpochs(u) },
+			mark:   func(ctx context.Context, p edge.Pos) error { return j.SetMark(ctx, uplinkFollower, p) }})
+	}
+	return list
+}
+
+// siteJournal reads the site's journal of one urgency from whatever state is newest.
+func (n *Node) siteJournal(u edge.Urgency) *journal.Reader {
+	head := journal.NewReader(n.site.View, site.Stream(u), nil)
+	return journal.NewReader(n.site.View, site.Stream(u), func(ctx context.Context, after edge.Pos) error {
+		applied := n.site.Applied() // before the look, so that what is applied in between ends the wait
+		if head.Head() != after {
+			return nil
+		}
+		return n.site.WaitApplied(ctx, applied+1)
+	})
+}
+
+func (n *Node) siteEpochs(u edge.Urgency) []journal.Epoch {
+	v := n.site.View()
+	defer v.Close()
+	c, err := journal.LoadChain(v, site.Stream(u))
+	if err != nil {
+		return nil
+	}
+	return c.Epochs()
+}

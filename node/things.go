@@ -1,0 +1,256 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aielon/edge/hardware/mqtt"
+	"github.com/aielon/edge/hardware/registry"
+	"github.com/aielon/edge/node/auth/device"
+	"github.com/aielon/edge/node/auth/pki"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/journal"
+)
+
+// hostBatch is how many samples of the box itself are gathered before they are stored. Nobody waits for
+// them, and every commit wears the flash.
+const hostBatch = 5
+
+func (n *Node) openBroker() (err error) {
+	auth := &deviceAuth{a: &registry.Authenticator{Verifier: device.NewVerifier(), Now: n.keys.trust.Now, View: n.withView}}
+	o := mqtt.Options{Addr: n.cfg.MQTT.Addr, TLSAddr: n.cfg.MQTT.TLSAddr, Auth: auth, Intake: n.intake, Logger: n.part("mqtt"),
+		Limits: mqtt.Limits{Packet: int(n.cfg.MQTT.MaxPacket), Clients: n.cfg.MQTT.MaxClients}, Sessions: &sessionStore{n.readings}}
+	if o.TLSAddr != "" {
+		if o.TLS, err = n.deviceTLS(); err != nil {
+			return err
+		}
+	}
+	if n.broker, err = mqtt.New(o); err != nil {
+		return err
+	}
+	n.onClose(n.broker.Close)
+	return nil
+}
+
+// withView lends f a view of the site's newest state.
+func (n *Node) withView(f func(edge.View) error) error {
+	v := n.site.View()
+	defer v.Close()
+	return f(v)
+}
+
+// deviceTLS certifies the broker under this box's names by the site's authority, which devices trust.
+func (n *Node) deviceTLS() (*tls.Config, error) {
+	ca := n.keys.site.Load()
+	if ca == nil {
+		return nil, edge.E(edge.Unavailable, "MQTT over TLS needs the site's authority, which this node has not received yet").WithHint("start it once without mqtt.tls_addr")
+	}
+	roots := x509.NewCertPool()
+	for _, c := range n.keys.trust.Roots(pki.RootSite) {
+		roots.AddCert(c)
+	}
+	cache := &serverCert{n: n, ca: ca}
+	return &tls.Config{MinVersion: map[bool]uint16{true: tls.VersionTLS12, false: tls.VersionTLS13}[n.cfg.MQTT.AllowTLS12],
+		GetCertificate: cache.get, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: roots, Time: n.keys.trust.Now}, nil
+}
+
+// deviceAuth lets the broker ask the registry.
+type deviceAuth struct{ a *registry.Authenticator }
+
+// Authenticate implements mqtt.Authenticator.
+func (d *deviceAuth) Authenticate(ctx context.Context, c mqtt.Credentials) (mqtt.Device, error) {
+	p := device.Proof{ID: c.Username, Secret: c.Password}
+	if p.ID == "" {
+		p.ID = c.ClientID
+	}
+	if c.TLS != nil && len(c.TLS.VerifiedChains) > 0 {
+		leaf := c.TLS.PeerCertificates[0]
+		for _, u := range leaf.URIs {
+			if name, err := pki.ParseDeviceName(u.String()); err == nil && (c.Username == "" || c.Username == name.ID) {
+				sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+				p.ID, p.Key = name.ID, sum[:]
+			}
+		}
+	}
+	r, err := d.a.Authenticate(ctx, p)
+	if err != nil {
+		return mqtt.Device{}, err
+	}
+	return mqtt.Device{ID: r.ID, Publish: r.Publish, Subscribe: r.Subscribe, AnyClientID: r.AnyClient}, nil
+}
+
+func (n *Node) openBridge(b Bridge) (*mqtt.Bridge, error) {
+	o := mqtt.BridgeOptions{URL: strings.NewReplacer("mqtts://", "ssl://", "tls://", "ssl://", "mqtt://", "tcp://").Replace(b.URL),
+		ClientID: "aielon-" + n.keys.id.ID().Short() + "-" + b.Name, Username: b.Username, Filters: b.Topics,
+		Device: []string{strings.Repeat("+/", b.DeviceLevel) + "%d/#"}, Intake: n.intake, Logger: n.part("bridge " + b.Name)}
+	if b.PasswordFile != "" {
+		p, err := pki.ReadPrivate(b.PasswordFile)
+		if err != nil {
+			return nil, err
+		}
+		o.Password = strings.TrimSpace(string(p))
+	}
+	if strings.HasPrefix(o.URL, "ssl://") {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		if b.CAFile != "" {
+			pem, err := os.ReadFile(b.CAFile)
+			o.TLS.RootCAs = x509.NewCertPool()
+			if err != nil || !o.TLS.RootCAs.AppendCertsFromPEM(pem) {
+				return nil, edge.E(edge.Invalid, "bridge %s: %s holds no certificate", b.Name, b.CAFile)
+			}
+		}
+	}
+	return mqtt.NewBridge(o)
+}
+
+// sampleHost measures the box and stores what it measured now and then.
+func (n *Node) sampleHost(ctx context.Context) error {
+	t := time.NewTicker(time.Duration(n.cfg.Host.Every))
+	defer t.Stop()
+	var events []edge.Event
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		now := n.keys.trust.Now()
+		samples, _ := n.sampler.Sample(ctx, now)
+		if len(samples) > 0 {
+			r := edge.Reading{Device: "node-" + n.keys.id.ID().Short(), Received: now, DeviceTime: now, Confidence: edge.Exact, Samples: samples}
+			events = append(events, edge.Event{Type: edge.TypeReading, Subject: r.Device, Class: edge.SiteOnly, Urgency: edge.Telemetry, Time: now, Body: r.AppendSenML(nil)})
+		}
+		if len(events) < hostBatch {
+			continue
+		}
+		if _, err := n.journals.Append(ctx, events...); err != nil {
+			n.log.Warn("measurements of this box could not be stored", "error", err)
+		}
+		events = nil
+	}
+}
+
+// followRecent keeps the newest readings for the page. It begins at the present: history is in the journal.
+func (n *Node) followRecent(ctx context.Context) error {
+	errs := make(chan error, 2)
+	for _, u := range []edge.Urgency{edge.Critical, edge.Telemetry} {
+		j := n.journals.Journal(u)
+		n.sup.wg.Go(func() { errs <- n.tail(ctx, j) })
+	}
+	return <-errs
+}
+
+func (n *Node) tail(ctx context.Context, j *journal.Journal) error {
+	at := j.Head()
+	for {
+		if err := j.Wait(ctx, at); err != nil {
+			return nil
+		}
+		for r, err := range j.Read(ctx, at) {
+			if err != nil {
+				at = j.Head() // the page may miss something; the journal does not
+				break
+			}
+			at = r.Pos
+			e := r.Event
+			e.Body = append([]byte(nil), e.Body[:min(len(e.Body), 400)]...)
+			n.recent.add(e)
+		}
+		wait(ctx, 200*time.Millisecond) // at most five looks a second, however fast devices are
+	}
+}
+
+// DeviceInfo is a device as the command line sees it.
+type DeviceInfo struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name,omitempty"`
+	Publish []string `json:"publish,omitempty"`
+}
+
+// DeviceCredentials is what a new device needs, shown once.
+type DeviceCredentials struct {
+	ID       string `json:"id"`
+	Password string `json:"password"`
+	Example  string `json:"example"`
+}
+
+// RegisterDevice registers a device and returns its password, which is kept nowhere.
+func (n *Node) RegisterDevice(ctx context.Context, d DeviceInfo) (DeviceCredentials, error) {
+	var out registry.Issued
+	in := registry.Registration{ID: d.ID, Name: d.Name, Publish: d.Publish, AnyClient: true}
+	if in.Name == "" {
+		in.Name = d.ID
+	}
+	if err := n.manageDevice(ctx, "devices.register", in, &out); err != nil {
+		return DeviceCredentials{}, err
+	}
+	return n.credentials(out), nil
+}
+
+func (n *Node) rotateDevice(ctx context.Context, id string) (DeviceCredentials, error) {
+	var out registry.Issued
+	if err := n.manageDevice(ctx, "devices.rotate", registry.Rotation{ID: id}, &out); err != nil {
+		return DeviceCredentials{}, err
+	}
+	return n.credentials(out), nil
+}
+
+func (n *Node) credentials(i registry.Issued) DeviceCredentials {
+	host, port := "127.0.0.1", "1883"
+	if addrs := n.broker.Addrs(); len(addrs) > 0 {
+		host, port, _ = net.SplitHostPort(addrs[0].String())
+	}
+	return DeviceCredentials{ID: i.Device.ID, Password: i.Token,
+		Example: "mosquitto_pub -h " + host + " -p " + port + " -u " + i.Device.ID + " -P " + i.Token + " -q 1 -t " + i.Device.ID + "/temperature -m 21.5"}
+}
+
+func (n *Node) removeDevice(ctx context.Context, id string) error {
+	if err := n.manageDevice(ctx, "devices.remove", registry.Ref{ID: id}, nil); err != nil {
+		return err
+	}
+	n.broker.Revoke(id)
+	return nil
+}
+
+// manageDevice proposes a command of the registry as the operator of this box.
+func (n *Node) manageDevice(ctx context.Context, op string, in, out any) error {
+	return n.proposeAs(ctx, edge.Actor{Kind: edge.Person, ID: "operator", Site: n.keys.trust.Site()}, op, in, out)
+}
+
+func (n *Node) listDevices(ctx context.Context) ([]DeviceInfo, error) {
+	list := []DeviceInfo{}
+	for q := (registry.ListQuery{Limit: 1000}); ; {
+		body, _ := json.Marshal(q) // plain fields always encode
+		b, _, err := n.site.Ask(ctx, "devices.list", body, 0)
+		if err != nil {
+			return nil, err
+		}
+		var page registry.List
+		if err := json.Unmarshal(b, &page); err != nil {
+			return nil, edge.E(edge.Internal, "the list of devices cannot be read: %w", err)
+		}
+		for _, d := range page.Devices {
+			list = append(list, DeviceInfo{ID: d.ID, Name: d.Name, Publish: d.Publish})
+		}
+		if page.Next == "" {
+			return list, nil
+		}
+		q.After = page.Next
+	}
+}
+
+// DeviceFor returns fresh credentials for a device, which is registered where it is not yet.
+func (n *Node) DeviceFor(ctx context.Context, id string) (DeviceCredentials, error) {
+	c, err := n.RegisterDevice(ctx, DeviceInfo{ID: id})
+	if edge.IsKind(err, edge.Conflict) {
+		return n.rotateDevice(ctx, id)
+	}
+	return c, err
+}

@@ -1,0 +1,210 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aielon/edge/cluster/site"
+	"github.com/aielon/edge/node/auth/pki"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/state"
+	"github.com/aielon/edge/sync/uplink"
+	"github.com/aielon/edge/sync/wire"
+)
+
+// An uplinkPart is the uplink of a node that may join a hub, or another one, while it runs.
+type uplinkPart struct {
+	make func() (*uplink.Uplink, error) // nil uplink: there is no hub yet
+	log  *slog.Logger
+
+	mu    sync.Mutex // guards cur, again
+	cur   *uplink.Uplink
+	again chan struct{} // closed to make Run start over
+}
+
+func (n *Node) openUplink(context.Context) error {
+	n.up = &uplinkPart{make: n.makeUplink, log: n.part("uplink"), again: make(chan struct{})}
+	n.intake.urgent = n.up.kick
+	return nil
+}
+
+// Name implements edge.Part.
+func (p *uplinkPart) Name() string { return "uplink" }
+
+// Run keeps an uplink to whatever hub is known.
+func (p *uplinkPart) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		p.mu.Lock()
+		again := p.again
+		p.mu.Unlock()
+		if err := p.session(ctx, again); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *uplinkPart) session(ctx context.Context, again <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	u, err := p.make()
+	if err != nil {
+		return err
+	}
+	p.set(u)
+	defer p.set(nil)
+	if u == nil {
+		select {
+		case <-ctx.Done():
+		case <-again:
+		}
+		return nil
+	}
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-again:
+			cancel()
+		case <-stop:
+		}
+	}()
+	return u.Run(ctx)
+}
+
+func (p *uplinkPart) set(u *uplink.Uplink) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cur = u
+}
+
+func (p *uplinkPart) get() *uplink.Uplink {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cur
+}
+
+// kick tells the uplink that there is something new to deliver. It never blocks.
+func (p *uplinkPart) kick() {
+	if u := p.get(); u != nil {
+		u.Kick()
+	}
+}
+
+// restart makes the uplink start over with what is known now.
+func (p *uplinkPart) restart() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.again)
+	p.again = make(chan struct{})
+}
+
+func (n *Node) makeUplink() (*uplink.Uplink, error) {
+	hubs := append(append([]string{}, n.cfg.Uplink.Hubs...), n.link.get().Hubs...)
+	if len(hubs) == 0 || len(n.keys.trust.Roots(pki.RootAbove)) == 0 {
+		return nil, nil
+	}
+	return uplink.New(uplink.Options{
+		Hubs: hubs[:min(len(hubs), 16)], Node: n.keys.id.ID(), Build: n.version, Hub: n.cfg.Role == "hub",
+		TLS:     func(string) (*tls.Config, error) { return n.keys.end.ClientConfig(pki.ProtoSync, edge.NodeID{}), nil },
+		Sources: n.sources, Clock: n.clock, Profile: profiles[n.cfg.Uplink.Profile], Budget: n.budget(),
+		Keeper: &keeper{n.readings, []byte("uplink/keeper")},
+		Calls:  uplink.Callbacks{Doubt: n.doubt, Poisoned: n.poisoned, Time: n.tellTime},
+		Twin:   n.twin(), Command: &orders{n: n, s: n.readings}, Verify: n.verifyHub, Logger: n.part("uplink"),
+	})
+}
+
+var profiles = map[string]uplink.Profile{"normal": uplink.Normal, "metered": uplink.Metered, "full": uplink.Full}
+
+func (n *Node) clock() (time.Time, edge.Confidence) {
+	c := edge.Plausible
+	if n.keys.trust.Behind() {
+		c = edge.Implausible
+	}
+	return n.keys.trust.Now(), c
+}
+
+func (n *Node) budget() uplink.Budget {
+	b := uplink.Budget{Day: uint64(n.cfg.Uplink.DayBudget), Month: uint64(n.cfg.Uplink.MonthBudget)}
+	if w := n.cfg.Uplink.BulkWindow; w != "" {
+		b.Windows = map[edge.Urgency][]uplink.Window{edge.Bulk: {{From: clockTime(w[:5]), To: clockTime(w[6:])}}}
+	}
+	return b
+}
+
+func clockTime(s string) time.Duration {
+	t, _ := time.Parse("15:04", s) // Validate has checked it
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+}
+
+// doubt begins a new epoch where the hub has records that this node does not.
+func (n *Node) doubt(ctx context.Context, id wire.StreamID, hub edge.Pos) error {
+	const why = "the hub has records that this node has not"
+	n.log.Warn("a stream begins a new epoch", "stream", id.Name, "reason", why, "hub", hub)
+	if id.Origin == n.keys.id.ID().String() {
+		return n.journals.NewEpoch(ctx, why)
+	}
+	if id.Origin == site.Origin(n.keys.trust.Site()) {
+		return n.site.NewEpoch(ctx, why)
+	}
+	return edge.E(edge.Conflict, "the hub above has more of %s than this hub", id.Origin).WithHint("restore this hub from its newest backup, or let the hub above forget the stream")
+}
+
+// poisoned keeps a record that the hub cannot take where a person can find it.
+func (n *Node) poisoned(ctx context.Context, id wire.StreamID, r edge.Record, reason string) error {
+	body, err := json.Marshal(struct {
+		Stream, Pos, Reason, Type string
+	}{id.Name, r.Pos.String(), reason, r.Type})
+	if err != nil {
+		return edge.E(edge.Internal, "a refusal cannot be noted: %w", err)
+	}
+	_, err = n.journals.Append(ctx, edge.Event{Type: "sync.refused", Subject: r.Subject, Class: edge.SiteOnly, Urgency: edge.Ledger, Body: body})
+	return err
+}
+
+// tellTime takes the hub's word for the time where it is good to a few seconds.
+func (n *Node) tellTime(ahead, uncertainty time.Duration) {
+	if uncertainty > 5*time.Second {
+		return
+	}
+	if err := n.keys.trust.TellTime(time.Now().Add(ahead)); err != nil {
+		n.log.Warn("the hub's time cannot be kept", "error", err)
+	}
+}
+
+// verifyHub checks a signature by the key of the region this site has joined.
+func (n *Node) verifyHub(message, signature []byte) error {
+	err := error(edge.E(edge.Denied, "this site is in no region"))
+	for _, root := range n.keys.trust.Roots(pki.RootAbove) {
+		if err = uplink.VerifyWith(root.PublicKey)(message, signature); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// A keeper keeps one small value in the readings store.
+type keeper struct {
+	s   *state.Store
+	key []byte
+}
+
+// Load implements uplink.Keeper.
+func (k *keeper) Load(context.Context) ([]byte, error) {
+	v := k.s.View()
+	defer v.Close()
+	b, err := v.Get(k.key)
+	if edge.IsKind(err, edge.NotFound) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// Save implements uplink.Keeper.
+func (k *keeper) Save(ctx context.Context, b []byte) error {
+	return k.s.Commit(ctx, func(out *state.Batch) { out.Set(k.key, b) })
+}
