@@ -155,6 +155,7 @@ type slot struct {
 	nacks   []nackFor
 	closed  bool  // a frame of the stream waits for the next wave, and so must those behind it
 	refused error // why the append was not kept
+	stands  edge.Pos
 }
 
 type nackFor struct {
@@ -227,17 +228,23 @@ func (w *wave) judge(ctx context.Context, s *slot, j job) (verdict, error) {
 		if s.now.Cursor.IsZero() && w.in.full(f.Stream.Origin) {
 			return verdict{nack: &wire.Nack{Stream: f.Stream, Reason: wire.Forbidden, Text: fmt.Sprintf("an origin may have %d streams", maxStreams)}}, nil
 		}
-		var genesis edge.Pos
-		if f.Genesis.Epoch == s.now.Cursor.Epoch {
-			forks, err := w.in.h.o.Store.Forks(ctx, f.Stream)
-			if err != nil || len(forks) == 0 {
-				return verdict{nack: &wire.Nack{Stream: f.Stream, Pos: s.now.Cursor, Reason: wire.Busy, Retry: busyRetry}}, nil
-			}
-			genesis = forks[len(forks)-1].Genesis
-		}
-		return judgeEpoch(s.now, genesis, f, w.in.h.now())
+		return w.judgeEpoch(ctx, s, f)
 	}
 	return verdict{}, edge.E(edge.Internal, "a frame of type %d was queued", j.f.Type())
+}
+
+func (w *wave) judgeEpoch(ctx context.Context, s *slot, f *wire.Epoch) (verdict, error) {
+	var genesis edge.Pos
+	if !s.now.Cursor.IsZero() {
+		forks, err := w.in.h.o.Store.Forks(ctx, f.Stream)
+		if err != nil || len(forks) == 0 {
+			return verdict{nack: &wire.Nack{Stream: f.Stream, Pos: s.now.Cursor, Reason: wire.Busy, Retry: busyRetry, Text: "the hub's store does not answer"}}, nil
+		}
+		if genesis = forks[len(forks)-1].Genesis; len(forks) >= store.MaxEpochs && f.Genesis.Epoch > genesis.Epoch {
+			return verdict{nack: &wire.Nack{Stream: f.Stream, Pos: s.now.Cursor, Reason: wire.Forbidden, Text: fmt.Sprintf("a stream may have %d epochs", store.MaxEpochs)}}, nil
+		}
+	}
+	return judgeEpoch(s.now, genesis, f, w.in.h.now())
 }
 
 func (w *wave) apply(ctx context.Context, s *slot, j job, v verdict) {
@@ -328,7 +335,7 @@ func (w *wave) commit(ctx context.Context) {
 			if err != nil {
 				s.refused = err
 			} else {
-				s.refused = res[i].Err
+				s.refused, s.stands = res[i].Err, res[i].Cursor
 			}
 			w.after(s)
 		}
@@ -357,8 +364,8 @@ func (w *wave) after(s *slot) {
 	if s.a.Skip != "" {
 		h.count.Skipped.Add(s.a.To.Seq - s.a.From.Seq)
 	}
-	for seq, why := range s.a.Poison {
-		h.alarm(AlarmPoison, s.a.Via, s.a.ID, fmt.Sprintf("record %d could not be read and was set aside: %s", seq, why))
+	if n := len(s.a.Poison); n > 0 {
+		h.alarm(AlarmPoison, s.a.Via, s.a.ID, fmt.Sprintf("%d records up to %d could not be read and were set aside", n, s.a.To.Seq))
 	}
 	if f := s.a.Fork; f != nil {
 		h.forked(s.a.ID, s.a.Via, *f)
@@ -382,7 +389,7 @@ func (w *wave) tell(s *slot) {
 		n.Reason, n.Retry = wire.Frozen, 0
 	}
 	if edge.IsKind(s.refused, edge.Conflict) {
-		n.Retry = 0 // another hub process took it; the cursor is read anew
+		n.Pos, n.Retry = s.stands, 0 // another hub process moved the stream
 	}
 	for _, a := range s.askers {
 		a.refuse(n)

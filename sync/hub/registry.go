@@ -90,7 +90,11 @@ func (h *Hub) Register(ctx context.Context, n Node) error {
 	if n.Added.IsZero() {
 		n.Added = h.now()
 	}
-	if err := h.o.Store.Put(ctx, n.row()); err != nil {
+	rows := []store.Row{n.row()}
+	if old, err := h.Node(n.ID); err == nil && old.Site != n.Site { // it moved
+		rows = append(rows, store.Row{Site: old.Site, Kind: kindNode, Key: n.ID.String()})
+	}
+	if err := h.o.Store.Put(ctx, rows...); err != nil {
 		return err
 	}
 	h.mu.Lock()

@@ -327,7 +327,8 @@ func TestRevokedOnResumption(t *testing.T) {
 		}
 		defer c.Close()
 		c.SetDeadline(time.Now().Add(5 * time.Second))
-		if _, err := c.Write(append([]byte{1}, make([]byte, 16)...)); err != nil {
+		pair := edge.NewID()
+		if _, err := c.Write(append([]byte{1}, pair[:]...)); err != nil {
 			return false, err
 		}
 		b, _ := wire.AppendFrame(nil, n.hello())

@@ -28,9 +28,6 @@ type Store struct {
 	forks   map[wire.StreamID]int          // guarded by mu: epochs of each stream
 }
 
-// MaxEpochs bounds the epochs of one stream: a node that is restored every day for two years.
-const MaxEpochs = 1024
-
 // Open reads the streams of s. Close closes s too where owned.
 func Open(s *state.Store, z *wire.Codec, owned bool) (*Store, error) {
 	b := &Store{s: s, z: z, owned: owned, streams: map[wire.StreamID]store.Stream{}, forks: map[wire.StreamID]int{}}
@@ -117,8 +114,8 @@ func (w *write) Prepare(batch *state.Batch, _ time.Time) {
 	case w.old.Cursor != w.a.From:
 		w.res.Err = store.Conflict(w.a.ID, w.a.From, w.old.Cursor)
 		return
-	case w.a.Fork != nil && b.forks[w.a.ID] >= MaxEpochs:
-		w.res.Err = edge.E(edge.Exhausted, "stream %s has had %d epochs, more are not kept", w.a.ID, MaxEpochs)
+	case w.a.Fork != nil && b.forks[w.a.ID] >= store.MaxEpochs:
+		w.res.Err = edge.E(edge.Exhausted, "stream %s has had %d epochs, more are not kept", w.a.ID, store.MaxEpochs)
 		return
 	}
 	now := w.old.Apply(w.a)

@@ -80,6 +80,9 @@ type Row struct {
 	Value           []byte // up to MaxRow bytes
 }
 
+// MaxEpochs bounds the epochs of one stream: a node that is restored every day for almost three years.
+const MaxEpochs = 1024
+
 // MaxRow is the longest value of a row.
 const MaxRow = 512 << 10
 
