@@ -26,6 +26,7 @@ func (n *Node) mux() *edge.Mux {
 	registerMembers(m)
 	join.Register(m)
 	registry.Register(m)
+	registerSettings(m)
 	return m
 }
 

@@ -1,0 +1,147 @@
+package node
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/aielon/edge/cluster/site"
+	"github.com/aielon/edge/node/edge"
+)
+
+// Settings are small values that all nodes of a site share: its name for people, quiet hours, contacts.
+const (
+	OpSettingSet = "settings.set"
+	OpSettingGet = "settings.get"
+
+	settingPrefix = "setting/"
+	maxSettingKey = 128
+	maxSetting    = 4 << 10
+	maxSettings   = 4096
+	settingCount  = "settings/count"
+)
+
+// SettingSet asks for a setting to have a value. With If it is only done where the present version is
+// that one (0: there is none yet), so that two people cannot overwrite each other unknowingly.
+type SettingSet struct {
+	Key   string  `json:"key"`
+	Value string  `json:"value"`
+	If    *uint64 `json:"if_version,omitempty"`
+}
+
+// Setting is a value and how often it was set.
+type Setting struct {
+	Key     string    `json:"key"`
+	Value   string    `json:"value"`
+	Version uint64    `json:"version"`
+	Changed time.Time `json:"changed"`
+	By      string    `json:"by,omitempty"`
+}
+
+// SettingGet asks for one setting.
+type SettingGet struct {
+	Key string `json:"key"`
+}
+
+func registerSettings(m *edge.Mux) {
+	edge.Do(m, edge.Op{Name: OpSettingSet, Doc: "Give a setting of the site a value.", Needs: "settings.manage", Class: edge.SiteOnly}, settingSet)
+	edge.Ask(m, edge.Op{Name: OpSettingGet, Doc: "Read a setting of the site.", Needs: "settings.read", Class: edge.SiteOnly}, settingGet)
+}
+
+func settingSet(tx edge.Tx, in SettingSet) (Setting, error) {
+	if in.Key == "" || len(in.Key) > maxSettingKey || len(in.Value) > maxSetting {
+		return Setting{}, edge.E(edge.Invalid, "a setting has a name of 1 to %d bytes and a value of at most %d", maxSettingKey, maxSetting)
+	}
+	key := []byte(settingPrefix + in.Key)
+	s, found, err := load[Setting](tx, key)
+	if err != nil {
+		return Setting{}, err
+	}
+	if in.If != nil && *in.If != s.Version {
+		return Setting{}, edge.E(edge.Conflict, "%q has been set by somebody else meanwhile", in.Key).WithHint("read it again, then decide")
+	}
+	if !found {
+		if err := countSetting(tx); err != nil {
+			return Setting{}, err
+		}
+	}
+	s = Setting{Key: in.Key, Value: in.Value, Version: s.Version + 1, Changed: tx.Now(), By: tx.Actor().ID}
+	return s, save(tx, key, s)
+}
+
+func countSetting(tx edge.Tx) error {
+	n, _, err := load[int](tx, []byte(settingCount))
+	if err != nil {
+		return err
+	}
+	if n >= maxSettings {
+		return edge.E(edge.Exhausted, "a site has at most %d settings", maxSettings)
+	}
+	return save(tx, []byte(settingCount), n+1)
+}
+
+func settingGet(v edge.View, in SettingGet) (Setting, error) {
+	s, found, err := load[Setting](v, []byte(settingPrefix+in.Key))
+	if err == nil && !found {
+		err = edge.E(edge.NotFound, "there is no setting called %q", in.Key)
+	}
+	return s, err
+}
+
+// doRequest and askRequest are a command and a query as the local socket takes them.
+type doRequest struct {
+	ID   edge.ID `json:"id"` // the same for every try of one command; zero: this is the only try
+	Type string  `json:"type"`
+	Body rawJSON `json:"body"`
+}
+
+type askRequest struct {
+	Name   string  `json:"name"`
+	Body   rawJSON `json:"body"`
+	Strict bool    `json:"strict"` // linearizable, instead of what this node has
+}
+
+type doAnswer struct {
+	Index uint64  `json:"index"`
+	Again bool    `json:"again,omitempty"`
+	Reply rawJSON `json:"reply"`
+}
+
+// siteControl lets the operator of this box use every command and query of the site.
+func (n *Node) siteControl(m *http.ServeMux) {
+	m.HandleFunc("POST /v1/do", with(func(r *http.Request, q doRequest) (any, error) {
+		if q.ID.IsZero() {
+			q.ID = edge.NewID()
+		}
+		who := edge.Actor{Kind: edge.Person, ID: "operator", Site: n.keys.trust.Site()}
+		o, err := n.site.Propose(r.Context(), edge.Command{ID: q.ID, Type: q.Type, Actor: who, Body: q.Body})
+		if err == nil && o.Err != nil {
+			err = o.Err
+		}
+		return doAnswer{Index: o.Index, Again: o.Again, Reply: o.Reply}, err
+	}))
+	m.HandleFunc("POST /v1/ask", with(func(r *http.Request, q askRequest) (any, error) {
+		mode := site.Local
+		if q.Strict {
+			mode = site.Strict
+		}
+		reply, index, err := n.site.Ask(r.Context(), q.Name, q.Body, mode)
+		return doAnswer{Index: index, Reply: reply}, err
+	}))
+}
+
+// rawJSON is a JSON value that is passed on as it is.
+type rawJSON []byte
+
+// MarshalJSON implements json.Marshaler.
+func (r rawJSON) MarshalJSON() ([]byte, error) {
+	if len(r) == 0 {
+		return []byte("null"), nil
+	}
+	return r, nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *rawJSON) UnmarshalJSON(b []byte) error {
+	*r = append((*r)[:0], b...)
+	return nil
+}
