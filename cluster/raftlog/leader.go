@@ -112,10 +112,16 @@ func (l *Log) publish(now Leadership) {
 	}
 }
 
+// ready reports whether this node leads its present term and holds all from before it.
+func (l *Log) ready() bool {
+	lead := l.Leadership()
+	return lead.Ready && lead.Term == l.raft.CurrentTerm()
+}
+
 // VerifyLeader returns nil if this node leads the site now and its CommitIndex covers everything that was
 // acknowledged before the call. It asks a quorum. It fails with Unavailable.
 func (l *Log) VerifyLeader(ctx context.Context) error {
-	if lead := l.Leadership(); !lead.Ready || lead.Term != l.raft.CurrentTerm() {
+	if !l.ready() {
 		return edge.E(edge.Unavailable, "this node does not lead the site: %w", ErrNotLeader)
 	}
 	done := make(chan error, 1)
@@ -134,6 +140,9 @@ func (l *Log) VerifyLeader(ctx context.Context) error {
 // ReadIndex returns an index such that a state which Applied it shows every change acknowledged before the
 // call, anywhere on the site. Only the leader can tell. It fails with Unavailable.
 func (l *Log) ReadIndex(ctx context.Context) (uint64, error) {
+	if !l.ready() { // before the index is read: until then it may lack what earlier leaders acknowledged
+		return 0, edge.E(edge.Unavailable, "this node does not lead the site: %w", ErrNotLeader)
+	}
 	index := l.CommitIndex()
 	if err := l.VerifyLeader(ctx); err != nil {
 		return 0, err

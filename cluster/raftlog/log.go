@@ -184,6 +184,7 @@ func (l *Log) configuration() raft.Configuration {
 }
 
 // Append puts an entry into the log and returns its index once it is durable on a quorum and applied here.
+// The entry is the log's to keep: it must not be changed afterwards.
 // Its error is the Applier's own where that refused the entry. Otherwise it is Invalid (too large),
 // Exhausted (disk full; not taken) or Unavailable: with ErrNotLeader beneath the entry was not taken, else
 // it is unknown whether it was or will be.
@@ -288,6 +289,7 @@ func (l *Log) run(ctx context.Context) error {
 	l.observe(ctx)
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
+	var cut time.Time // when the log was last cut for its size
 	for {
 		select {
 		case <-ctx.Done():
@@ -304,6 +306,10 @@ func (l *Log) run(ctx context.Context) error {
 			}
 			l.balance(ctx)
 		case <-l.grown:
+			if time.Since(cut) < cutEvery {
+				continue
+			}
+			cut = time.Now()
 			if err := l.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
 				l.log.Debug("the log could not be shortened", "error", err)
 			}
@@ -313,8 +319,10 @@ func (l *Log) run(ctx context.Context) error {
 	}
 }
 
-// tickEvery is how often Run looks after what no event tells.
-const tickEvery = time.Second
+const (
+	tickEvery = time.Second     // how often Run looks after what no event tells
+	cutEvery  = 2 * time.Second // each cut makes the state durable, which costs it an fsync
+)
 
 func (l *Log) tick(ctx context.Context) {
 	l.observe(ctx)

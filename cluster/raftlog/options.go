@@ -34,7 +34,7 @@ type Timing struct {
 
 // DefaultTiming is what a site runs with. DESIGN.md says how it was chosen.
 func DefaultTiming() Timing {
-	return Timing{Heartbeat: 500 * time.Millisecond, Election: 500 * time.Millisecond, Lease: 250 * time.Millisecond, Commit: 5 * time.Millisecond}
+	return Timing{Heartbeat: 400 * time.Millisecond, Election: 400 * time.Millisecond, Lease: 250 * time.Millisecond, Commit: 5 * time.Millisecond}
 }
 
 // Options for Open. ID, Applier and either Dir with Key or Storage must be given, and either Streams with
@@ -47,14 +47,14 @@ type Options struct {
 	Key     []byte  // 32 bytes; subkeys are derived
 	Storage Storage // instead of Dir and Key: tests and simulations; Close closes it
 
-	Streams   Streams
+	Streams   Streams // the log's own; Close closes it
 	PeerID    func(tls.ConnectionState) (edge.NodeID, error)
 	Advertise string         // host:port under which the others reach Streams, default its Addr
 	Transport raft.Transport // instead of Streams, without any check of identity: tests and simulations
 
 	// Member says whether a node that is not in the configuration known here may be heard while there is
 	// no leader: this node may be new, or may have been away while all others were replaced. It must rest
-	// on proof of its own (a signed list of members); nil means nobody.
+	// on proof of its own (a signed list of members) and answer from memory; nil means nobody.
 	Member func(edge.NodeID) bool
 
 	Bootstrap   bool // begin a new site with this node as its only member; without effect once there is a log
@@ -62,7 +62,7 @@ type Options struct {
 	Resync      bool // where log or state are damaged, set them aside and start over from a peer (see DESIGN.md)
 
 	MaxEntry    int   // bytes, default 4 MiB, at most 8 MiB
-	LogBudget   int64 // bytes of log kept for followers that fall behind, default 64 MiB
+	LogBudget   int64 // bytes of log kept for followers that fall behind, default 64 MiB, at least 32 MiB
 	Trailing    int   // entries kept for them at most, default 10,000
 	MaxSnapshot int64 // bytes of a snapshot taken from a leader at most, default 64 GiB
 	Timing      Timing
@@ -84,6 +84,7 @@ func (o *Options) complete() error {
 		}
 	}
 	def(&o.LogBudget, 64<<20)
+	o.LogBudget = max(o.LogBudget, 32<<20)
 	def(&o.MaxSnapshot, 64<<30)
 	if o.MaxEntry <= 0 {
 		o.MaxEntry = 4 << 20

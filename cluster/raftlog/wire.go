@@ -21,6 +21,7 @@ import (
 // Bounds of the transport.
 const (
 	maxConns     = 64               // accepted connections
+	maxUnproven  = 32               // of them, those whose peer is not known yet
 	maxPeerConns = 12               // accepted connections of one peer
 	handshakeMax = 5 * time.Second  // until a peer has proven who it is
 	idleMax      = 2 * time.Minute  // between two requests on an accepted connection
@@ -40,6 +41,7 @@ type wire struct {
 	closed   chan struct{}
 	running  sync.WaitGroup
 	refused  atomic.Uint64
+	said     atomic.Int64 // when a refusal was last logged, Unix nanoseconds
 	frameMax uint32
 	patience time.Duration // for an answer to a small request
 
@@ -84,7 +86,13 @@ func (w *wire) accept() {
 func (w *wire) take(conn *tls.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.done || len(w.in) >= maxConns {
+	unproven := 0
+	for _, id := range w.in {
+		if id.IsZero() {
+			unproven++
+		}
+	}
+	if w.done || len(w.in) >= maxConns || unproven >= maxUnproven {
 		conn.Close()
 		return
 	}
@@ -164,8 +172,11 @@ func (w *wire) refuse(what string, conn net.Conn, err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return
 	}
-	w.refused.Add(1)
-	w.guard.l.log.Warn(what, "from", conn.RemoteAddr().String(), "error", err)
+	n := w.refused.Add(1)
+	now, last := time.Now().UnixNano(), w.said.Load()
+	if now-last > int64(time.Second) && w.said.CompareAndSwap(last, now) { // a flood is not worth a line each
+		w.guard.l.log.Warn(what, "from", conn.RemoteAddr().String(), "error", err, "refused", n)
+	}
 }
 
 // answer passes an admitted request to raft and its answer back. A snapshot is received and found sound

@@ -29,7 +29,7 @@ func (w *WAL) rotate(index uint64, need int64) error {
 	h := newHead(w.seq+1, index)
 	room := w.o.Segment
 	if need > room {
-		if room = need; reserve(f, room) != nil {
+		if room = need; w.disk.reserve(f, room) != nil {
 			f.Close()
 			return edge.E(edge.Exhausted, "the disk is full: a large entry does not fit the log").WithHint("free some space")
 		}
@@ -51,10 +51,10 @@ func (w *WAL) rotate(index uint64, need int64) error {
 
 // install gives the spare file its head and then its name, so that a file with a name has a head.
 func (w *WAL) install(f *os.File, h head) error {
-	if _, err := f.WriteAt(h.encode(w.o.Key), 0); err != nil {
+	if err := w.disk.write(f, h.encode(w.o.Key), 0); err != nil {
 		return w.classify("extend", err)
 	}
-	if err := sync(f); err != nil {
+	if err := w.disk.sync(f); err != nil {
 		return w.fail("extend", err)
 	}
 	if err := os.Rename(w.spare(), w.path(h)); err != nil {
@@ -75,7 +75,7 @@ func (w *WAL) makeSpare() {
 	if err != nil {
 		return
 	}
-	err = errors.Join(reserve(f, w.o.Segment), sync(f), f.Close(), SyncDir(w.o.Dir))
+	err = errors.Join(w.disk.reserve(f, w.o.Segment), w.disk.sync(f), f.Close(), SyncDir(w.o.Dir))
 	w.spareOK.Store(err == nil)
 	if err != nil {
 		os.Remove(w.spare())
@@ -107,7 +107,7 @@ func (w *WAL) seal() {
 	if w.active == nil {
 		return
 	}
-	if err := errors.Join(w.active.Truncate(w.newest().end), sync(w.active), w.active.Close()); err != nil {
+	if err := errors.Join(w.active.Truncate(w.newest().end), w.disk.sync(w.active), w.active.Close()); err != nil {
 		w.fail("close a file of", err)
 	}
 	w.active = nil

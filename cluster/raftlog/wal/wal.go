@@ -27,6 +27,7 @@ type Options struct {
 type WAL struct {
 	o Options
 
+	disk    disk         // replaced in tests only
 	write   gosync.Mutex // held through a write and its fsync; guards the fields below
 	active  *os.File     // nil until the first Append of this run, and after a failed write
 	sealing cipher.AEAD  // of the active segment
@@ -44,6 +45,15 @@ type WAL struct {
 	reader reader
 	broken error // set once; nothing is written afterwards
 }
+
+// disk is what a log asks of the operating system and a disk can fail at.
+type disk struct {
+	reserve func(f *os.File, size int64) error
+	write   func(f *os.File, b []byte, at int64) error
+	sync    func(f *os.File) error
+}
+
+var realDisk = disk{reserve, func(f *os.File, b []byte, at int64) error { _, err := f.WriteAt(b, at); return err }, sync}
 
 // A segment is one file as Get sees it. Its frames cover exactly the records it is still asked for.
 type segment struct {
@@ -69,7 +79,11 @@ func Open(o Options) (*WAL, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, edge.E(edge.Unavailable, "the folder of the log cannot be made: %w", err)
 	}
-	w := &WAL{o: o, tail: tail{limit: o.Cache}}
+	return open(o, realDisk)
+}
+
+func open(o Options, d disk) (*WAL, error) {
+	w := &WAL{o: o, disk: d, tail: tail{limit: o.Cache}}
 	if err := w.load(); err != nil {
 		return nil, err
 	}
@@ -188,13 +202,13 @@ func (w *WAL) appendFrame(first uint64, recs [][]byte) error {
 	if cap(w.buf) > 4*softFrame {
 		defer func() { w.buf = nil }()
 	}
-	if _, err := w.active.WriteAt(w.buf, s.end); err != nil {
+	if err := w.disk.write(w.active, w.buf, s.end); err != nil {
 		// The frame's number must not be used again with other content: this segment is done for.
 		err = w.classify("write", err)
 		w.seal()
 		return err
 	}
-	if err := sync(w.active); err != nil {
+	if err := w.disk.sync(w.active); err != nil {
 		return w.fail("make durable", err)
 	}
 	w.mu.Lock()
