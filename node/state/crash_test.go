@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -175,5 +176,39 @@ func checkVictim(t *testing.T, s *Store, confirmed map[int]int) {
 			t.Errorf("writer %d: %d of %d records: %v", w, count, got, v.Err())
 		}
 		confirmed[w] = got
+	}
+}
+
+// TestHalfMadeFiles opens directories as a kill in the middle of making a file leaves them.
+func TestHalfMadeFiles(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		im := image(t, false, killed)
+		for _, name := range []string{"00099.mem", "000099.vlog", "000099.sst", "DISCARD", "MANIFEST-REWRITE", "SUMS.tmp", "BALLAST"} {
+			o := im.o
+			o.Dir = filepath.Join(t.TempDir(), "copy")
+			copyDir(t, im.dir, o.Dir)
+			if err := os.WriteFile(filepath.Join(o.Dir, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(t.Context(), o)
+			if err != nil {
+				t.Errorf("an empty %s: %v", name, err)
+				continue
+			}
+			if wrong, _ := wrongAnswers(s, im.want); len(wrong) > 0 {
+				t.Errorf("an empty %s: %s", name, wrong[0])
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, name := range []string{manifestName, registryName, witnessName, lockName} { // of a store that never was
+		o := options1(t, false)
+		if err := os.WriteFile(filepath.Join(o.Dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, o)
+		commit(t, s, func(b *Batch) { b.Set([]byte("k"), nil) })
 	}
 }

@@ -92,6 +92,8 @@ func (p *preflight) trim(read []walFile, hole int, cut int64) error {
 	for i, w := range read {
 		var err error
 		switch {
+		case w.empty:
+			err = os.Remove(w.path) // killed between making and sizing it; Badger would not open
 		case i > hole:
 			p.s.log.Warn("an unsynced log was cut off behind a hole that a power cut left", "file", w.path, "transactions", len(w.txns))
 			err = os.Remove(w.path)

@@ -32,12 +32,52 @@ type preflight struct {
 	have     uint64 // highest index that tables and logs hold without a gap
 }
 
+// remove takes files away that hold nothing.
+func (p *preflight) remove(names ...string) error {
+	for _, n := range names {
+		if err := os.Remove(filepath.Join(p.dir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return p.ioError(err)
+		}
+	}
+	return nil
+}
+
+// sweep removes Badger's value log and its statistics: no value of ours ever goes there (see
+// Options.valueThreshold), and a kill between making and sizing such a file would keep Badger from opening.
+func (p *preflight) sweep() error {
+	entries, err := os.ReadDir(p.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return p.ioError(err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".vlog") || e.Name() == "DISCARD" {
+			if err := p.remove(e.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // check is the whole flight. After it failed nothing has been changed; after it succeeded SUMS on disk
 // speaks of no table that Badger might write anew.
 func (p *preflight) check(ctx context.Context) error {
-	if err := p.inventory(); err != nil || p.fresh {
+	if err := p.inventory(); err != nil {
 		return err
 	}
+	if !p.fresh {
+		if err := p.compare(ctx); err != nil {
+			return err
+		}
+	}
+	return p.sweep()
+}
+
+// compare looks at everything that was stored.
+func (p *preflight) compare(ctx context.Context) error {
 	had, err := loadSums(p.dir, p.key)
 	if err == nil && had != nil {
 		p.sums = had
@@ -82,10 +122,12 @@ func (p *preflight) inventory() error {
 		}
 	}
 	switch {
-	case manifest && registry:
-		return nil
+	case rest == "" && p.s.witness.last > 0:
+		return p.missing(p.s.witness.last)
 	case rest == "":
 		p.fresh = true // new, or killed while it was being created: nothing can have been stored
+		return p.remove(manifestName, registryName)
+	case manifest && registry:
 		return nil
 	case !manifest:
 		return p.damaged(manifestName, "it is missing, though "+rest+" is there")

@@ -44,6 +44,7 @@ type walFile struct {
 	path  string
 	txns  []walTxn
 	end   int64  // offset behind the last whole transaction
+	empty bool   // not a byte
 	torn  bool   // something other than zeros follows
 	later uint64 // highest index of whole transactions found behind something unreadable
 }
@@ -81,7 +82,7 @@ func readWAL(path string, dataKey func(id uint64) []byte) (walFile, error) {
 	if err != nil {
 		return walFile{}, err
 	}
-	w := walFile{path: path, end: min(walHeader, int64(len(b)))}
+	w := walFile{path: path, end: min(walHeader, int64(len(b))), empty: len(b) == 0}
 	r := walReader{b: b}
 	if len(b) >= walHeader {
 		if id := binary.BigEndian.Uint64(b); id != 0 {
