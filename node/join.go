@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -118,6 +119,9 @@ type untilDone struct {
 	*lane
 	ctx context.Context
 }
+
+// Accept implements join.Listener.
+func (u untilDone) Accept() (*tls.Conn, error) { return u.lane.AcceptContext(u.ctx) }
 
 // invite makes a one-time code.
 func (n *Node) invite(ctx context.Context, q InviteRequest) (Invitation, error) {
