@@ -43,6 +43,9 @@ func (s *Site) Serve(ctx context.Context, conn net.Conn, peer edge.NodeID) error
 		case err != nil:
 			return err
 		}
+		if s.opt.Member != nil && !s.opt.Member(peer) { // it may have been removed since
+			return edge.E(edge.Denied, "node %s is no member of this site", peer.Short())
+		}
 		if !sv.begin(ctx, m) {
 			return edge.E(edge.Invalid, "node %s asked for something unknown", peer.Short())
 		}
