@@ -44,9 +44,13 @@ func (n *Node) control() http.Handler {
 
 func (n *Node) hubControl(m *http.ServeMux) {
 	m.HandleFunc("GET /v1/nodes", n.onHub(func(p *hubPart, r *http.Request) (any, error) { return p.nodes(r.Context()), nil }))
-	m.HandleFunc("POST /v1/nodes/{id}/revoke", n.onNode(func(p *hubPart, r *http.Request, id edge.NodeID) (any, error) {
-		return struct{}{}, p.revoke(r.Context(), id)
-	}))
+	m.HandleFunc("POST /v1/nodes/{id}/revoke", func(w http.ResponseWriter, r *http.Request) {
+		id, err := edge.ParseNodeID(r.PathValue("id"))
+		if err == nil {
+			err = n.revoke(r.Context(), id)
+		}
+		answer(w, struct{}{}, err)
+	})
 	m.HandleFunc("PUT /v1/nodes/{id}/desired", n.onNode(func(p *hubPart, r *http.Request, id edge.NodeID) (any, error) {
 		doc, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxControl))
 		if err != nil {

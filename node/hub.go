@@ -176,15 +176,16 @@ func (p *hubPart) nodes(ctx context.Context) []NodeInfo {
 	return list
 }
 
-// revoke ends the trust in a node everywhere this hub has a say.
-func (p *hubPart) revoke(ctx context.Context, id edge.NodeID) error {
-	if err := p.n.propose(ctx, opMemberRemove, removal{id}, nil); err != nil && !edge.IsKind(err, edge.NotFound) {
+// revoke ends the trust in a node of this site, or of the region where this node is a hub.
+func (n *Node) revoke(ctx context.Context, id edge.NodeID) error {
+	err := n.propose(ctx, opMemberRemove, removal{id}, nil)
+	if n.hub == nil || err != nil && !edge.IsKind(err, edge.NotFound) {
 		return err
 	}
-	if err := p.n.keys.trust.Revoke(id); err != nil {
+	if err := n.keys.trust.Revoke(id); err != nil {
 		return err
 	}
-	return p.h.Revoke(ctx, id, "revoked by the operator")
+	return n.hub.h.Revoke(ctx, id, "revoked by the operator")
 }
 
 func (p *hubPart) send(ctx context.Context, id edge.NodeID, q CommandRequest) (edge.ID, error) {

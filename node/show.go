@@ -198,6 +198,7 @@ func (s show) WriteMetrics(ctx context.Context, w io.Writer) {
 	m.one("aielon_commands_total", "Commands answered through the site's log.", "counter", float64(st.Answered))
 	m.one("aielon_site_index", "Index of the log entry applied last.", "gauge", float64(st.Index))
 	m.one("aielon_connected", "1 while there is a link to the hub.", "gauge", truth(n.linkStatus().Connected))
+	m.one("aielon_site_term", "Term of the site's log: how often a leader was looked for.", "counter", float64(n.raft.Leadership().Term))
 	_, self := n.raft.Leader()
 	m.one("aielon_leader", "1 while this node leads its site.", "gauge", truth(self))
 	_, free := n.readings.Size()

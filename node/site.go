@@ -167,6 +167,9 @@ func (n *Node) settle(ctx context.Context) {
 	if err := n.adoptAuthority(); err != nil {
 		n.log.Warn("the site's authority cannot be taken over", "error", err)
 	}
+	if err := n.revokeRemoved(); err != nil {
+		n.log.Warn("the trust in removed nodes is not ended yet", "error", err)
+	}
 	l := n.raft.Leadership()
 	if !l.Self || !l.Ready {
 		return
@@ -176,6 +179,23 @@ func (n *Node) settle(ctx context.Context) {
 	if err := n.settleLeader(ctx); err != nil && ctx.Err() == nil {
 		n.log.Warn("the members of the site are not settled yet", "error", err)
 	}
+}
+
+// revokeRemoved makes the handshakes of this node refuse those who were removed from the site, who still
+// have certificates of its authority.
+func (n *Node) revokeRemoved() error {
+	v := n.site.View()
+	rows := membersOf(v)
+	v.Close()
+	for _, r := range rows {
+		if !r.Removed || r.ID == n.keys.id.ID() || n.keys.trust.RevokedKey(r.ID) {
+			continue
+		}
+		if err := n.keys.trust.Revoke(r.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *Node) settleLeader(ctx context.Context) error {

@@ -1,7 +1,13 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/aielon/edge/node"
@@ -12,17 +18,38 @@ type joinCmd struct {
 	Code string `arg:"" help:"The one-time code."`
 }
 
+// Run asks the running node to join. Where none runs, it is done here: becoming a node of another site is
+// only possible while the node is stopped.
 func (j joinCmd) Run(in *invocation) error {
-	c, err := in.client()
+	cfg, err := in.config()
 	if err != nil {
 		return err
 	}
+	q := node.JoinRequest{Addr: j.Addr, Code: j.Code}
 	var out node.Joined
-	if err := c.call(in.ctx, "POST", "/v1/join", nil, node.JoinRequest{Addr: j.Addr, Code: j.Code}, &out); err != nil {
+	if stopped(in.ctx, cfg) {
+		out, err = node.Join(in.ctx, cfg, q)
+	} else if c, cerr := in.client(); cerr != nil {
+		err = cerr
+	} else {
+		err = c.call(in.ctx, "POST", "/v1/join", nil, q, &out)
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(in.std.Out, out.Message)
 	return nil
+}
+
+// stopped reports whether nothing listens on the socket of the data directory. A node that is about to
+// listen holds the directory's lock, and node.Join says so.
+func stopped(ctx context.Context, cfg node.Config) bool {
+	c, err := (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(cfg.DataDir, node.SocketName))
+	if err == nil {
+		c.Close()
+		return false
+	}
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 type inviteCmd struct {

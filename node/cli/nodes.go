@@ -14,7 +14,7 @@ import (
 
 type nodesCmd struct {
 	List    nodesListCmd    `cmd:"" default:"1" help:"List the nodes this hub knows."`
-	Revoke  nodesRevokeCmd  `cmd:"" help:"End the trust in a node and cut its connections."`
+	Revoke  nodesRevokeCmd  `cmd:"" help:"Remove a node of this site, or of this hub's region, for good."`
 	Desired nodesDesiredCmd `cmd:"" help:"Set the desired configuration of a node (JSON on standard input)."`
 	Command nodesCommandCmd `cmd:"" help:"Queue a signed, expiring command for a node."`
 }
