@@ -15,7 +15,7 @@ import (
 	"github.com/aielon/edge/sync/hub/storetest"
 )
 
-// database makes an empty database on a server.
+// database makes an empty place on a server: a schema, which is much quicker than a database.
 func database(tb testing.TB, srv *pgtest.Server, name string) string {
 	tb.Helper()
 	c, err := pgx.Connect(tb.Context(), srv.URL())
@@ -23,10 +23,10 @@ func database(tb testing.TB, srv *pgtest.Server, name string) string {
 		tb.Fatal(err)
 	}
 	defer c.Close(context.Background())
-	if _, err := c.Exec(tb.Context(), "CREATE DATABASE "+name); err != nil {
+	if _, err := c.Exec(tb.Context(), "CREATE SCHEMA "+name); err != nil {
 		tb.Fatal(err)
 	}
-	return srv.URL() + " dbname=" + name
+	return srv.URL() + " search_path=" + name
 }
 
 func TestStore(t *testing.T) {
@@ -49,15 +49,7 @@ func TestStore(t *testing.T) {
 		}
 	})
 	t.Run("refuses a database that may lose what it confirms", func(t *testing.T) {
-		url := database(t, srv, "careless")
-		c, err := pgx.Connect(t.Context(), url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close(context.Background())
-		if _, err := c.Exec(t.Context(), "ALTER DATABASE careless SET synchronous_commit = off"); err != nil {
-			t.Fatal(err)
-		}
+		url := srv.URL() + " synchronous_commit=off"
 		if s, err := Open(t.Context(), Options{URL: url}); !edge.IsKind(err, edge.Invalid) {
 			t.Fatalf("%v, %v", s, err)
 		}

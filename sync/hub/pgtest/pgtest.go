@@ -50,7 +50,7 @@ func Start(tb testing.TB, settings ...string) *Server {
 			tb.Fatal(err)
 		}
 	}
-	out, err := s.command("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C").CombinedOutput()
+	out, err := s.command("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput()
 	if err != nil {
 		tb.Fatalf("initdb: %v\n%s", err, out)
 	}
@@ -114,7 +114,7 @@ func (s *Server) Run(settings ...string) error {
 		return err
 	}
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		var c *pgx.Conn
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		if c, err = pgx.Connect(ctx, s.URL()); err == nil {

@@ -439,7 +439,7 @@ func testModel(t *testing.T, open Opener) {
 		epoch := rapid.Uint64Range(1, 1<<40).Draw(rt, "epoch")
 		commit(t, s, p.Open(epoch))
 		var want []string
-		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 6).Draw(rt, "steps") {
 			switch rapid.IntRange(0, 9).Draw(rt, "what") {
 			case 0:
 				epoch += rapid.Uint64Range(1, 9).Draw(rt, "more")
