@@ -1,8 +1,8 @@
 package node
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway"
+	"github.com/aielon/edge/node/journal"
 )
 
 // show is what the door sees of a node.
@@ -40,13 +42,30 @@ func (s show) Status(ctx context.Context) gateway.Status {
 	return st
 }
 
-// brief is the part of a SenML pack that a person reads: names and values.
+// brief is what a person wants to see of a record: the first values of a SenML pack.
 func brief(body []byte) string {
-	if i := bytes.Index(body, []byte(`"n":`)); i >= 0 {
-		body = body[i:]
+	var pack []struct {
+		N  string   `json:"n"`
+		U  string   `json:"u"`
+		V  *float64 `json:"v"`
+		VS *string  `json:"vs"`
+		VB *bool    `json:"vb"`
 	}
-	s := strings.ToValidUTF8(string(body[:min(len(body), 160)]), "")
-	return strings.NewReplacer(`"n":`, "", `"u":`, "", `"v":`, "", `"vs":`, "", `"vb":`, "", `"`, "", ",", " ", "{", " ", "}", "", "]", "", "[", "").Replace(s)
+	if json.Unmarshal(body, &pack) != nil {
+		return strings.ToValidUTF8(string(body[:min(len(body), 120)]), "")
+	}
+	var parts []string
+	for _, s := range pack[:min(len(pack), 4)] {
+		switch {
+		case s.V != nil:
+			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %.6g %s", s.N, *s.V, s.U)))
+		case s.VS != nil:
+			parts = append(parts, s.N+" "+*s.VS)
+		case s.VB != nil:
+			parts = append(parts, fmt.Sprintf("%s %t", s.N, *s.VB))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // ledger is what became of everything this node acknowledged, class by class.
@@ -54,10 +73,42 @@ func (n *Node) ledger() gateway.Ledger {
 	var l gateway.Ledger
 	for _, j := range n.journals.Journals() {
 		c := j.Counts(uplinkFollower)
-		l.Rows = append(l.Rows, gateway.LedgerRow{Class: j.Urgency().String(), Accepted: c.Accepted, OnHub: c.Acked, Waiting: c.Waiting, Shed: c.Shed + c.Trimmed, Lost: c.Lost})
+		row := gateway.LedgerRow{Class: j.Urgency().String(), Accepted: c.Accepted, OnHub: c.Acked, Waiting: c.Waiting, Shed: c.Shed + c.Trimmed, Lost: c.Lost}
+		n.addSite(&row, j.Urgency())
+		l.Rows = append(l.Rows, row)
 	}
 	l.Sum()
 	return l
+}
+
+// addSite adds the site's own journal of a class, on the node that delivers it. What was accepted is
+// counted by the journal as it grows; what the hub has and what waits follow from positions.
+func (n *Node) addSite(row *gateway.LedgerRow, u edge.Urgency) {
+	if _, self := n.raft.Leader(); !self {
+		return
+	}
+	v := n.site.View()
+	defer v.Close()
+	c, err := journal.LoadChain(v, site.Stream(u))
+	if err != nil {
+		return
+	}
+	mark := n.marks.Source(n.siteJournal(u)).Mark(uplinkFollower)
+	var acked, waiting uint64
+	before := !mark.IsZero()
+	for _, e := range c.Epochs() {
+		switch {
+		case e.Number == mark.Epoch:
+			acked, waiting, before = acked+mark.Seq, waiting+e.Last.Seq-mark.Seq, false
+		case before:
+			acked += e.Last.Seq
+		default:
+			waiting += e.Last.Seq
+		}
+	}
+	accepted := c.Totals().Accepted.Records
+	row.Accepted, row.OnHub, row.Waiting = row.Accepted+accepted, row.OnHub+acked, row.Waiting+waiting
+	row.Lost += accepted - acked - waiting
 }
 
 func (n *Node) linkStatus() gateway.Link {
