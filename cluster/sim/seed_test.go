@@ -100,4 +100,16 @@ func TestSeeds(t *testing.T) {
 		}
 	})
 	t.Log(fired)
+	if *seeds < 24 {
+		return
+	}
+	for _, what := range []string{
+		"crash", "power cut", "isolated", "deaf", "mute", "paused", "answers held", "transfer", "clock", "weather", "burst",
+		"append lost", "append got through", "append twice", "message cut", "message hold", "message drop", // happened
+		"retry", "again", "doubt", "refused base", "restored", // and mattered
+	} {
+		if fired[what] == 0 {
+			t.Errorf("in %d seeds this never happened: %s", *seeds, what)
+		}
+	}
 }
