@@ -78,19 +78,19 @@ func TestTwinAppliesTheNewestOnly(t *testing.T) {
 	k := &twin{}
 	live(t, uplink.Options{Twin: k}, func(w *world) {
 		var got catch[*wire.Reported]
-		w.hub.OnFrame = got.see
-		time.Sleep(time.Second)
+		w.hub.OnFrame(got.see)
+		rest(time.Second)
 		var many []wire.Frame
 		for v := uint64(1); v <= 10; v++ {
 			many = append(many, whole(v, fmt.Sprintf(`{"interval":%d}`, v)))
 		}
 		w.send(many...)
-		time.Sleep(time.Second)
+		rest(time.Second)
 		if k.version != 10 || len(k.applied) > 5 {
 			w.Errorf("version %d after applying %v", k.version, k.applied)
 		}
 		w.send(&wire.Twin{Version: 11, Base: 10, Hash: sha256.Sum256([]byte(`{"mode":"night"}`)), Doc: []byte(`{"interval":null,"mode":"night"}`)})
-		time.Sleep(time.Second)
+		rest(time.Second)
 		if r := got.last(t); string(k.doc) != `{"mode":"night"}` || r.Version != 11 || r.Err != "" {
 			w.Errorf("document %s, reported %+v", k.doc, r)
 		}
@@ -101,7 +101,7 @@ func TestTwinAppliesTheNewestOnly(t *testing.T) {
 			{Version: 12, Doc: []byte(`{"mode":`)},
 		} {
 			w.send(bad)
-			time.Sleep(time.Second)
+			rest(time.Second)
 			if r := got.last(t); k.version != 11 || r.Version != 11 || bad.Version == 12 && r.Err == "" {
 				w.Errorf("after %+v: version %d, reported %+v", bad, k.version, r)
 			}
@@ -113,10 +113,10 @@ func TestTwinThatCannotBeAppliedIsReported(t *testing.T) {
 	k := &twin{fail: errors.New("no such sensor")}
 	live(t, uplink.Options{Twin: k}, func(w *world) {
 		var got catch[*wire.Reported]
-		w.hub.OnFrame = got.see
-		time.Sleep(time.Second)
+		w.hub.OnFrame(got.see)
+		rest(time.Second)
 		w.send(whole(1, `{"a":1}`))
-		time.Sleep(time.Second)
+		rest(time.Second)
 		if r := got.last(t); r.Version != 0 || r.Err != "no such sensor" {
 			w.Errorf("reported %+v", r)
 		}
@@ -151,6 +151,14 @@ func (c *commands) Run(_ context.Context, f *wire.Cmd) ([]byte, error) {
 	return []byte("done"), nil
 }
 
+func (c *commands) names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.ran...)
+}
+
+func (c *commands) count() int { return len(c.names()) }
+
 func (c *commands) Finish(_ context.Context, r wire.CmdResult) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -168,8 +176,8 @@ func TestCommandsRunOnceInTimeAndForUs(t *testing.T) {
 	c := &commands{begun: map[edge.ID]*wire.CmdResult{}}
 	live(t, uplink.Options{Command: c, Verify: uplink.VerifyWith(pub)}, func(w *world) {
 		var got catch[*wire.CmdResult]
-		w.hub.OnFrame = got.see
-		time.Sleep(time.Second)
+		w.hub.OnFrame(got.see)
+		rest(time.Second)
 		sign := func(f wire.Cmd) *wire.Cmd {
 			if f.ID.IsZero() {
 				f.ID = edge.NewID()
@@ -200,29 +208,29 @@ func TestCommandsRunOnceInTimeAndForUs(t *testing.T) {
 			{"too late", sign(wire.Cmd{Name: "late", Expires: time.Now().Add(-time.Minute)}), wire.Expired, 2},
 		} {
 			w.send(x.f)
-			time.Sleep(time.Second)
-			if r := got.last(t); r.ID != x.f.ID || r.Status != x.want || len(c.ran) != x.ran {
-				w.Errorf("%s: %+v, ran %v", x.name, r, c.ran)
+			rest(time.Second)
+			if r := got.last(t); r.ID != x.f.ID || r.Status != x.want || c.count() != x.ran {
+				w.Errorf("%s: %+v, ran %v", x.name, r, c.names())
 			}
 		}
 		later := sign(wire.Cmd{Name: "later", NotBefore: time.Now().Add(time.Minute)})
 		w.send(later, later)
-		time.Sleep(30 * time.Second)
-		if len(c.ran) != 2 {
+		rest(30 * time.Second)
+		if c.count() != 2 {
 			w.Error("a command ran before its time")
 		}
-		time.Sleep(time.Minute)
-		if r := got.last(t); len(c.ran) != 3 || r.ID != later.ID || r.Status != wire.DoneOK {
-			w.Errorf("%+v, ran %v", r, c.ran)
+		rest(time.Minute)
+		if r := got.last(t); c.count() != 3 || r.ID != later.ID || r.Status != wire.DoneOK {
+			w.Errorf("%+v, ran %v", r, c.names())
 		}
 		c.crash = true
 		lost := sign(wire.Cmd{Name: "lost"})
 		w.send(lost)
-		time.Sleep(time.Second)
+		rest(time.Second)
 		w.send(lost)
-		time.Sleep(time.Second)
-		if r := got.last(t); len(c.ran) != 4 || r.Status != wire.DoneError {
-			w.Errorf("a command whose outcome is not known ran again: %v %+v", c.ran, r)
+		rest(time.Second)
+		if r := got.last(t); c.count() != 4 || r.Status != wire.DoneError {
+			w.Errorf("a command whose outcome is not known ran again: %v %+v", c.names(), r)
 		}
 	})
 }
@@ -261,22 +269,22 @@ func TestTimePolicyAndGoaway(t *testing.T) {
 		},
 	}
 	live(t, o, func(w *world) {
-		time.Sleep(5 * time.Second)
+		rest(5 * time.Second)
 		if d := ahead - time.Hour; d < -time.Millisecond || d > time.Millisecond || unsure > 60*time.Millisecond {
 			w.Errorf("the hub is ahead by %v ± %v, want an hour ± 51 ms", ahead, unsure)
 		}
 		w.send(&wire.Policy{Version: 1, Budget: 1000, Reserve: 400, Rate: 5000, Floor: 30 * time.Second})
-		time.Sleep(time.Second)
+		rest(time.Second)
 		if b := w.up.Status().Budget; b.Month != 600 || b.Reserve != 400 || seen.Rate != 5000 {
 			w.Errorf("budget %+v, policy %+v", b, seen)
 		}
 		n := w.dials.Load()
 		w.send(&wire.Goaway{Reason: wire.Overloaded, Text: "too many", After: time.Minute})
-		time.Sleep(50 * time.Second)
+		rest(50 * time.Second)
 		if w.dials.Load() != n {
 			w.Error("the node came back earlier than the hub asked")
 		}
-		time.Sleep(30 * time.Second)
+		rest(30 * time.Second)
 		if w.dials.Load() != n+1 {
 			w.Errorf("%d connections since", w.dials.Load()-n)
 		}

@@ -160,14 +160,14 @@ func (p *pacer) step(s sample, l time.Duration, busy bool) {
 	p.capacity = clamp(p.capacity, floorRate, topRate)
 }
 
-// start doubles the rate until the first queue shows.
+// start raises the rate until the first queue shows.
 func (p *pacer) start(delivered float64, busy bool) {
 	switch {
 	case p.queue > standingFrom:
 		p.startup = false
 		p.capacity = clamp(delivered, floorRate, p.rate)
 	case busy && delivered > p.rate/4:
-		p.rate = math.Min(2*p.rate, topRate)
+		p.rate = math.Min(1.6*p.rate, topRate)
 		p.capacity = p.rate
 	}
 	p.rate = p.bounded(p.rate)
@@ -177,7 +177,7 @@ func (p *pacer) start(delivered float64, busy bool) {
 func (p *pacer) steer(s sample, l, own time.Duration) {
 	flight := float64(s.sent) - p.hist.at(s.now.Add(-l))
 	ahead := flight/p.capacity - (p.base + own).Seconds()
-	r := p.capacity * clamp(1+(queueTarget.Seconds()-ahead)/aim.Seconds(), 0.25, 1.5)
+	r := p.capacity * clamp(1+(queueTarget.Seconds()-ahead)/aim.Seconds(), 0.12, 1.5)
 	if p.queue > queueCut {
 		r = math.Min(r, 0.6*p.capacity)
 		if p.highSince.IsZero() {

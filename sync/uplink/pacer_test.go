@@ -151,7 +151,7 @@ func TestPacerFollowsThePath(t *testing.T) {
 			if at >= 20*time.Second {
 				l.rate = 200 * kbit
 			}
-		}, 2200 * ms, .85},
+		}, 2400 * ms, .85},
 		{"ten times faster", func(l *simLink, at time.Duration) {
 			if at >= 20*time.Second {
 				l.rate = 10_000 * kbit

@@ -91,6 +91,12 @@ func (w *world) start(sources ...*hubtest.Journal) {
 	w.end = func() { cancel(); wg.Wait() }
 }
 
+// rest lets d pass in the bubble, and then all that is due come to rest.
+func rest(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // cut breaks the link.
 func (w *world) cut() {
 	w.mu.Lock()
@@ -119,7 +125,7 @@ func TestDeliversInOrderAndMovesTheMark(t *testing.T) {
 	j := journal("readings.telemetry", edge.Telemetry)
 	j.Append(bodies(3000)...)
 	live(t, uplink.Options{}, func(w *world) {
-		time.Sleep(time.Minute)
+		rest(time.Minute)
 		w.whole(j, 3000)
 		s := w.up.Status()
 		if !s.Connected || s.Transport != "quic" || s.Streams[0].Waiting != 0 || s.LastAck.IsZero() {
@@ -134,9 +140,9 @@ func TestDeliversInOrderAndMovesTheMark(t *testing.T) {
 func TestSendsWhatComesLater(t *testing.T) {
 	j := journal("readings.critical", edge.Critical)
 	live(t, uplink.Options{}, func(w *world) {
-		time.Sleep(time.Hour)
+		rest(time.Hour)
 		j.Append(bodies(1)...)
-		time.Sleep(110 * time.Millisecond)
+		rest(110 * time.Millisecond)
 		w.whole(j, 1)
 		if n := w.dials.Load(); n != 1 {
 			w.Errorf("%d connections in an idle hour", n)
@@ -149,10 +155,10 @@ func TestResumesAfterCutsWithoutDoubles(t *testing.T) {
 	j.Append(bodies(20_000)...)
 	live(t, uplink.Options{}, func(w *world) {
 		for range 20 {
-			time.Sleep(3 * time.Second)
+			rest(3 * time.Second)
 			w.cut()
 		}
-		time.Sleep(time.Minute)
+		rest(time.Minute)
 		w.whole(j, 20_000)
 		if w.dials.Load() < 5 {
 			w.Errorf("the link was cut 20 times and made %d times", w.dials.Load())
@@ -164,11 +170,11 @@ func TestHubRestoredFromBackupGetsTheGapAgain(t *testing.T) {
 	j := journal("ledger", edge.Ledger)
 	j.Append(bodies(500)...)
 	live(t, uplink.Options{}, func(w *world) {
-		time.Sleep(10 * time.Second)
+		rest(10 * time.Second)
 		w.whole(j, 500)
 		w.hub.Forget(j.ID(), 200)
 		w.cut()
-		time.Sleep(10 * time.Second)
+		rest(10 * time.Second)
 		w.whole(j, 500)
 	}, j)
 }
@@ -186,15 +192,15 @@ func TestNodeThatLostRecordsBeginsANewEpoch(t *testing.T) {
 		return nil
 	}}}
 	live(t, o, func(w *world) {
-		time.Sleep(10 * time.Second)
+		rest(10 * time.Second)
 		w.cut()
 		j.Lose(30)
-		time.Sleep(10 * time.Second)
+		rest(10 * time.Second)
 		if doubts.Load() != 1 {
 			w.Fatalf("%d doubts", doubts.Load())
 		}
 		j.Append(bodies(5)...)
-		time.Sleep(10 * time.Second)
+		rest(10 * time.Second)
 		st := w.hub.Stream(j.ID())
 		if len(st.Records) != 105 || len(st.Epochs) != 2 || st.Again != 0 {
 			w.Errorf("%d records, %d epochs, %d came again", len(st.Records), len(st.Epochs), st.Again)
@@ -207,7 +213,7 @@ func TestGapsAreDeclared(t *testing.T) {
 	j.Append(bodies(100)...)
 	j.Shed(40)
 	live(t, uplink.Options{}, func(w *world) {
-		time.Sleep(10 * time.Second)
+		rest(10 * time.Second)
 		st := w.hub.Stream(j.ID())
 		if len(st.Records) != 60 || len(st.Skips) != 1 || st.Skips[0].Count != 40 || st.Pos != j.Head() {
 			w.Errorf("%d records, gaps %+v, at %v of %v", len(st.Records), st.Skips, st.Pos, j.Head())
@@ -221,7 +227,7 @@ func TestSeveralEpochsGoInOrder(t *testing.T) {
 	j.NewEpoch("restored")
 	j.Append(bodies(10)...)
 	live(t, uplink.Options{}, func(w *world) {
-		time.Sleep(10 * time.Second)
+		rest(10 * time.Second)
 		st := w.hub.Stream(j.ID())
 		if len(st.Records) != 20 || len(st.Epochs) != 2 || st.Pos != j.Head() {
 			w.Errorf("%d records in %d epochs, at %v of %v", len(st.Records), len(st.Epochs), st.Pos, j.Head())
@@ -240,7 +246,7 @@ func TestPoisonDoesNotStopTheStream(t *testing.T) {
 	}}}
 	live(t, o, func(w *world) {
 		var tries atomic.Int64
-		w.hub.Refuse = func(b *wire.Batch) *wire.Nack {
+		w.hub.Refuse(func(b *wire.Batch) *wire.Nack {
 			at := w.hub.Stream(b.Stream).Pos
 			if at.Seq == 0 || at.Seq == 10 { // nothing after the tenth record for some time
 				if at.Seq == 10 {
@@ -249,10 +255,10 @@ func TestPoisonDoesNotStopTheStream(t *testing.T) {
 				}
 			}
 			return nil
-		}
-		time.Sleep(10 * time.Second)
+		})
+		rest(10 * time.Second)
 		j.Append(bodies(5)...)
-		time.Sleep(30 * time.Second)
+		rest(30 * time.Second)
 		st := w.hub.Stream(j.ID())
 		if len(aside) != 1 || aside[0].Pos.Seq != 11 || tries.Load() != 3 {
 			w.Errorf("aside %v after %d tries", aside, tries.Load())
@@ -270,13 +276,13 @@ func TestCreditIsKept(t *testing.T) {
 		w := &world{T: t, hub: hubtest.New(), delay: 20 * time.Millisecond}
 		w.hub.Credit = 8 << 10
 		var under, most atomic.Int64
-		w.hub.OnFrame = func(_ wire.Link, f wire.Frame) {
+		w.hub.OnFrame(func(_ wire.Link, f wire.Frame) {
 			if b, ok := f.(*wire.Batch); ok {
 				most.Store(max(most.Load(), under.Add(int64(len(b.Payload)))))
 			}
-		}
+		})
 		w.start(j)
-		time.Sleep(5 * time.Minute)
+		rest(5 * time.Minute)
 		w.whole(j, 5000)
 		w.end()
 	})
@@ -288,14 +294,14 @@ func TestBusyHubIsLeftAlone(t *testing.T) {
 	live(t, uplink.Options{}, func(w *world) {
 		began := time.Now()
 		var tries atomic.Int64
-		w.hub.Refuse = func(b *wire.Batch) *wire.Nack {
+		w.hub.Refuse(func(b *wire.Batch) *wire.Nack {
 			tries.Add(1)
 			if time.Since(began) < 20*time.Second {
 				return &wire.Nack{Stream: b.Stream, Pos: w.hub.Stream(b.Stream).Pos, Reason: wire.Busy, Retry: 5 * time.Second}
 			}
 			return nil
-		}
-		time.Sleep(time.Minute)
+		})
+		rest(time.Minute)
 		w.whole(j, 10)
 		if n := tries.Load(); n > 6 {
 			w.Errorf("%d tries in 20 s although 5 s were asked for", n)
@@ -308,13 +314,13 @@ func TestFrozenStreamStopsAndIsShown(t *testing.T) {
 	a.Append(bodies(5)...)
 	b.Append(bodies(5)...)
 	live(t, uplink.Options{}, func(w *world) {
-		w.hub.Refuse = func(f *wire.Batch) *wire.Nack {
+		w.hub.Refuse(func(f *wire.Batch) *wire.Nack {
 			if f.Stream == a.ID() {
 				return &wire.Nack{Stream: f.Stream, Reason: wire.Frozen, Text: "two records at one place"}
 			}
 			return nil
-		}
-		time.Sleep(10 * time.Second)
+		})
+		rest(10 * time.Second)
 		w.whole(b, 5)
 		if h := w.up.Report(t.Context()); h.Level != edge.Failed {
 			w.Errorf("report %+v", h)
@@ -328,7 +334,7 @@ func TestReconnectBacksOffAndKickDoesNotWait(t *testing.T) {
 		w := &world{T: t, hub: hubtest.New()}
 		w.down.Store(true)
 		w.start(j)
-		time.Sleep(time.Hour)
+		rest(time.Hour)
 		n := w.dials.Load()
 		if n < 12 || n > 120 {
 			w.Errorf("%d attempts in an hour without a network", n)
@@ -342,7 +348,7 @@ func TestReconnectBacksOffAndKickDoesNotWait(t *testing.T) {
 		w.down.Store(false)
 		j.Append(bodies(1)...)
 		w.up.Kick()
-		time.Sleep(200 * time.Millisecond)
+		rest(200 * time.Millisecond)
 		w.whole(j, 1)
 		w.end()
 	})
@@ -352,15 +358,15 @@ func TestReconnectBacksOffAndKickDoesNotWait(t *testing.T) {
 func TestDeafHubIsNoticed(t *testing.T) {
 	j := journal("readings.telemetry", edge.Telemetry)
 	live(t, uplink.Options{}, func(w *world) {
-		time.Sleep(time.Second)
+		rest(time.Second)
 		w.hub.Deaf(true)
 		j.Append(bodies(10)...)
-		time.Sleep(25 * time.Second)
+		rest(25 * time.Second)
 		if n := w.dials.Load(); n < 2 {
 			w.Errorf("%d connections after 25 s of silence", n)
 		}
 		w.hub.Deaf(false)
-		time.Sleep(90 * time.Second)
+		rest(90 * time.Second)
 		w.whole(j, 10)
 	}, j)
 }
@@ -368,9 +374,9 @@ func TestDeafHubIsNoticed(t *testing.T) {
 func TestSilentPathIsNoticedByKeepalive(t *testing.T) {
 	j := journal("readings.telemetry", edge.Telemetry)
 	live(t, uplink.Options{}, func(w *world) {
-		time.Sleep(time.Second)
+		rest(time.Second)
 		w.hub.Deaf(true)
-		time.Sleep(38 * time.Second) // 1.5 times the first pause of 25 s
+		rest(38 * time.Second) // 1.5 times the first pause of 25 s
 		if w.up.Status().Connected && w.dials.Load() < 2 {
 			w.Error("a black hole was not noticed within 1.5 pauses")
 		}
@@ -383,7 +389,7 @@ func TestWindowHoldsBulkBack(t *testing.T) {
 	c.Append(bodies(10)...)
 	o := uplink.Options{Budget: uplink.Budget{Windows: map[edge.Urgency][]uplink.Window{edge.Bulk: {{From: time.Hour, To: 5 * time.Hour}}}}}
 	live(t, o, func(w *world) { // a bubble begins on 1 January 2000, midnight UTC
-		time.Sleep(50 * time.Minute)
+		rest(50 * time.Minute)
 		w.whole(c, 10)
 		if n := w.hub.Count(b.ID()); time.Now().Hour() == 0 && n != 0 {
 			w.Errorf("%d bulk records before their window", n)
@@ -391,7 +397,7 @@ func TestWindowHoldsBulkBack(t *testing.T) {
 		if s := w.up.Status(); s.Streams[0].Held == "" {
 			w.Errorf("the page does not say why bulk waits: %+v", s.Streams[0])
 		}
-		time.Sleep(15 * time.Minute)
+		rest(15 * time.Minute)
 		w.whole(b, 10)
 	}, b, c)
 }
@@ -399,15 +405,15 @@ func TestWindowHoldsBulkBack(t *testing.T) {
 func TestMeteredLeavesAndComesBackForData(t *testing.T) {
 	j := journal("readings.critical", edge.Critical)
 	live(t, uplink.Options{Profile: uplink.Metered}, func(w *world) {
-		time.Sleep(5 * time.Minute)
+		rest(5 * time.Minute)
 		if w.up.Status().Connected {
 			w.Error("still connected after five idle minutes")
 		}
 		j.Append(bodies(3)...)
 		w.up.Kick()
-		time.Sleep(5 * time.Second)
+		rest(5 * time.Second)
 		w.whole(j, 3)
-		time.Sleep(24 * time.Hour)
+		rest(24 * time.Hour)
 		if n := w.dials.Load(); n < 4 || n > 8 {
 			w.Errorf("%d connections in a day with four polls", n)
 		}
@@ -425,10 +431,10 @@ func TestNewSourcesAreFoundOnKick(t *testing.T) {
 		return []uplink.Source{a}
 	}}
 	live(t, o, func(w *world) {
-		time.Sleep(time.Minute)
+		rest(time.Minute)
 		more.Store(true)
 		w.up.Kick()
-		time.Sleep(time.Second)
+		rest(time.Second)
 		w.whole(b, 3)
 	})
 }
@@ -457,15 +463,15 @@ func TestCountersSurviveAndAreSavedRarely(t *testing.T) {
 	k := &keeper{}
 	var used uint64
 	live(t, uplink.Options{Keeper: k}, func(w *world) {
-		time.Sleep(time.Minute)
+		rest(time.Minute)
 		used = w.up.Status().Month
-		time.Sleep(2 * time.Hour)
+		rest(2 * time.Hour)
 	}, j)
 	if used == 0 || k.saves > 30 {
 		t.Errorf("%d bytes, saved %d times in two idle hours", used, k.saves)
 	}
 	live(t, uplink.Options{Keeper: k}, func(w *world) {
-		time.Sleep(time.Second)
+		rest(time.Second)
 		if got := w.up.Status().Month; got < used {
 			w.Errorf("%d bytes after a restart, %d before", got, used)
 		}

@@ -132,7 +132,9 @@ func (p *realPair) startUplink(o uplink.Options) {
 		}
 		return list
 	}
-	o.Calls.Doubt = func(ctx context.Context, _ wire.StreamID, _ edge.Pos) error { return p.set.NewEpoch(ctx, "the hub has more") }
+	o.Calls.Doubt = func(ctx context.Context, _ wire.StreamID, _ edge.Pos) error {
+		return p.set.NewEpoch(ctx, "the hub has more")
+	}
 	p.up = must[*uplink.Uplink](p)(uplink.New(o))
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

@@ -17,16 +17,12 @@ import (
 type Hub struct {
 	Sync   time.Duration // how long a batch takes to become durable
 	Credit uint64        // bytes a class may have beyond what was taken; 0: no limits are told
-	// Refuse may answer a batch with a NACK instead of taking it.
-	Refuse func(b *wire.Batch) *wire.Nack
-	// OnRecord is told of each record that became durable.
-	OnRecord func(id wire.StreamID, pos edge.Pos, e edge.Event)
-	// OnFrame sees every frame first.
-	OnFrame func(l wire.Link, f wire.Frame)
 
 	codec *wire.Codec
 
 	mu      sync.Mutex // guards all below
+	refuse  func(b *wire.Batch) *wire.Nack
+	onFrame func(l wire.Link, f wire.Frame)
 	streams map[wire.StreamID]*Stream
 	deaf    bool
 	hellos  []wire.Hello
@@ -82,6 +78,20 @@ func (h *Hub) Forget(id wire.StreamID, n int) {
 	st.Pos = p
 }
 
+// Refuse makes f answer batches with a NACK, or let them pass with nil.
+func (h *Hub) Refuse(f func(b *wire.Batch) *wire.Nack) {
+	h.mu.Lock()
+	h.refuse = f
+	h.mu.Unlock()
+}
+
+// OnFrame makes f see every frame first.
+func (h *Hub) OnFrame(f func(l wire.Link, f wire.Frame)) {
+	h.mu.Lock()
+	h.onFrame = f
+	h.mu.Unlock()
+}
+
 // Deaf makes the hub read and acknowledge nothing, while links stay open.
 func (h *Hub) Deaf(on bool) {
 	h.mu.Lock()
@@ -120,12 +130,12 @@ func (h *Hub) Serve(ctx context.Context, l wire.Link) error {
 }
 
 func (h *Hub) handle(ctx context.Context, l wire.Link, f wire.Frame, size int) error {
-	if h.OnFrame != nil {
-		h.OnFrame(l, f)
-	}
 	h.mu.Lock()
-	deaf := h.deaf
+	deaf, see := h.deaf, h.onFrame
 	h.mu.Unlock()
+	if see != nil {
+		see(l, f)
+	}
 	if deaf {
 		return nil
 	}
@@ -183,8 +193,11 @@ func (h *Hub) epoch(f *wire.Epoch) error {
 }
 
 func (h *Hub) batch(ctx context.Context, l wire.Link, f *wire.Batch, size int) error {
-	if h.Refuse != nil {
-		if n := h.Refuse(f); n != nil {
+	h.mu.Lock()
+	refuse := h.refuse
+	h.mu.Unlock()
+	if refuse != nil {
+		if n := refuse(f); n != nil {
 			return l.Send(ctx, wire.Control, n)
 		}
 	}
@@ -228,9 +241,6 @@ func (h *Hub) take(l wire.Link, f *wire.Batch, items []wire.Item, size int) ([]w
 		}
 		st.Records = append(st.Records, e)
 		st.Pos = it.Pos
-		if h.OnRecord != nil {
-			h.OnRecord(f.Stream, it.Pos, e)
-		}
 	}
 	out := []wire.Frame{&wire.Ack{List: []wire.Done{{Stream: f.Stream, Pos: st.Pos}}}}
 	if p := h.links[l]; h.Credit > 0 && p != nil {
