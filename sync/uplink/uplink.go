@@ -96,6 +96,9 @@ func (u *Uplink) Run(ctx context.Context) error {
 		u.once(ctx)
 	}
 	aux.Wait()
+	if u.ready != nil { // found at the last moment
+		u.ready.end(nil)
+	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	u.save(end)
