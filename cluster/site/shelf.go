@@ -87,7 +87,7 @@ func (s *Shelf) open(ctx context.Context, name string) (*state.Store, error) {
 	return state.Open(ctx, o)
 }
 
-// Store is the store in use.
+// Store is the store in use. A restore replaces it: ask again rather than keep it.
 func (s *Shelf) Store() *state.Store {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

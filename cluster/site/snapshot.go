@@ -141,36 +141,46 @@ func (s *Site) Restore(r io.Reader) error {
 
 // fill reads a snapshot stream into an empty store. It fails with Corrupt.
 func fill(st *state.Store, r io.Reader) error {
-	in := &source{r: bufio.NewReaderSize(r, 64<<10), sum: sha256.New()}
-	if string(in.take(len(snapshotMagic))) != snapshotMagic {
-		return edge.E(edge.Corrupt, "this is no snapshot of a site, or one of an unknown version")
-	}
-	index := in.u64()
-	b, keys, last := state.NewBatch(), uint64(0), []byte(nil)
-	for in.err == nil {
-		k, v, more := in.row(st.MaxValue())
-		if !more {
-			break
-		}
-		if keys > 0 && bytes.Compare(last, k) >= 0 {
-			return edge.E(edge.Corrupt, "the snapshot's keys are not in order")
-		}
+	var at uint64
+	b := state.NewBatch()
+	put := func(index uint64, k, v []byte) error {
 		if b.Len() > 0 && b.Size()+len(k)+len(v) >= snapshotStep {
 			if err := st.CommitAt(b, index); err != nil {
 				return err
 			}
 			b = state.NewBatch()
 		}
+		at = index
 		b.Set(k, v)
-		last, keys = k, keys+1
-	}
-	if err := in.end(keys); err != nil {
-		return err
-	}
-	if index == 0 {
 		return nil
 	}
-	return st.CommitAt(b, index)
+	if err := readSnapshot(r, st.MaxValue(), put); err != nil || b.Len() == 0 {
+		return err
+	}
+	return st.CommitAt(b, at)
+}
+
+// readSnapshot hands every row of a snapshot stream to put. Only its success makes what put got worth
+// anything. It fails with Corrupt, or as put does.
+func readSnapshot(r io.Reader, maxValue int, put func(index uint64, k, v []byte) error) error {
+	in := &source{r: bufio.NewReaderSize(r, 64<<10), sum: sha256.New()}
+	if string(in.take(len(snapshotMagic))) != snapshotMagic {
+		return edge.E(edge.Corrupt, "this is no snapshot of a site, or one of an unknown version")
+	}
+	index, keys, last := in.u64(), uint64(0), []byte(nil)
+	for {
+		k, v, more := in.row(maxValue)
+		if !more {
+			return in.end(keys)
+		}
+		if index == 0 || len(k) == 0 || keys > 0 && bytes.Compare(last, k) >= 0 {
+			return edge.E(edge.Corrupt, "the snapshot's rows cannot be")
+		}
+		if err := put(index, k, v); err != nil {
+			return err
+		}
+		last, keys = k, keys+1
+	}
 }
 
 // A source reads and sums a snapshot stream, and keeps the first error.
