@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// writers are how many clients write at the same time.
+var writers = []int{1, 16, 256}
+
+func replicateName(who string, clients int) string {
+	return fmt.Sprintf("replicated writes of 128 B, 3 nodes, %d clients: %s", clients, who)
+}
+
+// replicate measures writes that a site of three nodes has agreed on, against etcd with three members.
+// Clients are spread evenly over the three nodes of both.
+func replicate(b *bench) error {
+	for run := range b.runs {
+		if err := replicateOurs(b, run); err != nil {
+			return err
+		}
+		if err := replicateEtcd(b, run); err != nil {
+			return err
+		}
+	}
+	for _, n := range writers {
+		least := 1.0
+		if n == 256 {
+			least = 2
+		}
+		b.out.ratio(fmt.Sprintf("replicated writes, %d clients, against etcd", n), replicateName("aielon-edge", n), replicateName("etcd", n), least)
+	}
+	return nil
+}
+
+// site starts three boxes of one site.
+func (b *bench) site(run int) (boxes []*box, stop func(), err error) {
+	stop = func() {
+		for _, x := range boxes {
+			x.kill()
+			os.RemoveAll(x.dir)
+		}
+	}
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
+	for i := range 3 {
+		x, err := b.config(fmt.Sprintf("site-%d-%d", run, i), fmt.Sprintf("[cluster]\naddr = %q\n", freeAddr()))
+		if err != nil {
+			return nil, stop, err
+		}
+		if i > 0 {
+			if err := b.inviteAndJoin(boxes[0], x); err != nil {
+				return nil, stop, err
+			}
+		}
+		if _, err := b.up(x); err != nil {
+			return nil, stop, err
+		}
+		boxes = append(boxes, x)
+	}
+	return boxes, stop, voters(boxes[0], 3)
+}
+
+func (b *bench) inviteAndJoin(first, x *box) error {
+	var i invitation
+	err := errors.New("the first node is not asked yet")
+	for end := time.Now().Add(15 * time.Second); err != nil && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		i, err = first.invite("node") // the site's authority may take a moment to be there
+	}
+	if err != nil {
+		return err
+	}
+	return b.join(x, i)
+}
+
+// voters waits until the site has n nodes that vote.
+func voters(x *box, n int) error {
+	var st struct {
+		Members []struct{ Role string }
+	}
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if err := x.call("GET", "/v1/status", nil, &st); err != nil {
+			return err
+		}
+		have := 0
+		for _, m := range st.Members {
+			if m.Role == "voter" {
+				have++
+			}
+		}
+		if have == n {
+			return nil
+		}
+	}
+	return fmt.Errorf("the site did not come to %d voters: %+v", n, st.Members)
+}
+
+func replicateOurs(b *bench, run int) error {
+	boxes, stop, err := b.site(run)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for _, n := range writers {
+		rate, err := b.setAll(boxes, n)
+		if err != nil {
+			return err
+		}
+		b.out.add(replicateName("aielon-edge", n), "writes/s", rate)
+	}
+	return nil
+}
+
+// setAll writes settings from n clients, each waiting for its answer, over the local sockets of the boxes.
+func (b *bench) setAll(boxes []*box, n int) (float64, error) {
+	value := strings.Repeat("v", 128)
+	var done atomic.Int64
+	errs := make([]error, n)
+	began := time.Now()
+	end := began.Add(b.span)
+	var wg sync.WaitGroup
+	for i := range n {
+		x := boxes[i%len(boxes)]
+		wg.Go(func() {
+			for k := 0; time.Now().Before(end) && errs[i] == nil; k++ {
+				in := map[string]any{"type": "settings.set", "body": map[string]string{"key": fmt.Sprintf("bench/%d/%d", i, k%16), "value": value}}
+				var out json.RawMessage
+				errs[i] = x.call("POST", "/v1/do", in, &out)
+				done.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return float64(done.Load()) / time.Since(began).Seconds(), errors.Join(errs...)
+}
+
+// replicateEtcd runs three members with etcd's defaults on one disk. Its clients speak its own protocol.
+func replicateEtcd(b *bench, run int) error {
+	program, client := b.find("etcd"), b.find("bench-peers")
+	if program == "" || client == "" {
+		return nil
+	}
+	var names, urls []string
+	peers := make([]string, 3)
+	for i := range peers {
+		peers[i] = "http://" + freeAddr()
+		names = append(names, fmt.Sprintf("n%d=%s", i, peers[i]))
+		urls = append(urls, "http://"+freeAddr())
+	}
+	for i := range peers {
+		dir := filepath.Join(b.dir, fmt.Sprintf("etcd-%d", i))
+		defer os.RemoveAll(dir)
+		args := []string{"--name", fmt.Sprintf("n%d", i), "--data-dir", dir, "--listen-peer-urls", peers[i], "--initial-advertise-peer-urls", peers[i],
+			"--listen-client-urls", urls[i], "--advertise-client-urls", urls[i], "--initial-cluster", strings.Join(names, ","), "--log-level", "error"}
+		if run == 0 && i == 0 {
+			fmt.Printf("etcd, each of three members (all else at its default, every write fsynced):\n%s\n", indent("etcd "+strings.Join(args, " ")))
+		}
+		p, err := b.start(program, fmt.Sprintf("etcd-%d", i), args...)
+		if err != nil {
+			return err
+		}
+		defer p.kill()
+		if i == len(peers)-1 {
+			if err := p.await(20*time.Second, p.listens(strings.TrimPrefix(urls[i], "http://"))); err != nil {
+				return err
+			}
+		}
+	}
+	for _, n := range writers {
+		rate, err := b.client(client, "puts", "-url", strings.Join(urls, ","), "-clients", fmt.Sprint(n), "-span", b.span.String(), "-size", "128")
+		if err != nil {
+			return fmt.Errorf("etcd: %w", err)
+		}
+		b.out.add(replicateName("etcd", n), "writes/s", rate["rate"])
+	}
+	return nil
+}
