@@ -142,9 +142,11 @@ func (r *Run) replica(n *Node, want map[string]int) (err error) {
 	adds := 0
 	for key, n := range want {
 		adds += n
-		if got, cerr := count(v, key); cerr != nil || got != n {
-			err = errors.Join(err, fmt.Errorf("%d additions to %s were acknowledged and %d were made (%w)", n, key, got, cerr))
+		got, cerr := count(v, key)
+		if got != n {
+			cerr = errors.Join(cerr, fmt.Errorf("%d additions to %s were acknowledged and %d were made", n, key, got))
 		}
+		err = errors.Join(err, cerr)
 	}
 	events := 0
 	for rec, jerr := range s.Journal(edge.Ledger).Read(context.Background(), edge.Pos{}) {
