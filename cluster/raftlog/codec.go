@@ -201,6 +201,9 @@ func (d *decoder) entries(r *raft.AppendEntriesRequest) error {
 
 // validConfiguration reports whether raft can read b as its list of members; raft itself would panic.
 func validConfiguration(b []byte) (ok bool) {
+	if len(b) > configMax {
+		return false
+	}
 	defer func() { ok = recover() == nil && ok }()
 	c := raft.DecodeConfiguration(b)
 	voters := 0
@@ -215,7 +218,10 @@ func validConfiguration(b []byte) (ok bool) {
 	return voters > 0 && len(c.Servers) <= maxServers
 }
 
-const maxServers = 32
+const (
+	maxServers = 32
+	configMax  = 16 << 10 // bytes of a list of members
+)
 
 // encodeReply and decodeReply carry the answers. An error crosses as its text.
 func encodeReply(dst []byte, resp any, err error) (byte, []byte) {
