@@ -12,5 +12,5 @@ func diskFree(f *os.File) int64 {
 	if unix.Fstatfs(int(f.Fd()), &st) != nil {
 		return -1
 	}
-	return int64(st.Bavail) * st.Bsize
+	return int64(st.Bavail) * int64(st.Bsize)
 }
