@@ -43,7 +43,9 @@ func (n *Node) sources() []uplink.Source {
 		list = append(list, &source{Journal: j, id: wire.StreamID{Origin: n.keys.id.ID().String(), Name: j.Stream()}, urgency: j.Urgency(), epochs: j.Epochs,
 			mark: func(ctx context.Context, p edge.Pos) error { return j.SetMark(ctx, uplinkFollower, p) }})
 	}
-	if _, self := n.raft.Leader(); self {
+	// Not before everything that was decided in earlier terms is applied here: after a power cut the state
+	// may be behind its own log, and the hub's records would look as if this node had lost them.
+	if _, self := n.raft.Leader(); self && n.raft.Leadership().Ready {
 		list = append(list, n.siteSources()...)
 	}
 	return append(list, n.forwarded()...)
