@@ -14,7 +14,8 @@ import (
 type Device struct {
 	ID   string
 	pad  string
-	c    paho.Client
+	opts *paho.ClientOptions
+	c    paho.Client // owned by run
 	stop chan struct{}
 	wg   sync.WaitGroup
 
@@ -28,19 +29,18 @@ type Device struct {
 	resumed *sync.Cond
 }
 
-// NewDevice connects a device, which stays connected over restarts of the node. pad bytes are added to
+// NewDevice makes a device, which connects again whenever the node was restarted. pad bytes are added to
 // every message.
 func NewDevice(tb testing.TB, addr, id, password string, pad int) *Device {
 	tb.Helper()
-	o := paho.NewClientOptions().AddBroker("tcp://" + addr).SetClientID(id).SetUsername(id).SetPassword(password).
-		SetConnectRetry(true).SetConnectRetryInterval(50 * time.Millisecond).SetMaxReconnectInterval(200 * time.Millisecond).
-		SetAutoReconnect(true).SetConnectTimeout(3 * time.Second).SetKeepAlive(5 * time.Second).SetOrderMatters(false)
-	d := &Device{ID: id, c: paho.NewClient(o), stop: make(chan struct{})}
+	d := &Device{ID: id, stop: make(chan struct{})}
+	// paho's own reconnecting is off: it calls messages acknowledged that it merely sent again.
+	d.opts = paho.NewClientOptions().AddBroker("tcp://" + addr).SetClientID(id).SetUsername(id).SetPassword(password).
+		SetConnectRetry(false).SetAutoReconnect(false).SetConnectTimeout(3 * time.Second).SetKeepAlive(5 * time.Second).SetOrderMatters(false)
 	for range pad {
 		d.pad += "x"
 	}
 	d.resumed = sync.NewCond(&d.mu)
-	d.c.Connect()
 	tb.Cleanup(d.Stop)
 	return d
 }
@@ -65,6 +65,7 @@ func (d *Device) Payload(n uint64) string {
 }
 
 func (d *Device) run() {
+	defer d.disconnect()
 	for n, ok := d.next(); ok; n, ok = d.next() {
 		if !d.publish(n) {
 			return
@@ -114,14 +115,14 @@ func (d *Device) wait() (stopped bool) {
 // publish repeats message n until it is acknowledged. It reports false when the device was stopped before.
 func (d *Device) publish(n uint64) bool {
 	for {
-		if d.c.IsConnectionOpen() {
+		if d.connected() {
 			t := d.c.Publish(d.Topic(), 1, false, d.Payload(n))
 			select {
 			case <-t.Done():
 				if t.Error() == nil {
 					return true
 				}
-			case <-time.After(5 * time.Second):
+			case <-time.After(10 * time.Second):
 			case <-d.stop:
 				return false
 			}
@@ -134,6 +135,24 @@ func (d *Device) publish(n uint64) bool {
 			return false
 		case <-time.After(10 * time.Millisecond):
 		}
+	}
+}
+
+// connected connects where there is no connection, and reports whether there is one then. A new connection
+// is a new client: nothing is taken over from the old.
+func (d *Device) connected() bool {
+	if d.c != nil && d.c.IsConnectionOpen() {
+		return true
+	}
+	d.disconnect()
+	d.c = paho.NewClient(d.opts)
+	t := d.c.Connect()
+	return t.WaitTimeout(5*time.Second) && t.Error() == nil
+}
+
+func (d *Device) disconnect() {
+	if d.c != nil {
+		d.c.Disconnect(0)
 	}
 }
 
@@ -174,5 +193,4 @@ func (d *Device) Stop() {
 	d.resumed.Broadcast()
 	d.mu.Unlock()
 	d.wg.Wait()
-	d.c.Disconnect(0)
 }

@@ -27,8 +27,8 @@ type Process struct {
 	end chan struct{} // closed when the process has ended
 }
 
-// binary is the program under test: $AIELON_EDGE, or bin/aielon-edge of this tree.
-func binary(tb testing.TB) string {
+// program is the program under test: $AIELON_EDGE, or bin/aielon-edge of this tree.
+func program(tb testing.TB) string {
 	tb.Helper()
 	if b := os.Getenv("AIELON_EDGE"); b != "" {
 		return b
@@ -72,7 +72,7 @@ func (p *Process) start() error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(binary(p.tb), "run", "--config", p.config)
+	cmd := exec.Command(program(p.tb), "run", "--config", p.config)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
