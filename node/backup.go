@@ -13,11 +13,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
+	"golang.org/x/sys/unix"
 
 	"github.com/aielon/edge/cluster/raftlog"
 	"github.com/aielon/edge/cluster/site"
@@ -100,6 +102,10 @@ func (k *keys) seal(head []byte) ([]byte, error) {
 			return nil, edge.E(edge.Internal, "a key cannot be read: %w", err)
 		}
 	}
+	return k.sealFiles(files, head)
+}
+
+func (k *keys) sealFiles(files map[string][]byte, head []byte) ([]byte, error) {
 	plain, err := json.Marshal(files)
 	if err != nil {
 		return nil, edge.E(edge.Internal, "the keys cannot be packed: %w", err)
@@ -126,6 +132,11 @@ func (k *keys) unseal(sealed, head []byte) (map[string][]byte, error) {
 	if err := json.Unmarshal(plain, &files); err != nil || len(files) > maxKeyFiles {
 		return nil, edge.E(edge.Corrupt, "the backup's keys cannot be read")
 	}
+	for name := range files {
+		if !keyName.MatchString(name) || name == "storage.key" {
+			return nil, edge.E(edge.Corrupt, "the backup holds a key with the name %q", name)
+		}
+	}
 	return files, nil
 }
 
@@ -135,7 +146,7 @@ func Restore(ctx context.Context, cfg Config, r io.Reader, keyFile string) (Back
 	if err := emptyTarget(cfg.DataDir); err != nil {
 		return BackupHead{}, err
 	}
-	key, err := restoreKey(cfg, keyFile)
+	key, err := findRestoreKey(cfg, keyFile)
 	if err != nil {
 		return BackupHead{}, err
 	}
@@ -148,7 +159,9 @@ func Restore(ctx context.Context, cfg Config, r io.Reader, keyFile string) (Back
 	if err != nil {
 		return BackupHead{}, err
 	}
-	os.Remove(cfg.DataDir) // an empty directory would be in the way
+	if err := os.Remove(cfg.DataDir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return BackupHead{}, edge.E(edge.Conflict, "%s cannot give way to the restored data: %w", cfg.DataDir, err)
+	}
 	if err := os.Rename(scratch, cfg.DataDir); err != nil {
 		return BackupHead{}, edge.E(edge.Internal, "the restored data cannot be put in place: %w", err)
 	}
@@ -157,28 +170,61 @@ func Restore(ctx context.Context, cfg Config, r io.Reader, keyFile string) (Back
 
 func emptyTarget(dir string) error {
 	list, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
 		return edge.E(edge.Invalid, "%s cannot be looked at: %w", dir, err)
 	}
-	list = slices.DeleteFunc(list, func(e os.DirEntry) bool { return e.Name() == "lost+found" })
+	if mounted(dir) {
+		return edge.E(edge.Invalid, "%s is a file system of its own, which cannot be put in place in one step", dir).WithHint("restore into a directory below it, and set data_dir to that")
+	}
 	if len(list) > 0 {
 		return edge.E(edge.Conflict, "%s is not empty", dir).WithHint("restore into an empty directory; move the old data aside first, it is never overwritten")
 	}
 	return nil
 }
 
-func restoreKey(cfg Config, keyFile string) ([]byte, error) {
-	if keyFile != "" {
-		cfg.Storage.KeyFile = keyFile
+// mounted reports whether dir lies on another file system than the directory it is in.
+func mounted(dir string) bool {
+	var here, above unix.Stat_t
+	dir = filepath.Clean(dir)
+	return unix.Stat(dir, &here) == nil && unix.Stat(filepath.Dir(dir), &above) == nil && here.Dev != above.Dev
+}
+
+// A restoreKey is the storage key of the node that made a backup.
+type restoreKey struct {
+	key    []byte
+	beside bool // it is to be kept in the data directory; otherwise it has a place already
+}
+
+// findRestoreKey reads the key at keyFile, or where the configuration or the service manager keeps it.
+func findRestoreKey(cfg Config, keyFile string) (restoreKey, error) {
+	placed := cfg
+	if placed.Storage.KeyFile == "" {
+		placed.Storage.KeyFile = credential()
 	}
-	if cfg.Storage.KeyFile == "" && os.Getenv("CREDENTIALS_DIRECTORY") == "" {
-		return nil, edge.E(edge.Invalid, "a backup cannot be read without the storage key of the node that made it").WithHint("name the file with --key")
+	var have []byte
+	var err error
+	if placed.Storage.KeyFile != "" {
+		if have, err = storageKey(placed); err != nil || keyFile == "" {
+			return restoreKey{key: have}, err
+		}
 	}
-	return storageKey(cfg)
+	if keyFile == "" {
+		return restoreKey{}, edge.E(edge.Invalid, "a backup cannot be read without the storage key of the node that made it").WithHint("name the file with --key")
+	}
+	named := cfg
+	named.Storage.KeyFile = keyFile
+	key, err := storageKey(named)
+	if err == nil && have != nil && !bytes.Equal(key, have) {
+		err = edge.E(edge.Conflict, "%s is another storage key than %s, with which the node would start", keyFile, placed.Storage.KeyFile).WithHint("put the backup's key in its place first")
+	}
+	return restoreKey{key: key, beside: have == nil}, err
 }
 
 // unpack reads a whole backup into dir.
-func unpack(ctx context.Context, cfg Config, r *bufio.Reader, dir string, key []byte) (h BackupHead, err error) {
+func unpack(ctx context.Context, cfg Config, r *bufio.Reader, dir string, key restoreKey) (h BackupHead, err error) {
 	magic := make([]byte, len(backupMagic))
 	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != backupMagic {
 		return h, edge.E(edge.Invalid, "this is not a backup of a node")
@@ -190,7 +236,7 @@ func unpack(ctx context.Context, cfg Config, r *bufio.Reader, dir string, key []
 	if err := json.Unmarshal(head, &h); err != nil || h.Format != 1 {
 		return h, edge.E(edge.Invalid, "this backup was made by another version of the program").WithHint("restore it with the version that made it, then upgrade")
 	}
-	k := &keys{dir: filepath.Join(dir, "keys"), storage: key}
+	k := &keys{dir: filepath.Join(dir, "keys"), storage: key.key}
 	sealed, err := readSection(r, "keys", maxKeys)
 	if err != nil {
 		return h, err
@@ -198,6 +244,9 @@ func unpack(ctx context.Context, cfg Config, r *bufio.Reader, dir string, key []
 	files, err := k.unseal(sealed, head)
 	if err != nil {
 		return h, err
+	}
+	if key.beside {
+		files["storage.key"] = []byte(hex.EncodeToString(key.key) + "\n")
 	}
 	if err := k.writeFiles(files); err != nil {
 		return h, err
@@ -230,28 +279,21 @@ func (k *keys) beginAgain(dir string, cfg Config, h BackupHead, index uint64) er
 	return pki.WritePrivate(filepath.Join(dir, restoredMark), []byte("restored from the backup of "+h.Created.Format(time.RFC3339)+"\n"))
 }
 
+// keyName is what a file of the keys directory may be called.
+var keyName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
 const restoredMark = "restored"
 
 func (k *keys) writeFiles(files map[string][]byte) error {
 	if err := os.MkdirAll(k.dir, 0o700); err != nil {
 		return edge.E(edge.Internal, "the keys directory cannot be made: %w", err)
 	}
-	root, err := os.OpenRoot(k.dir)
-	if err != nil {
-		return edge.E(edge.Internal, "the keys directory cannot be opened: %w", err)
-	}
-	defer root.Close()
-	for name := range files {
-		if name != filepath.Base(name) || strings.HasPrefix(name, ".") || name == "storage.key" {
-			return edge.E(edge.Corrupt, "the backup holds a key with the name %q", name)
-		}
-	}
 	for name, b := range files {
 		if err := pki.WritePrivate(filepath.Join(k.dir, name), b); err != nil {
 			return err
 		}
 	}
-	return pki.WritePrivate(filepath.Join(k.dir, "storage.key"), []byte(hex.EncodeToString(k.storage)+"\n"))
+	return nil
 }
 
 func restoreStore(ctx context.Context, r *bufio.Reader, k *keys, name, dir string, head []byte) (uint64, error) {
@@ -263,6 +305,9 @@ func restoreStore(ctx context.Context, r *bufio.Reader, k *keys, name, dir strin
 		return 0, err
 	}
 	info, err := state.Restore(ctx, s, state.Options{Dir: dir, Name: name, Key: k.derive("store/" + name), Managed: name == "site", Reserve: -1})
+	if s.err != nil {
+		return 0, s.err
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -349,6 +394,7 @@ type section struct {
 	r    *bufio.Reader
 	left uint32
 	end  bool
+	err  error // why it cannot be read on
 }
 
 func openSection(r *bufio.Reader, want string) (*section, error) {
@@ -362,25 +408,34 @@ func openSection(r *bufio.Reader, want string) (*section, error) {
 
 // Read implements io.Reader.
 func (s *section) Read(b []byte) (int, error) {
-	for s.left == 0 && !s.end {
+	for s.left == 0 && !s.end && s.err == nil {
 		var size [4]byte
 		if _, err := io.ReadFull(s.r, size[:]); err != nil {
-			return 0, edge.E(edge.Corrupt, "the backup is cut short")
-		}
-		if s.left = binary.BigEndian.Uint32(size[:]); s.left > backupChunk {
-			return 0, edge.E(edge.Corrupt, "the backup is damaged: a chunk of %d bytes", s.left)
+			s.err = cutShort(err)
+		} else if s.left = binary.BigEndian.Uint32(size[:]); s.left > backupChunk {
+			s.err = edge.E(edge.Corrupt, "the backup is damaged: a chunk of %d bytes", s.left)
 		}
 		s.end = s.left == 0
 	}
-	if s.end {
+	switch {
+	case s.err != nil:
+		return 0, s.err
+	case s.end:
 		return 0, io.EOF
 	}
 	n, err := s.r.Read(b[:min(len(b), int(s.left))])
 	s.left -= uint32(n)
-	if err == io.EOF {
-		err = edge.E(edge.Corrupt, "the backup is cut short")
+	if err != nil {
+		s.err = cutShort(err)
 	}
-	return n, err
+	return n, s.err
+}
+
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return edge.E(edge.Corrupt, "the backup is cut short").WithHint("use another copy of it; nothing was changed")
+	}
+	return edge.E(edge.Unavailable, "the backup cannot be read on: %w", err)
 }
 
 // rest makes sure that the section was read to its end.

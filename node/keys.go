@@ -67,11 +67,7 @@ func openKeys(cfg Config, known func(edge.NodeID) bool) (*keys, error) {
 func storageKey(cfg Config) ([]byte, error) {
 	path, ours := cfg.Storage.KeyFile, false
 	if path == "" {
-		if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {
-			if p := filepath.Join(dir, "storage.key"); exists(p) {
-				path = p
-			}
-		}
+		path = credential()
 	}
 	if path == "" {
 		path, ours = filepath.Join(cfg.DataDir, "keys", "storage.key"), true
@@ -93,6 +89,15 @@ func storageKey(cfg Config) ([]byte, error) {
 		return nil, edge.E(edge.Invalid, "%s is not a storage key: 64 hexadecimal digits are expected", path)
 	}
 	return key, nil
+}
+
+// credential is where systemd put the storage key (systemd.exec(5), LoadCredential), empty where it did not.
+func credential() string {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if p := filepath.Join(dir, "storage.key"); dir != "" && exists(p) {
+		return p
+	}
+	return ""
 }
 
 func exists(path string) bool {
