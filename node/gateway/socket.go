@@ -15,6 +15,13 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
+// maxSocketConns bounds programs that talk to the node over its socket at the same time. They are all its
+// own user's or root's; a connection that waits for its next request costs about 10 KB, for socketIdle.
+const (
+	maxSocketConns = 256
+	socketIdle     = 2 * time.Minute
+)
+
 // Socket serves a handler on a Unix socket to the node's own user and to root, whoever else may reach
 // the file. It is how the command line talks to a running node.
 type Socket struct {
@@ -39,8 +46,8 @@ func NewSocket(path string, h http.Handler, log *slog.Logger) (*Socket, error) {
 		l.Close()
 		return nil, edge.E(edge.Internal, "the local socket cannot be closed to others: %w", err)
 	}
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-	return &Socket{l: limitConns(&peerChecked{l}, 32), srv: srv}, nil
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: socketIdle, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	return &Socket{l: limitConns(&peerChecked{l}, maxSocketConns), srv: srv}, nil
 }
 
 // Name is "local socket".
