@@ -153,6 +153,9 @@ func (n *Node) tail(ctx context.Context, j *journal.Journal) error {
 		if err := j.Wait(ctx, at); err != nil {
 			return nil
 		}
+		if h := j.Head(); h.Epoch == at.Epoch && h.Seq > at.Seq+keepRecent {
+			at = edge.Pos{Epoch: h.Epoch, Seq: h.Seq - keepRecent} // reading what is not shown would cost a tenth of a busy node
+		}
 		for r, err := range j.Read(ctx, at) {
 			if err != nil {
 				at = j.Head() // the page may miss something; the journal does not
