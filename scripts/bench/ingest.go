@@ -46,11 +46,11 @@ func ingestOurs(b *bench, run int) error {
 	}
 	defer os.RemoveAll(x.dir)
 	defer x.kill()
-	password, err := x.device()
+	passwords, err := x.devices(50)
 	if err != nil {
 		return err
 	}
-	return b.publishAll("aielon-edge", mqttLoad{addr: x.mqtt, user: "bench", password: password})
+	return b.publishAll("aielon-edge", mqttLoad{addr: x.mqtt, passwords: passwords})
 }
 
 func (b *bench) publishAll(who string, l mqttLoad) error {

@@ -83,15 +83,15 @@ func linkOurs(b *bench) error {
 }
 
 func (b *bench) drainOurs(x *box, l *badlink.Link) error {
-	password, err := x.device()
+	passwords, err := x.devices(20)
 	if err != nil {
 		return err
 	}
 	l.Cut(badlink.Both)
-	if err := (mqttLoad{addr: x.mqtt, user: "bench", password: password, publishers: 20, window: 20, count: backlogSize / 20}).fill(); err != nil {
+	if err := (mqttLoad{addr: x.mqtt, passwords: passwords, publishers: 20, window: 20, count: backlogSize / 20}).fill(); err != nil {
 		return err
 	}
-	c, err := dialMQTT(x.mqtt, "urgent", "bench", password)
+	c, err := dialMQTT(x.mqtt, "urgent", deviceName(0), passwords[0])
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (b *bench) drainOurs(x *box, l *badlink.Link) error {
 	for n := 1; time.Since(began) < b.link; n++ {
 		sent := time.Now()
 		var acked atomic.Int64
-		if err := c.publish("bench/alarm", 99, 1, time.Time{}, 1, &acked); err != nil {
+		if err := c.publish(deviceName(0)+"/alarm", 99, 1, time.Time{}, 1, &acked); err != nil {
 			return err
 		}
 		if err := x.await(b.link, func() bool { return x.onHub("critical") >= float64(n) }); err != nil {

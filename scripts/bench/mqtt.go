@@ -15,11 +15,12 @@ import (
 // A mqttLoad is the load every MQTT broker gets: publishers of MQTT 3.1.1 that send QoS 1 and keep at
 // most window messages unacknowledged each.
 type mqttLoad struct {
-	addr, user, password string
-	publishers, window   int
-	span                 time.Duration
-	count                int                      // messages of each publisher, for fill
-	body                 func(seed, n int) []byte // of a message; payload where nil
+	addr               string
+	passwords          []string // of the publishers, where the broker wants them
+	publishers, window int
+	span               time.Duration
+	count              int                      // messages of each publisher, for fill
+	body               func(seed, n int) []byte // of a message; payload where nil
 }
 
 // run returns acknowledged messages a second.
@@ -42,7 +43,11 @@ func (l mqttLoad) fill() error {
 func (l mqttLoad) publish(end time.Time, most int) (int64, error) {
 	conns := make([]*mqttConn, l.publishers)
 	for i := range conns {
-		c, err := dialMQTT(l.addr, fmt.Sprintf("bench-%d", i), l.user, l.password)
+		user, password := "", ""
+		if i < len(l.passwords) {
+			user, password = deviceName(i), l.passwords[i]
+		}
+		c, err := dialMQTT(l.addr, deviceName(i), user, password)
 		if err != nil {
 			return 0, err
 		}
@@ -56,7 +61,7 @@ func (l mqttLoad) publish(end time.Time, most int) (int64, error) {
 	errs := make(chan error, l.publishers)
 	var wg sync.WaitGroup
 	for i, c := range conns {
-		wg.Go(func() { errs <- c.publish(fmt.Sprintf("bench/%d/t", i), i, l.window, end, most, &acked) })
+		wg.Go(func() { errs <- c.publish(deviceName(i)+"/t", i, l.window, end, most, &acked) })
 	}
 	wg.Wait()
 	close(errs)

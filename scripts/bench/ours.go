@@ -93,12 +93,20 @@ func (x *box) call(method, path string, in, out any) error {
 	return json.Unmarshal(b, out)
 }
 
-// device registers the device all publishers are and returns its password.
-func (x *box) device() (string, error) {
-	var c struct{ Password string }
-	err := x.call("POST", "/v1/devices", map[string]string{"id": "bench"}, &c)
-	return c.Password, err
+// devices registers as many devices as publishers are wanted and returns their passwords.
+func (x *box) devices(n int) ([]string, error) {
+	passwords := make([]string, n)
+	for i := range passwords {
+		var c struct{ Password string }
+		if err := x.call("POST", "/v1/devices", map[string]string{"id": deviceName(i)}, &c); err != nil {
+			return nil, err
+		}
+		passwords[i] = c.Password
+	}
+	return passwords, nil
 }
+
+func deviceName(i int) string { return fmt.Sprintf("bench-%d", i) }
 
 // An invitation is a one-time code and where to use it.
 type invitation struct{ Code, Addr string }

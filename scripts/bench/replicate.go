@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -141,7 +142,7 @@ func (b *bench) setAll(boxes []*box, n int) (float64, error) {
 		})
 	}
 	wg.Wait()
-	return float64(done.Load()) / time.Since(began).Seconds(), errors.Join(errs...)
+	return float64(done.Load()) / time.Since(began).Seconds(), cmp.Or(errs...)
 }
 
 // replicateEtcd runs three members with etcd's defaults on one disk. Its clients speak its own protocol.

@@ -74,7 +74,7 @@ func (b *bench) fillGigabyte() (*box, error) {
 		return nil, err
 	}
 	defer x.kill()
-	password, err := x.device()
+	passwords, err := x.devices(20)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (b *bench) fillGigabyte() (*box, error) {
 		if part > 200 {
 			return nil, fmt.Errorf("%s does not grow", x.dir)
 		}
-		l := mqttLoad{addr: x.mqtt, user: "bench", password: password, publishers: 20, window: 20, count: 250, body: func(seed, n int) []byte { return pack(part*20+seed, n) }}
+		l := mqttLoad{addr: x.mqtt, passwords: passwords, publishers: 20, window: 20, count: 250, body: func(seed, n int) []byte { return pack(part*20+seed, n) }}
 		if err := l.fill(); err != nil {
 			return nil, err
 		}
