@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aielon/edge/cluster/gossip"
 	"github.com/aielon/edge/node/edge"
@@ -15,7 +16,7 @@ func (n *Node) openGossip(context.Context) (err error) {
 	}
 	n.gossip, err = gossip.Open(gossip.Options{Site: n.keys.trust.Site(), Secret: n.link.get().Secret, Key: n.keys.id.Signer(), Role: n.cfg.Role,
 		Version: n.version[:min(len(n.version), 32)], Addrs: map[string]string{"cluster": n.advertise()}, Verify: n.gossipMember,
-		Bind: n.cfg.Cluster.GossipAddr, Discover: n.cfg.Cluster.LANDiscover, Logger: n.part("gossip")})
+		Bind: n.cfg.Cluster.GossipAddr, Seeds: n.gossipSeeds, Discover: n.cfg.Cluster.LANDiscover, Logger: n.part("gossip")})
 	if err != nil {
 		return err
 	}
@@ -28,4 +29,29 @@ func (n *Node) gossipMember(m gossip.Meta) error {
 		return nil
 	}
 	return edge.E(edge.Denied, "node %s is no member of this site", m.ID.Short())
+}
+
+// gossipSeeds is where the other nodes of the site said they are.
+func (n *Node) gossipSeeds() (addrs []string) {
+	v := n.site.View()
+	defer v.Close()
+	for _, m := range membersOf(v) {
+		if m.ID != n.keys.id.ID() && !m.Removed && m.Gossip != "" {
+			addrs = append(addrs, m.Gossip)
+		}
+	}
+	return addrs
+}
+
+func (n *Node) gossipMetrics(m metrics) {
+	m.one("aielon_gossip_peers", "Other nodes of the site that gossip sees.", "gauge", float64(len(n.gossip.Peers())))
+	c := n.gossip.Counts()
+	m.head("aielon_gossip_refused_total", "Words of others that gossip did not believe, by reason.", "counter")
+	for _, r := range []struct {
+		why   string
+		count uint64
+	}{{"oversized", c.Oversized}, {"label", c.Label}, {"plain", c.Plain}, {"key", c.Key}, {"content", c.Content}, {"busy", c.Busy},
+		{"meta", c.Meta}, {"stranger", c.Stranger}, {"replay", c.Replay}} {
+		fmt.Fprintf(m.w, "aielon_gossip_refused_total{why=%q} %d\n", r.why, r.count)
+	}
 }

@@ -28,6 +28,7 @@ const (
 type memberRow struct {
 	ID      edge.NodeID `json:"id"`
 	Addr    string      `json:"addr"`
+	Gossip  string      `json:"gossip,omitempty"` // where its gossip is reached; empty: it takes no part
 	Label   string      `json:"label,omitempty"`
 	Since   time.Time   `json:"since"`
 	Removed bool        `json:"removed,omitempty"`
@@ -59,6 +60,7 @@ type registration struct {
 	SiteCA edge.NodeID  `json:"site_ca"`
 	Was    edge.NodeID  `json:"was"`
 	Addr   string       `json:"addr,omitempty"`
+	Gossip string       `json:"gossip,omitempty"`
 	Label  string       `json:"label,omitempty"`
 	Build  string       `json:"build,omitempty"`
 	Own    bool         `json:"own"` // the node is one of this very site
@@ -96,7 +98,7 @@ func registerOwn(tx edge.Tx, r registration) error {
 		return err
 	case row.Removed:
 		return edge.E(edge.Denied, "this node was removed from the site").WithHint("give it a new key: delete its keys directory and join again")
-	case found && (r.Addr == "" || r.Addr == row.Addr):
+	case found && (r.Addr == "" || r.Addr == row.Addr) && (r.Gossip == "" || r.Gossip == row.Gossip):
 		return nil
 	case !found && living(tx) >= maxMembers:
 		return edge.E(edge.Exhausted, "a site has at most %d nodes", maxMembers).WithHint("remove one first")
@@ -104,7 +106,12 @@ func registerOwn(tx edge.Tx, r registration) error {
 		row = memberRow{ID: r.Node, Label: r.Label, Since: tx.Now()}
 		tx.Emit(edge.Event{Type: "site.member-joined", Subject: r.Node.String(), Class: edge.SiteOnly, Urgency: edge.Ledger})
 	}
-	row.Addr = r.Addr
+	if r.Addr != "" {
+		row.Addr = r.Addr
+	}
+	if r.Gossip != "" {
+		row.Gossip = r.Gossip
+	}
 	return save(tx, key, row)
 }
 

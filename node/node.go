@@ -219,6 +219,7 @@ func (n *Node) services() []edge.Part {
 	parts := []edge.Part{n.door, n.socket, n.broker, n.up, n.renewer,
 		partFunc{"join", func(ctx context.Context) error { return n.serveJoin(ctx) }},
 		partFunc{"site requests", n.serveSite},
+		partFunc{"leader", n.followLeader},
 		partFunc{"members", n.keepMembers},
 		partFunc{"housekeeping", n.keepHouse},
 		partFunc{"newest", n.followRecent}}

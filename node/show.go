@@ -250,6 +250,10 @@ func (s show) WriteMetrics(ctx context.Context, w io.Writer) {
 	m.one("aielon_site_index", "Index of the log entry applied last.", "gauge", float64(st.Index))
 	m.one("aielon_connected", "1 while there is a link to the hub.", "gauge", truth(n.linkStatus().Connected))
 	m.one("aielon_site_term", "Term of the site's log: how often a leader was looked for.", "counter", float64(n.raft.Leadership().Term))
+	m.one("aielon_site_refused_total", "Requests to the site's log refused because of who made them or what they were.", "counter", float64(n.raft.Stats().Refused))
+	if n.gossip != nil {
+		n.gossipMetrics(m)
+	}
 	_, self := n.raft.Leader()
 	m.one("aielon_leader", "1 while this node leads its site.", "gauge", truth(self))
 	_, free := n.readings.Size()

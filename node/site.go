@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/aielon/edge/cluster/raftlog"
@@ -139,8 +138,22 @@ func (n *Node) proposeAs(ctx context.Context, who edge.Actor, op string, in, out
 	return nil
 }
 
-// keepMembers keeps log and registry of members the same while this node leads, registers this node where
-// it stands alone, and passes changes of leadership on.
+// followLeader tells those who wait for a leader that there is another one.
+func (n *Node) followLeader(ctx context.Context) error {
+	changes, cancel := n.raft.Subscribe()
+	defer cancel()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changes:
+			n.site.LeaderChanged()
+			n.up.kick() // the site's journals are delivered by the leader
+		}
+	}
+}
+
+// keepMembers keeps log and registry of members the same while this node leads, and registers this node.
 func (n *Node) keepMembers(ctx context.Context) error {
 	changes, cancel := n.raft.Subscribe()
 	defer cancel()
@@ -151,8 +164,6 @@ func (n *Node) keepMembers(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case l := <-changes:
-			n.site.LeaderChanged()
-			n.up.kick() // the site's journals are delivered by the leader
 			if l.Self && l.Ready {
 				n.settle(ctx)
 			}
@@ -171,12 +182,16 @@ func (n *Node) settle(ctx context.Context) {
 		n.log.Warn("the trust in removed nodes is not ended yet", "error", err)
 	}
 	l := n.raft.Leadership()
-	if !l.Self || !l.Ready {
+	if l.Leader.IsZero() || l.Self && !l.Ready {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := n.settleLeader(ctx); err != nil && ctx.Err() == nil {
+	err := n.registerSelf(ctx)
+	if err == nil && l.Self {
+		err = n.settleLeader(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
 		n.log.Warn("the members of the site are not settled yet", "error", err)
 	}
 }
@@ -206,9 +221,6 @@ func (n *Node) settleLeader(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := n.registerSelf(ctx, rows); err != nil {
-		return err
-	}
 	if ca := n.keys.site.Load(); ca != nil && !kept {
 		if err := n.shareAuthority(ctx, ca); err != nil {
 			return err
@@ -220,12 +232,19 @@ func (n *Node) settleLeader(ctx context.Context) error {
 	return n.followRoll(ctx, rows)
 }
 
-func (n *Node) registerSelf(ctx context.Context, rows []memberRow) error {
-	i := slices.IndexFunc(rows, func(r memberRow) bool { return r.ID == n.keys.id.ID() })
-	if i >= 0 && rows[i].Addr == n.advertise() {
-		return nil
+// registerSelf lets the site know where this node is reached, where it does not know yet.
+func (n *Node) registerSelf(ctx context.Context) error {
+	r := registration{Node: n.keys.id.ID(), Role: pki.JoinNode, Addr: n.advertise(), Own: true}
+	if n.gossip != nil {
+		r.Gossip = n.gossip.Addr()
 	}
-	return n.propose(ctx, opMemberRegister, registration{Node: n.keys.id.ID(), Role: pki.JoinNode, Addr: n.advertise(), Own: true}, nil)
+	v := n.site.View()
+	row, found, err := load[memberRow](v, []byte(memberPrefix+r.Node.String()))
+	v.Close()
+	if err != nil || row.Removed || found && row.Addr == r.Addr && (r.Gossip == "" || row.Gossip == r.Gossip) {
+		return err
+	}
+	return n.propose(ctx, opMemberRegister, r, nil)
 }
 
 // followRoll takes registered nodes into the log and removed ones out of it.

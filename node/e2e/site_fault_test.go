@@ -106,7 +106,9 @@ func TestSiteLeaderFaults(t *testing.T) {
 // siteSuffer lets one fault happen and end, and returns how long nobody could write.
 func siteSuffer(t *testing.T, w *siteWorld, load *siteLoad, f siteFault) (gap time.Duration, moved bool) {
 	leader := w.settled(3)
-	time.Sleep(500 * time.Millisecond)
+	for time.Sleep(300 * time.Millisecond); w.settled(3) != leader; time.Sleep(300 * time.Millisecond) {
+		leader = w.settled(3)
+	}
 	from := time.Since(load.start)
 	f.do(w, leader)
 	began := time.Since(load.start)

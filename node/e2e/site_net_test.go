@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A siteNet is what lies between the nodes of a site: one relay in front of each, and a cut for each way
@@ -22,6 +23,7 @@ type siteNet struct {
 	pids   [3]int     // of the nodes' processes, by which a connection's maker is known
 	cuts   map[siteWay]bool
 	change chan struct{} // closed and replaced when cuts change
+	alone  bool          // only the nodes may connect from now on
 }
 
 // A siteWay is the way from one node to another.
@@ -53,6 +55,9 @@ func (s *siteNet) listen(node int, target string) string {
 func (s *siteNet) relay(to int, target string, in net.Conn) {
 	defer in.Close()
 	from := s.maker(in)
+	if from < 0 && s.closed() {
+		return // its maker is dead, or was not found: one that is not known could not be cut
+	}
 	out, err := net.Dial("tcp", target)
 	if err != nil {
 		return
@@ -105,28 +110,45 @@ func (s *siteNet) cut(ways ...siteWay) {
 	s.change = make(chan struct{})
 }
 
+func (s *siteNet) closed() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.alone }
+
+// close lets only the nodes connect from now on.
+func (s *siteNet) close() { s.mu.Lock(); defer s.mu.Unlock(); s.alone = true }
+
 func (s *siteNet) setPID(node, pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pids[node] = pid
 }
 
-// maker is the node whose process holds the other end of a connection, -1 for any other process.
+// maker is the node whose process holds the other end of a connection, -1 for any other process. The
+// system's table may miss a line while it changes, so it is read more than once.
 func (s *siteNet) maker(c net.Conn) int {
-	remote := c.RemoteAddr().(*net.TCPAddr)
-	f, err := os.Open("/proc/net/tcp")
-	if err != nil {
-		s.tb.Error(err)
-		return -1
-	}
-	defer f.Close()
-	want := fmt.Sprintf("0100007F:%04X", remote.Port)
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if v := strings.Fields(lines.Text()); len(v) > 9 && v[1] == want {
-			return s.holder("socket:[" + v[9] + "]")
+	want := fmt.Sprintf("0100007F:%04X", c.RemoteAddr().(*net.TCPAddr).Port)
+	for range 10 {
+		if inode := siteInode(want); inode != "" {
+			if i := s.holder("socket:[" + inode + "]"); i >= 0 {
+				return i
+			}
 		}
+		time.Sleep(2 * time.Millisecond)
 	}
 	return -1
+}
+
+// siteInode is the inode of the socket with a local address, as the system's table writes it.
+func siteInode(local string) string {
+	f, err := os.Open("/proc/net/tcp")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if v := strings.Fields(lines.Text()); len(v) > 9 && v[1] == local {
+			return v[9]
+		}
+	}
+	return ""
 }
 
 func (s *siteNet) holder(socket string) int {
