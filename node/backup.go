@@ -328,6 +328,7 @@ func (n *Node) forkAfterRestore(ctx context.Context) error {
 		return edge.E(edge.Internal, "the word of the restore cannot be read: %w", err)
 	}
 	n.restored = strings.TrimSpace(string(why))
+	n.forkDue.Store(true)
 	return n.journals.NewEpoch(ctx, n.restored)
 }
 
@@ -343,6 +344,8 @@ func (n *Node) forkSite(ctx context.Context) error {
 		return edge.E(edge.Internal, "the word of the restore cannot be removed: %w", err)
 	}
 	n.restored = ""
+	n.forkDue.Store(false)
+	n.up.kick()
 	return nil
 }
 

@@ -74,6 +74,7 @@ type Node struct {
 	sup      *supervisor
 	recent   recent
 	restored string         // why the site's journals must begin a new epoch; empty mostly
+	forkDue  atomic.Bool    // they have not begun it yet and are not to be delivered
 	closes   []func() error // in the order of opening
 
 	mu       sync.Mutex // guards ready

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/node/edge"
@@ -45,7 +46,8 @@ func (n *Node) sources() []uplink.Source {
 	}
 	// Not before everything that was decided in earlier terms is applied here: after a power cut the state
 	// may be behind its own log, and the hub's records would look as if this node had lost them.
-	if _, self := n.raft.Leader(); self && n.raft.Leadership().Ready {
+	// Nor before the site's journals have begun the epoch that a restore calls for.
+	if _, self := n.raft.Leader(); self && n.raft.Leadership().Ready && !n.forkDue.Load() {
 		list = append(list, n.siteSources()...)
 	}
 	return append(list, n.forwarded()...)
@@ -63,12 +65,23 @@ func (n *Node) siteSources() []uplink.Source {
 	return list
 }
 
+// emptyEpochLook is how long a wait may go by a record that came just before the newest epoch began.
+const emptyEpochLook = 10 * time.Second
+
 // siteJournal reads the site's journal of one urgency from whatever state is newest.
 func (n *Node) siteJournal(u edge.Urgency) *journal.Reader {
 	head := journal.NewReader(n.site.View, site.Stream(u), nil)
 	return journal.NewReader(n.site.View, site.Stream(u), func(ctx context.Context, after edge.Pos) error {
 		applied := n.site.Applied() // before the look, so that what is applied in between ends the wait
-		if head.Head() != after {
+		switch h := head.Head(); {
+		case h.Epoch == after.Epoch && h.Seq > after.Seq, h.Epoch > after.Epoch && h.Seq > 0:
+			return nil
+		case h.Epoch != after.Epoch: // a new epoch without records yet is nothing to read
+			look, cancel := context.WithTimeout(ctx, emptyEpochLook)
+			defer cancel()
+			if err := n.site.WaitApplied(look, applied+1); ctx.Err() != nil || look.Err() == nil {
+				return err
+			}
 			return nil
 		}
 		return n.site.WaitApplied(ctx, applied+1)

@@ -146,13 +146,42 @@ func (n *Node) doubt(ctx context.Context, id wire.StreamID, hub edge.Pos) error 
 	const why = "the hub has records that this node has not"
 	n.log.Warn("a stream begins a new epoch", "stream", id.Name, "reason", why, "hub", hub)
 	if id.Origin == n.keys.id.ID().String() {
-		return n.journals.NewEpoch(ctx, why)
+		note := n.parted(id, hub)
+		if err := n.journals.NewEpoch(ctx, why); err != nil || note == nil {
+			return err
+		}
+		_, err := n.journals.Append(ctx, *note)
+		return err
 	}
 	if id.Origin == site.Origin(n.keys.trust.Site()) {
 		return n.site.NewEpoch(ctx, why)
 	}
 	return edge.E(edge.Conflict, "the hub above has more of %s than this hub", id.Origin).WithHint("restore this hub from its newest backup, or let the hub above forget the stream")
 }
+
+// parted describes what cannot be delivered where hub and node have different records under the same
+// numbers: the disk forgot what it had confirmed, or a copy of this node runs elsewhere. The records stay
+// in the journal here; that they are not on the hub is not kept quiet.
+func (n *Node) parted(id wire.StreamID, hub edge.Pos) *edge.Event {
+	for _, j := range n.journals.Journals() {
+		head := j.Head()
+		if j.Stream() != id.Name || hub.Epoch != head.Epoch || hub.Seq > head.Seq {
+			continue
+		}
+		body, _ := json.Marshal(struct { // plain fields always encode
+			Stream  string `json:"stream"`
+			Hub     string `json:"hub"`
+			Here    string `json:"here"`
+			After   string `json:"after"`
+			Records uint64 `json:"records"`
+		}{id.Name, hub.String(), head.String(), j.Mark(uplinkFollower).String(), j.Counts(uplinkFollower).Waiting})
+		return &edge.Event{Type: TypeParted, Subject: id.Name, Class: edge.SiteOnly, Urgency: edge.Ledger, Body: body}
+	}
+	return nil
+}
+
+// TypeParted is the event type of records that the hub cannot take because it has others in their place.
+const TypeParted = "sync.parted"
 
 // poisoned keeps a record that the hub cannot take where a person can find it.
 func (n *Node) poisoned(ctx context.Context, id wire.StreamID, r edge.Record, reason string) error {

@@ -135,6 +135,12 @@ func (s *session) sendSome(ctx context.Context, st *stream) (did bool, pause tim
 	if err := b.flush(ctx); err != nil {
 		return b.did, 0, err
 	}
+	if e := st.src.Head().Epoch; !b.full && b.at.Epoch != 0 && e > b.at.Epoch {
+		err := b.epoch(ctx, e, nil) // nothing is in it yet, but what lies before it is settled now
+		if err != nil {
+			return b.did, 0, err
+		}
+	}
 	if b.broken != nil {
 		return b.did, refusalPause, s.unreadable(ctx, st, b.at, b.broken)
 	}
