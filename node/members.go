@@ -171,6 +171,8 @@ func memberRemove(tx edge.Tx, r removal) (struct{}, error) {
 	switch {
 	case err != nil:
 		return struct{}{}, err
+	case own && !m.Removed && living(tx) == 1:
+		return struct{}{}, edge.E(edge.Conflict, "this is the only node of the site").WithHint("let another one join first")
 	case own:
 		m.Removed = true
 		err = save(tx, mkey, m)

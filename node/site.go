@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/aielon/edge/cluster/raftlog"
@@ -16,8 +17,11 @@ import (
 	"github.com/aielon/edge/sync/join"
 )
 
-// reconcileEvery is how often the leader compares who is registered with who is in the log.
-const reconcileEvery = 2 * time.Second
+const (
+	reconcileEvery = 2 * time.Second // the leader compares who is registered with who is in the log
+	heirSeen       = 5 * time.Second // a node heard of later than this cannot be made to lead
+	heirBehind     = 256             // nor one that lacks more entries
+)
 
 // mux is everything this site can do.
 func (n *Node) mux() *edge.Mux {
@@ -197,13 +201,15 @@ func (n *Node) settle(ctx context.Context) {
 }
 
 // revokeRemoved makes the handshakes of this node refuse those who were removed from the site, who still
-// have certificates of its authority.
+// have certificates of its authority. Whoever is still in the log is needed to be taken out of it.
 func (n *Node) revokeRemoved() error {
 	v := n.site.View()
 	rows := membersOf(v)
 	v.Close()
+	members := n.raft.Members()
 	for _, r := range rows {
-		if !r.Removed || r.ID == n.keys.id.ID() || n.keys.trust.RevokedKey(r.ID) {
+		in := slices.ContainsFunc(members, func(m raftlog.Member) bool { return m.ID == r.ID })
+		if !r.Removed || in || r.ID == n.keys.id.ID() || n.keys.trust.RevokedKey(r.ID) {
 			continue
 		}
 		if err := n.keys.trust.Revoke(r.ID); err != nil {
@@ -257,6 +263,8 @@ func (n *Node) followRoll(ctx context.Context, rows []memberRow) error {
 		addr, in := have[r.ID]
 		var err error
 		switch {
+		case r.Removed && in && r.ID == n.keys.id.ID():
+			err = n.handOver(ctx, rows)
 		case r.Removed && in:
 			err = n.raft.Remove(ctx, r.ID)
 		case !r.Removed && addr != r.Addr && r.Addr != "":
@@ -267,6 +275,31 @@ func (n *Node) followRoll(ctx context.Context, rows []memberRow) error {
 		}
 	}
 	return nil
+}
+
+// handOver makes another node lead, because this one was removed; the other then takes it out of the log.
+// A standby gets its vote first where nobody else has one.
+func (n *Node) handOver(ctx context.Context, rows []memberRow) error {
+	stays := func(m raftlog.Member) bool {
+		return slices.ContainsFunc(rows, func(r memberRow) bool { return r.ID == m.ID && !r.Removed })
+	}
+	var standby *raftlog.Member
+	for _, m := range n.raft.Members() {
+		switch {
+		case !stays(m) || time.Since(m.Seen) > heirSeen || m.Behind > heirBehind:
+		case m.Voter:
+			return n.raft.Transfer(ctx, m.ID)
+		default:
+			standby = &m
+		}
+	}
+	if standby == nil {
+		return edge.E(edge.Unavailable, "this node was removed, and no other can lead yet")
+	}
+	if err := n.raft.AddVoter(ctx, standby.ID, standby.Addr); err != nil {
+		return err
+	}
+	return n.raft.Transfer(ctx, standby.ID)
 }
 
 // shareAuthority puts the site's authority into the site's state, so that it outlives this box and any

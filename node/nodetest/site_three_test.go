@@ -135,6 +135,9 @@ func TestSiteOfThree(t *testing.T) {
 	all := []*siteNode{newSiteNode(t), newSiteNode(t), newSiteNode(t)}
 	all[0].start(t)
 	all[0].set(t, "before", "anybody joined")
+	if err := all[0].Call(t.Context(), "POST", "/v1/nodes/"+all[0].id()+"/revoke", nil, nil); !edge.IsKind(err, edge.Conflict) {
+		t.Errorf("the only node of a site could be removed: %v", err)
+	}
 	for _, s := range all[1:] {
 		s.joinTo(t, all[0])
 	}
@@ -151,7 +154,8 @@ func TestSiteOfThree(t *testing.T) {
 		}
 	}
 	t.Run("leader stops", func(t *testing.T) { leaderStops(t, all) })
-	t.Run("node is removed", func(t *testing.T) { nodeIsRemoved(t, all) })
+	t.Run("node is removed", func(t *testing.T) { all = nodeIsRemoved(t, all) })
+	t.Run("only voter is removed", func(t *testing.T) { voterIsRemoved(t, all) })
 }
 
 func leaderStops(t *testing.T, all []*siteNode) {
@@ -182,9 +186,9 @@ func leaderStops(t *testing.T, all []*siteNode) {
 
 // nodeIsRemoved removes a node that does not lead. It must neither change nor strictly read anything from
 // then on, nor come back with the key it has, and must not disturb the others.
-func nodeIsRemoved(t *testing.T, all []*siteNode) {
+func nodeIsRemoved(t *testing.T, all []*siteNode) (rest []*siteNode) {
 	lead := all[0].voters(t, 3)
-	out, rest := all[2], all[:2]
+	out, rest := all[2], all[:2:2]
 	if out.id() == lead {
 		out, rest = all[0], all[1:]
 	}
@@ -216,4 +220,25 @@ func nodeIsRemoved(t *testing.T, all []*siteNode) {
 	if _, err := node.Join(t.Context(), out.cfg, node.JoinRequest{Addr: inv.Addr, Code: inv.Code}); !edge.IsKind(err, edge.Denied) {
 		t.Errorf("a removed node came back with its old key: %v", err)
 	}
+	return rest
+}
+
+// voterIsRemoved removes the leader of two nodes, of which only it votes. The other must take over.
+func voterIsRemoved(t *testing.T, two []*siteNode) {
+	out, heir := two[0], two[1]
+	if heir.voters(t, 1) == heir.id() {
+		out, heir = heir, out
+	}
+	eventually(t, "remove", func(ctx context.Context) error {
+		return heir.Call(ctx, "POST", "/v1/nodes/"+out.id()+"/revoke", nil, nil)
+	})
+	eventually(t, "take over", func(ctx context.Context) error {
+		st, err := heir.Status(ctx)
+		if err == nil && (len(st.Members) != 1 || !st.Members[0].Leader) {
+			err = fmt.Errorf("the members are %+v", st.Members)
+		}
+		return err
+	})
+	heir.has(t, "private", "not for those who left")
+	heir.set(t, "private", "still not")
 }
