@@ -62,7 +62,7 @@ func linkOurs(b *bench) error {
 		return err
 	}
 	defer l.Close()
-	hub, err := b.box("hub", fmt.Sprintf("role = \"hub\"\n[hub]\naddr = %q\njoin_addr = %q\nadvertise = [%q]\n", hubAddr, freeAddr(), l.Addr()))
+	hub, err := b.box("hub", fmt.Sprintf("[hub]\naddr = %q\njoin_addr = %q\nadvertise = [%q]\n", hubAddr, freeAddr(), l.Addr()))
 	if err != nil {
 		return err
 	}

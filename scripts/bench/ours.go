@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -27,7 +28,11 @@ type box struct {
 // config writes a configuration of our own; what is not said keeps its default.
 func (b *bench) config(name, extra string) (*box, error) {
 	x := &box{dir: filepath.Join(b.dir, name), mqtt: freeAddr(), door: freeAddr()}
-	text := fmt.Sprintf("data_dir = %q\nsite = \"clinic\"\nregion = \"bench\"\n[log]\nlevel = \"warn\"\n[door]\naddr = %q\n[mqtt]\naddr = %q\n%s", x.dir, x.door, x.mqtt, extra)
+	role, site := "node", "clinic"
+	if strings.HasPrefix(extra, "[hub]") {
+		role, site = "hub", "region"
+	}
+	text := fmt.Sprintf("data_dir = %q\nrole = %q\nsite = %q\nregion = \"bench\"\n[log]\nlevel = \"warn\"\n[door]\naddr = %q\n[mqtt]\naddr = %q\n%s", x.dir, role, site, x.door, x.mqtt, extra)
 	x.config = x.dir + ".toml"
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(x.dir, "control.sock"))
