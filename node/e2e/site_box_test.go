@@ -164,7 +164,7 @@ func newSiteWorld(t *testing.T, bin string) *siteWorld {
 		})
 	}
 	w.settled(3)
-	w.net.close()
+	w.net.close(true)
 	return w
 }
 

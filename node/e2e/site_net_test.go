@@ -112,8 +112,8 @@ func (s *siteNet) cut(ways ...siteWay) {
 
 func (s *siteNet) closed() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.alone }
 
-// close lets only the nodes connect from now on.
-func (s *siteNet) close() { s.mu.Lock(); defer s.mu.Unlock(); s.alone = true }
+// close lets only the nodes connect from now on, or everybody again.
+func (s *siteNet) close(yes bool) { s.mu.Lock(); defer s.mu.Unlock(); s.alone = yes }
 
 func (s *siteNet) setPID(node, pid int) {
 	s.mu.Lock()
