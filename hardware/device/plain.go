@@ -1,0 +1,119 @@
+package device
+
+// plainPack reads a SenML pack as nearly every device sends it, in one pass and without building maps:
+// known labels, values of the right type, numbers of up to 15 digits. Of anything else, right or wrong, it
+// reports false and leaves it to anyPack, so that the two never differ in what they accept.
+func (d *Decoder) plainPack(m Message) (res Result, plain bool, err error) {
+	s := scanner{b: trim(m.Payload)}
+	if s.peek() != '[' {
+		return Result{}, false, nil
+	}
+	s.i++
+	n, odd := 0, false
+	res, err = d.pack(m, func(r *record) (bool, error) {
+		more, err := s.next(']', n == 0)
+		if n++; err == nil && more && n <= MaxSamples {
+			err = s.plainRecord(r)
+		} else if err == nil && more {
+			err = s.bad("it is too long")
+		} else if err == nil {
+			err = s.end()
+		}
+		odd = err != nil
+		return more, err
+	})
+	return res, !odd, err
+}
+
+func (s *scanner) plainRecord(r *record) error {
+	if s.peek() != '{' {
+		return s.bad("no record")
+	}
+	s.i++
+	for first := true; ; first = false {
+		more, err := s.next('}', first)
+		if err != nil || !more {
+			return err
+		}
+		if s.peek() != '"' {
+			return s.bad("no name")
+		}
+		label, err := s.quoted()
+		if err != nil {
+			return err
+		}
+		if s.peek() != ':' {
+			return s.bad("no colon")
+		}
+		s.i++
+		if err := s.plainField(r, label); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scanner) plainField(r *record, label []byte) error {
+	c := s.peek()
+	switch {
+	case c == '"':
+		return s.plainText(r, label)
+	case c == '-' || c >= '0' && c <= '9':
+		return s.plainNumber(r, label)
+	}
+	return s.bad("not plain")
+}
+
+func (s *scanner) plainText(r *record, label []byte) error {
+	v, err := s.quoted()
+	if err != nil {
+		return err
+	}
+	switch string(label) {
+	case "n":
+		r.n = string(v)
+	case "u":
+		r.u = string(v)
+	case "bn":
+		r.bn = string(v)
+	case "bu":
+		r.bu = string(v)
+	case "vs":
+		t := string(v)
+		r.vs = &t
+	default:
+		return s.bad("not plain")
+	}
+	return nil
+}
+
+func (s *scanner) plainNumber(r *record, label []byte) error {
+	lit, ok := s.numeral()
+	if !ok {
+		return s.bad("no number")
+	}
+	f, ok := short(lit)
+	if !ok {
+		return s.bad("not plain")
+	}
+	switch string(label) {
+	case "v":
+		r.v = &f
+	case "s":
+		r.s = &f
+	case "t":
+		r.t = f
+	case "ut":
+		r.ut = f
+	case "bt":
+		r.bt = f
+	case "bv":
+		r.bv = f
+	case "bs":
+		r.bs = f
+	case "bver":
+		r.bver = f
+	default:
+		return s.bad("not plain")
+	}
+	return nil
+}
