@@ -144,9 +144,10 @@ func (x *box) onHub(class string) float64 {
 	return 0
 }
 
+// The hub tells leaf nodes where it is; without "advertise" they would go around the link.
 const natsHub = `listen: "%s"
 jetstream { store_dir: "%s", domain: hub }
-leafnodes { listen: "%s" }
+leafnodes { listen: "%s", advertise: "%s" }
 `
 
 const natsLeaf = `listen: "%s"
@@ -168,7 +169,7 @@ func linkNATS(b *bench) error {
 	}
 	defer l.Close()
 	for _, s := range []struct{ name, text, addr string }{
-		{"nats-hub", fmt.Sprintf(natsHub, hubAddr, filepath.Join(b.dir, "nats-hub"), leafPort), hubAddr},
+		{"nats-hub", fmt.Sprintf(natsHub, hubAddr, filepath.Join(b.dir, "nats-hub"), leafPort, l.Addr()), hubAddr},
 		{"nats-leaf", fmt.Sprintf(natsLeaf, leafAddr, filepath.Join(b.dir, "nats-leaf"), l.Addr()), leafAddr},
 	} {
 		fmt.Printf("%s:\n%s\n", s.name, indent(strings.ReplaceAll(s.text, b.dir, "...")))
