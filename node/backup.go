@@ -305,10 +305,12 @@ func restoreStore(ctx context.Context, r *bufio.Reader, k *keys, name, dir strin
 		return 0, err
 	}
 	info, err := state.Restore(ctx, s, state.Options{Dir: dir, Name: name, Key: k.derive("store/" + name), Managed: name == "site", Reserve: -1})
-	if s.err != nil {
+	switch {
+	case s.err != nil:
 		return 0, s.err
-	}
-	if err != nil {
+	case edge.IsKind(err, edge.Invalid): // the key is right, the keys opened with it
+		return 0, edge.E(edge.Corrupt, "the part %q of the backup is damaged: %w", name, err).WithHint("use another copy of it; nothing was changed")
+	case err != nil:
 		return 0, err
 	}
 	if !bytes.Equal(info.Meta, head) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -22,12 +23,12 @@ const MaxConfig = 1 << 20
 func LoadConfig(path string) (Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Config{}, edge.E(edge.NotFound, "the configuration cannot be opened: %w", err)
+		return Config{}, edge.E(edge.Invalid, "the configuration cannot be opened: %w", err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, MaxConfig+1))
 	if err != nil {
-		return Config{}, edge.E(edge.Unavailable, "the configuration cannot be read: %w", err)
+		return Config{}, edge.E(edge.Invalid, "the configuration cannot be read: %w", err)
 	}
 	return ParseConfig(path, b)
 }
@@ -65,10 +66,14 @@ func explain(name string, err error) error {
 	var at *toml.DecodeError
 	if errors.As(err, &at) {
 		row, col := at.Position()
-		return edge.E(edge.Invalid, "%s:%d:%d: %s", name, row, col, strings.TrimPrefix(at.Error(), "toml: "))
+		what := wrongType.ReplaceAllString(strings.TrimPrefix(at.Error(), "toml: "), "a value of type $2 is expected here, not of type $1")
+		return edge.E(edge.Invalid, "%s:%d:%d: %s", name, row, col, what)
 	}
 	return edge.E(edge.Invalid, "%s: %w", name, err)
 }
+
+// wrongType is the decoder's word for a value of another type than the setting's.
+var wrongType = regexp.MustCompile(`cannot decode TOML (\S+) into struct field \S+ of type \*?(\S+)`)
 
 // A badSetting is a value that parses but cannot be used.
 type badSetting struct {

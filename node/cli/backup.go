@@ -71,7 +71,7 @@ func syncDir(dir string) error {
 
 type restoreCmd struct {
 	File string `arg:"" type:"existingfile" help:"The backup."`
-	Key  string `help:"File with the storage key of the node that made it (default: keys/storage.key of the data directory)." type:"path"`
+	Key  string `help:"File with the storage key of the node that made it (default: where the configuration or the service manager keeps it)." type:"path"`
 }
 
 func (r restoreCmd) Run(in *invocation) error {

@@ -33,7 +33,7 @@ const (
 
 type commands struct {
 	Data   string `help:"Data directory of the node." placeholder:"DIR" type:"path"`
-	Config string `help:"Configuration file." placeholder:"FILE" type:"path" env:"AIELON_CONFIG"`
+	Config string `help:"Configuration file (default: $$AIELON_CONFIG, else /etc/aielon-edge/config.toml where that is)." placeholder:"FILE" type:"path"`
 
 	Run        runCmd        `cmd:"" help:"Run a node (or a hub) until it is stopped."`
 	Quickstart quickstartCmd `cmd:"" help:"Try it: a hub and a node side by side on this machine."`

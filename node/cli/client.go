@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,9 +13,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
-
-	"context"
 
 	"github.com/aielon/edge/node"
 	"github.com/aielon/edge/node/edge"
@@ -24,9 +25,10 @@ const maxAnswer = 16 << 20
 
 const defaultConfig = "/etc/aielon-edge/config.toml"
 
-// config reads the configuration the flags name; without any, the default place where there is a file.
+// config reads the configuration the flags or the environment name; without any, the default place where
+// there is a file.
 func (in *invocation) config() (node.Config, error) {
-	c, path := node.Default(), in.flags.Config
+	c, path := node.Default(), cmp.Or(in.flags.Config, os.Getenv("AIELON_CONFIG"))
 	if path == "" {
 		if _, err := os.Stat(defaultConfig); err == nil {
 			path = defaultConfig
@@ -105,7 +107,8 @@ func (c *client) unreachable(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return edge.E(edge.Unavailable, "no node is running on %s", c.dir).WithHint("start it with: aielon-edge run; or name its data directory with --data")
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EPERM), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EPERM), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		strings.Contains(err.Error(), "server closed idle connection"): // net/http does not export this one
 		return edge.E(edge.Denied, "the node on %s does not talk to this user", c.dir).WithHint("run the command as the node's own user or as root")
 	}
 	return edge.E(edge.Unavailable, "the node on %s does not answer: %w", c.dir, err)
