@@ -186,7 +186,7 @@ func (n *Node) settle(ctx context.Context) {
 		n.log.Warn("the trust in removed nodes is not ended yet", "error", err)
 	}
 	l := n.raft.Leadership()
-	if l.Leader.IsZero() || l.Self && !l.Ready {
+	if l.Self && !l.Ready {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -250,7 +250,37 @@ func (n *Node) registerSelf(ctx context.Context) error {
 	if err != nil || row.Removed || found && row.Addr == r.Addr && (r.Gossip == "" || row.Gossip == r.Gossip) {
 		return err
 	}
-	return n.propose(ctx, opMemberRegister, r, nil)
+	if !n.raft.Leadership().Leader.IsZero() {
+		return n.propose(ctx, opMemberRegister, r, nil)
+	}
+	return n.callIn(ctx, r)
+}
+
+// callIn tells the others where this node is now. One whose address has changed is not found by the leader
+// and does not know who that is; but it can reach the others, and one of them leads.
+func (n *Node) callIn(ctx context.Context, r registration) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return edge.E(edge.Internal, "a registration cannot be encoded: %w", err)
+	}
+	cmd := edge.Command{ID: edge.NewID(), Type: opMemberRegister, Actor: n.actor(), Body: body}
+	for _, m := range n.raft.Members() {
+		if m.ID == r.Node {
+			continue
+		}
+		one, cancel := context.WithTimeout(ctx, portUserExpiry)
+		o, err := n.client.Forward(one, m.ID, cmd)
+		cancel()
+		switch {
+		case err != nil:
+			n.log.Debug("a node does not take the new address", "node", m.ID.Short(), "error", err)
+		case o.Err != nil:
+			return o.Err
+		default:
+			return nil
+		}
+	}
+	return nil
 }
 
 // followRoll takes registered nodes into the log and removed ones out of it.
