@@ -24,7 +24,7 @@ import (
 const hostBatch = 5
 
 func (n *Node) openBroker() (err error) {
-	auth := &deviceAuth{a: &registry.Authenticator{Verifier: device.NewVerifier(), Now: n.keys.trust.Now, View: n.withView}}
+	auth := &deviceAuth{a: &registry.Authenticator{Verifier: device.NewVerifier(), Now: n.keys.trust.Now, View: n.withView}, behind: n.behindItsLog}
 	o := mqtt.Options{Addr: n.cfg.MQTT.Addr, TLSAddr: n.cfg.MQTT.TLSAddr, Auth: auth, Intake: n.intake, Logger: n.part("mqtt"),
 		Limits: mqtt.Limits{Packet: int(n.cfg.MQTT.MaxPacket), Clients: n.cfg.MQTT.MaxClients}, Sessions: &sessionStore{n.readings}}
 	if o.TLSAddr != "" {
@@ -62,7 +62,21 @@ func (n *Node) deviceTLS() (*tls.Config, error) {
 }
 
 // deviceAuth lets the broker ask the registry.
-type deviceAuth struct{ a *registry.Authenticator }
+type deviceAuth struct {
+	a      *registry.Authenticator
+	behind func() bool // what is not known may be known in a moment
+}
+
+// replayTime is how long after the start a device that is not known is told to try again, while the state
+// is not known to hold all of its log.
+const replayTime = 30 * time.Second
+
+// behindItsLog reports whether the site's state may lack what its log holds, as after a power cut until the
+// log is replayed. A device that registered shortly before must not be taken for a stranger then.
+func (n *Node) behindItsLog() bool {
+	l := n.raft.Leadership()
+	return (l.Leader.IsZero() || l.Self && !l.Ready) && time.Since(n.started) < replayTime
+}
 
 // Authenticate implements mqtt.Authenticator.
 func (d *deviceAuth) Authenticate(ctx context.Context, c mqtt.Credentials) (mqtt.Device, error) {
@@ -80,6 +94,9 @@ func (d *deviceAuth) Authenticate(ctx context.Context, c mqtt.Credentials) (mqtt
 		}
 	}
 	r, err := d.a.Authenticate(ctx, p)
+	if edge.IsKind(err, edge.Denied) && d.behind() {
+		return mqtt.Device{}, edge.E(edge.Unavailable, "the node is starting and does not know all devices yet").WithHint("try again in a moment")
+	}
 	if err != nil {
 		return mqtt.Device{}, err
 	}
