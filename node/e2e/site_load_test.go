@@ -90,7 +90,7 @@ func (l *siteLoad) running() bool {
 func (l *siteLoad) key(r *rand.Rand) string { return fmt.Sprintf("r%d/%d", l.round.Load(), r.IntN(4)) }
 
 func (l *siteLoad) client(i int) {
-	r, at := rand.New(rand.NewPCG(7, uint64(i))), i
+	r := rand.New(rand.NewPCG(7, uint64(i)))
 	last := map[string]uint64{}
 	for l.running() {
 		o := siteOp{key: l.key(r)}
@@ -102,21 +102,22 @@ func (l *siteLoad) client(i int) {
 		default:
 			o.do = "get"
 		}
-		last[o.key] = l.do(i, &at, o).version
+		last[o.key] = l.do(i, i, o).version
 	}
 }
 
-// do carries out one operation, asking one node after the other until it is answered. All tries of a
-// command have one ID and are one operation.
-func (l *siteLoad) do(client int, at *int, o siteOp) (a siteAnswer) {
+// do carries out one operation, asking one node after the other, from the client's own on, until it is
+// answered: clients that stayed where they went last would all end up at the node that fails next. All
+// tries of a command have one ID and are one operation.
+func (l *siteLoad) do(client, at int, o siteOp) (a siteAnswer) {
 	id, call := edge.NewID(), time.Since(l.start)
 	err := error(nil)
 	for end := time.Now().Add(sitePatience); time.Now().Before(end); {
-		if a, err = l.try(l.w.boxes[*at%3].Client, id, o); err == nil {
+		if a, err = l.try(l.w.boxes[at%3].Client, id, o); err == nil {
 			l.record(client, o, a, call)
 			return a
 		}
-		*at++
+		at++
 		time.Sleep(20 * time.Millisecond)
 	}
 	l.mu.Lock()
@@ -219,7 +220,7 @@ func (l *siteLoad) readAll() (final map[string]siteAnswer) {
 	}
 	for key := range final {
 		for at := range l.w.boxes {
-			final[key] = l.do(siteClients+at, &at, siteOp{do: "get", key: key})
+			final[key] = l.do(siteClients+at, at, siteOp{do: "get", key: key})
 		}
 	}
 	return final
