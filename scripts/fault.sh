@@ -29,7 +29,7 @@ trap 'exit 130' INT TERM
 failed=0
 run() { # package, name of the tests, longest time
   echo "== $2"
-  go test -count=1 -tags fault -timeout "$3" -run "$2" "$1" || { failed=1; echo "FAILED: $2"; }
+  go test -v -count=1 -tags fault -timeout "$3" -run "$2" "$1" | grep -v '^=== ' || { failed=1; echo "FAILED: $2"; }
 }
 
 if [ $# -gt 0 ]; then
