@@ -72,6 +72,7 @@ func (c *Client) ask(ctx context.Context, node edge.NodeID, m *message) (message
 	if err != nil {
 		return message{}, &NotRun{edge.E(edge.Unavailable, "node %s cannot be reached: %w", node.Short(), err)}
 	}
+	sent := time.Now()
 	answer, err := l.send(ctx, m)
 	if err != nil {
 		return message{}, err
@@ -89,6 +90,7 @@ func (c *Client) ask(ctx context.Context, node edge.NodeID, m *message) (message
 		return a, nil
 	case <-ctx.Done():
 		l.forget(m.number)
+		l.suspect(sent)
 		return message{}, edge.E(edge.Unavailable, "node %s did not answer in time: %w", node.Short(), ctx.Err())
 	}
 }

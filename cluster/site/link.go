@@ -9,8 +9,10 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-// dialTimeout bounds how long connecting to a node may take.
-const dialTimeout = 3 * time.Second
+const (
+	dialTimeout = 3 * time.Second        // for connecting to a node
+	silence     = 800 * time.Millisecond // without an answer, before a connection is given up
+)
 
 // A link is one connection to one node, from before it is dialled until it broke. Its run goroutine dials
 // and reads, another writes.
@@ -22,6 +24,7 @@ type link struct {
 	mu      sync.Mutex // guards the rest
 	err     error      // why it is over
 	ended   bool
+	heard   time.Time // when the last answer came
 	number  uint64
 	pending map[uint64]chan message // closed without a value where the answer will not come
 }
@@ -59,6 +62,7 @@ func (l *link) run(conn net.Conn, err error) {
 func (l *link) deliver(m message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.heard = time.Now()
 	if ch, ok := l.pending[m.number]; ok {
 		delete(l.pending, m.number)
 		ch <- m
@@ -89,6 +93,17 @@ func (l *link) forget(number uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.pending, number)
+}
+
+// suspect ends a connection on which nothing was heard for most of a try: TCP may take minutes to notice
+// that the other end is gone or has forgotten it, and where it is only slow a new one does no harm.
+func (l *link) suspect(sent time.Time) {
+	l.mu.Lock()
+	dead := l.heard.Before(sent) && time.Since(sent) > silence
+	l.mu.Unlock()
+	if dead {
+		l.end()
+	}
 }
 
 // end closes the connection and tells all who wait.
