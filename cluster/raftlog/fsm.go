@@ -52,9 +52,7 @@ func (l *Log) apply(entries []edge.Entry) []error {
 		}
 		return errs
 	}
-	l.state.RLock()
-	got := l.o.Applier.Apply(entries)
-	l.state.RUnlock()
+	got := l.take(entries)
 	copy(errs, got)
 	if last := entries[len(entries)-1].Index; len(got) != len(entries) || l.o.Applier.Applied() < last {
 		l.fail(stopped(entries, got, l.o.Applier.Applied()))
@@ -65,6 +63,37 @@ func (l *Log) apply(entries []edge.Entry) []error {
 		}
 	}
 	return errs
+}
+
+// roomEvery is how often the state is offered again what the disk had no room for.
+const roomEvery = 200 * time.Millisecond
+
+// take hands entries to the Applier. They are decided, so where the disk has no room for them it waits until
+// it has: what is applied already can be read meanwhile, and nothing new is proposed on a full disk.
+func (l *Log) take(entries []edge.Entry) []error {
+	errs := make([]error, 0, len(entries))
+	for waiting := false; ; waiting = true {
+		l.state.RLock()
+		got, applied := l.o.Applier.Apply(entries[len(errs):]), l.o.Applier.Applied()
+		l.state.RUnlock()
+		if len(got) != len(entries)-len(errs) {
+			return got
+		}
+		for len(got) > 0 && entries[len(errs)].Index <= applied {
+			errs, got = append(errs, got[0]), got[1:]
+		}
+		if len(got) == 0 || !edge.IsKind(got[0], edge.Exhausted) {
+			return append(errs, got...)
+		}
+		if !waiting {
+			l.log.Warn("the site's state waits for room on the disk", "entry", entries[len(errs)].Index, "error", got[0])
+		}
+		select {
+		case <-time.After(roomEvery):
+		case <-l.closed:
+			return append(errs, got...)
+		}
+	}
 }
 
 // stopped says why the state did not take all entries.

@@ -19,6 +19,13 @@ func (s *Site) Apply(entries []edge.Entry) []error {
 	errs := make([]error, len(entries))
 	for i, e := range entries {
 		errs[i] = s.apply(e)
+		if s.place.Index >= e.Index {
+			continue
+		}
+		for j := range errs[i+1:] { // not taken: what comes after it stands on it
+			errs[i+1+j] = errs[i]
+		}
+		break
 	}
 	return errs
 }
