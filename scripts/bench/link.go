@@ -40,7 +40,7 @@ func badLink(b *bench) error {
 	}
 	b.out.atMost("urgent, median, ms", urgentP50+"aielon-edge", 250)
 	b.out.atMost("urgent, worst, ms", urgentMost+"aielon-edge", 400)
-	b.out.ratio("urgent wait of NATS leaf against ours, medians", urgentP50+"NATS leaf", urgentP50+"aielon-edge", 20)
+	b.out.ratio("urgent wait of NATS leaf against ours", urgentP50+"NATS leaf", urgentP50+"aielon-edge", 20)
 	b.out.ratio("backlog delivered, against NATS leaf", drained+"aielon-edge", drained+"NATS leaf", 1)
 	return nil
 }

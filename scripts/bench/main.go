@@ -52,6 +52,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&b.span, "span", 4*time.Second, "length of one throughput measurement")
 	flag.DurationVar(&b.link, "link", 75*time.Second, "length of one measurement over the bad link")
 	flag.DurationVar(&b.idle, "idle", 11*time.Minute, "how long the idle node is watched")
+	strict := flag.Bool("strict", false, "fail where a goal is missed")
 	flag.Parse()
 	var err error
 	if b.edge, err = filepath.Abs(b.edge); err != nil {
@@ -61,7 +62,13 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	return b.all(strings.Split(*only, ","))
+	if err := b.all(strings.Split(*only, ",")); err != nil {
+		return err
+	}
+	if n := b.out.missed(); *strict && n > 0 {
+		return fmt.Errorf("%d goals are missed", n)
+	}
+	return nil
 }
 
 func (b *bench) all(names []string) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,13 +22,11 @@ func replicateName(who string, clients int) string {
 }
 
 // replicate measures writes that a site of three nodes has agreed on, against etcd with three members.
-// Clients are spread evenly over the three nodes of both.
+// Clients are spread evenly over the three nodes of both. Both are up at the same time and get each load
+// one right after the other.
 func replicate(b *bench) error {
 	for run := range b.runs {
-		if err := replicateOurs(b, run); err != nil {
-			return err
-		}
-		if err := replicateEtcd(b, run); err != nil {
+		if err := b.replicateRun(run); err != nil {
 			return err
 		}
 	}
@@ -37,6 +36,35 @@ func replicate(b *bench) error {
 			least = 2
 		}
 		b.out.ratio(fmt.Sprintf("replicated writes, %d clients, against etcd", n), replicateName("aielon-edge", n), replicateName("etcd", n), least)
+	}
+	return nil
+}
+
+func (b *bench) replicateRun(run int) error {
+	boxes, stop, err := b.site(run)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	etcd, stopEtcd, err := b.etcd(run)
+	defer stopEtcd()
+	if err != nil {
+		return err
+	}
+	sinks := []sink{{who: "aielon-edge", load: func(clients, _ int) (float64, error) { return b.setAll(boxes, clients) }}}
+	if etcd != nil {
+		sinks = append(sinks, *etcd)
+	}
+	for _, n := range writers {
+		for _, s := range sinks {
+			time.Sleep(200 * time.Millisecond)
+			rate, err := s.load(n, 1)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.who, err)
+			}
+			b.out.add(replicateName(s.who, n), "writes/s", rate)
+		}
+		slices.Reverse(sinks)
 	}
 	return nil
 }
@@ -106,22 +134,6 @@ func voters(x *box, n int) error {
 	return fmt.Errorf("the site did not come to %d voters: %+v", n, st.Members)
 }
 
-func replicateOurs(b *bench, run int) error {
-	boxes, stop, err := b.site(run)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	for _, n := range writers {
-		rate, err := b.setAll(boxes, n)
-		if err != nil {
-			return err
-		}
-		b.out.add(replicateName("aielon-edge", n), "writes/s", rate)
-	}
-	return nil
-}
-
 // setAll writes settings from n clients, each waiting for its answer, over the local sockets of the boxes.
 func (b *bench) setAll(boxes []*box, n int) (float64, error) {
 	value := strings.Repeat("v", 128)
@@ -145,11 +157,18 @@ func (b *bench) setAll(boxes []*box, n int) (float64, error) {
 	return float64(done.Load()) / time.Since(began).Seconds(), cmp.Or(errs...)
 }
 
-// replicateEtcd runs three members with etcd's defaults on one disk. Its clients speak its own protocol.
-func replicateEtcd(b *bench, run int) error {
+// etcd runs three members with etcd's defaults on one disk. Its clients speak its own protocol.
+func (b *bench) etcd(run int) (_ *sink, stop func(), err error) {
+	var running []*proc
+	stop = func() {
+		for i, p := range running {
+			p.kill()
+			os.RemoveAll(filepath.Join(b.dir, fmt.Sprintf("etcd-%d", i)))
+		}
+	}
 	program, client := b.find("etcd"), b.find("bench-peers")
 	if program == "" || client == "" {
-		return nil
+		return nil, stop, nil
 	}
 	var names, urls []string
 	peers := make([]string, 3)
@@ -159,30 +178,26 @@ func replicateEtcd(b *bench, run int) error {
 		urls = append(urls, "http://"+freeAddr())
 	}
 	for i := range peers {
-		dir := filepath.Join(b.dir, fmt.Sprintf("etcd-%d", i))
-		defer os.RemoveAll(dir)
-		args := []string{"--name", fmt.Sprintf("n%d", i), "--data-dir", dir, "--listen-peer-urls", peers[i], "--initial-advertise-peer-urls", peers[i],
-			"--listen-client-urls", urls[i], "--advertise-client-urls", urls[i], "--initial-cluster", strings.Join(names, ","), "--log-level", "error"}
+		args := []string{"--name", fmt.Sprintf("n%d", i), "--data-dir", filepath.Join(b.dir, fmt.Sprintf("etcd-%d", i)), "--listen-peer-urls", peers[i],
+			"--initial-advertise-peer-urls", peers[i], "--listen-client-urls", urls[i], "--advertise-client-urls", urls[i],
+			"--initial-cluster", strings.Join(names, ","), "--log-level", "error"}
 		if run == 0 && i == 0 {
-			fmt.Printf("etcd, each of three members (all else at its default, every write fsynced):\n%s\n", indent("etcd "+strings.Join(args, " ")))
+			fmt.Printf("etcd, each of three members (all else at its default, every write fsynced):\n%s\n", indent("etcd "+strings.ReplaceAll(strings.Join(args, " "), b.dir, "...")))
 		}
 		p, err := b.start(program, fmt.Sprintf("etcd-%d", i), args...)
 		if err != nil {
-			return err
+			return nil, stop, err
 		}
-		defer p.kill()
-		if i == len(peers)-1 {
-			if err := p.await(20*time.Second, p.listens(strings.TrimPrefix(urls[i], "http://"))); err != nil {
-				return err
-			}
+		running = append(running, p)
+	}
+	for i, p := range running {
+		if err := p.await(20*time.Second, p.listens(strings.TrimPrefix(urls[i], "http://"))); err != nil {
+			return nil, stop, err
 		}
 	}
-	for _, n := range writers {
-		rate, err := b.client(client, "puts", "-url", strings.Join(urls, ","), "-clients", fmt.Sprint(n), "-span", b.span.String(), "-size", "128")
-		if err != nil {
-			return fmt.Errorf("etcd: %w", err)
-		}
-		b.out.add(replicateName("etcd", n), "writes/s", rate["rate"])
+	load := func(clients, _ int) (float64, error) {
+		m, err := b.client(client, "puts", "-url", strings.Join(urls, ","), "-clients", fmt.Sprint(clients), "-span", b.span.String(), "-size", "128")
+		return m["rate"], err
 	}
-	return nil
+	return &sink{who: "etcd", load: load}, stop, nil
 }

@@ -37,6 +37,7 @@ type goal struct {
 	text string
 	have string
 	met  bool
+	free bool // a figure nobody set a goal for
 }
 
 // A report gathers the figures of a run.
@@ -56,28 +57,52 @@ func (r *report) add(name, unit string, v float64) {
 	fmt.Printf("%-58s %12s %s\n", name, number(v), unit)
 }
 
-func (r *report) get(name string) float64 {
-	for _, s := range r.list {
-		if s.name == name {
-			return s.median()
-		}
-	}
-	return 0
-}
-
-// ratio states a goal as a quotient of two figures; without one of them there is nothing to say.
+// ratio states a goal as a quotient of two figures: the median of the quotients of each run, whose two
+// measurements are neighbours in time. With atLeast 0 it is shown
+// and not judged. Without one of the figures there is nothing to say.
 func (r *report) ratio(text, ours, theirs string, atLeast float64) {
-	a, b := r.get(ours), r.get(theirs)
-	if a == 0 || b == 0 {
+	a, b := r.series(ours), r.series(theirs)
+	if a == nil || b == nil {
 		return
 	}
-	r.goals = append(r.goals, goal{fmt.Sprintf("%s: at least %gx", text, atLeast), fmt.Sprintf("%.2fx", a/b), a/b >= atLeast})
+	q := series{}
+	for i := range min(len(a.vals), len(b.vals)) {
+		q.vals = append(q.vals, a.vals[i]/b.vals[i])
+	}
+	m := q.median()
+	if atLeast > 0 {
+		text += fmt.Sprintf(": at least %gx", atLeast)
+	}
+	r.goals = append(r.goals, goal{text, fmt.Sprintf("%.2fx (%.2f to %.2f)", m, slices.Min(q.vals), slices.Max(q.vals)), m >= atLeast, atLeast == 0})
 }
 
-func (r *report) atMost(text, name string, limit float64) {
-	if v := r.get(name); slices.ContainsFunc(r.list, func(s *series) bool { return s.name == name }) {
-		r.goals = append(r.goals, goal{fmt.Sprintf("%s: at most %s", text, number(limit)), number(v), v <= limit})
+func (r *report) series(name string) *series {
+	for _, s := range r.list {
+		if s.name == name {
+			return s
+		}
 	}
+	return nil
+}
+
+// atMost states a goal as a limit on a figure.
+func (r *report) atMost(text, name string, limit float64) {
+	s := r.series(name)
+	if s == nil {
+		return
+	}
+	v := s.median()
+	r.goals = append(r.goals, goal{fmt.Sprintf("%s: at most %s", text, number(limit)), number(v), v <= limit, false})
+}
+
+// missed is how many goals are not met.
+func (r *report) missed() (n int) {
+	for _, g := range r.goals {
+		if !g.met {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *report) print() {
@@ -91,7 +116,11 @@ func (r *report) print() {
 	}
 	fmt.Printf("\n## Goals\n\n| goal | measured | |\n|---|---:|---|\n")
 	for _, g := range r.goals {
-		fmt.Printf("| %s | %s | %s |\n", g.text, g.have, map[bool]string{true: "met", false: "MISSED"}[g.met])
+		verdict := map[bool]string{true: "met", false: "MISSED"}[g.met]
+		if g.free {
+			verdict = ""
+		}
+		fmt.Printf("| %s | %s | %s |\n", g.text, g.have, verdict)
 	}
 }
 
