@@ -194,7 +194,7 @@ func (s *session) add(ctx context.Context, src Source, c wire.Cursor) error {
 	}
 	st.sent, st.acked, st.opened = c.Pos, c.Pos, c.Pos.Epoch
 	if doubted {
-		st.marked = c.Pos // the source knows no such position
+		st.marked, st.parted = c.Pos, c.Pos.Epoch // the source knows no such position
 	}
 	if c.Frozen {
 		st.stopped = "the hub has frozen this stream"

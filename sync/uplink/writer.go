@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/aielon/edge/node/edge"
@@ -71,6 +72,7 @@ func clampWait(d time.Duration) time.Duration { return min(max(d, 10*time.Millis
 type plan struct {
 	from  edge.Pos
 	gen   uint64
+	past  uint64 // epoch of which nothing more can be sent; 0: none
 	open  uint64 // epoch that is announced already
 	drop  string // skip the first record, for this reason
 	limit int    // bytes
@@ -91,7 +93,7 @@ func (s *session) plan(st *stream) (p plan, ok bool, pause time.Duration) {
 	case c.limited && c.used >= c.limit:
 		return p, false, 0 // CREDIT wakes us
 	}
-	p = plan{from: st.sent, gen: st.dropTo, open: st.opened, drop: st.dropNext, limit: bulkBatch}
+	p = plan{from: st.sent, gen: st.dropTo, past: st.parted, open: st.opened, drop: st.dropNext, limit: bulkBatch}
 	if st.class <= edge.Care {
 		p.limit = urgentBatch
 	}
@@ -115,7 +117,11 @@ func (s *session) sendSome(ctx context.Context, st *stream) (did bool, pause tim
 		return false, pause, nil
 	}
 	b := batcher{s: s, st: st, plan: p, at: p.from}
-	for r, err := range st.src.Read(ctx, p.from) {
+	after := p.from
+	if p.past != 0 && p.past == after.Epoch {
+		after = edge.Pos{Epoch: p.past, Seq: math.MaxInt64}
+	}
+	for r, err := range st.src.Read(ctx, after) {
 		var gap *edge.Gap
 		switch {
 		case errors.As(err, &gap):
@@ -158,9 +164,15 @@ func (s *session) unreadable(ctx context.Context, st *stream, at edge.Pos, err e
 	st.hold = time.Now().Add(5 * time.Second)
 	s.mu.Unlock()
 	s.u.trouble(st.id, err)
-	if theirs && (edge.IsKind(err, edge.Conflict) || edge.IsKind(err, edge.NotFound)) {
-		return s.u.doubt(ctx, st.id, at)
+	if !theirs || !edge.IsKind(err, edge.Conflict) && !edge.IsKind(err, edge.NotFound) {
+		return nil
 	}
+	if err := s.u.doubt(ctx, st.id, at); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.parted, st.hold = at.Epoch, time.Time{}
 	return nil
 }
 

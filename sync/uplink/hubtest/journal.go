@@ -152,7 +152,7 @@ func (j *Journal) readEpoch(i int, e *epoch, after edge.Pos, yield func(edge.Rec
 	j.mu.Unlock()
 	from := 0
 	if uint64(i+1) == after.Epoch {
-		from = int(after.Seq)
+		from = int(min(after.Seq, uint64(len(records))))
 	}
 	if from < gone {
 		start := e.First
