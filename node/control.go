@@ -110,10 +110,21 @@ func with[In any](f func(*http.Request, In) (any, error)) http.HandlerFunc {
 }
 
 func read(r *http.Request, in any) error {
-	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxControl))
+	if err := strictly(http.MaxBytesReader(nil, r.Body, maxControl), in); err != nil {
+		return edge.E(edge.Invalid, "the request cannot be read: %w", err)
+	}
+	return nil
+}
+
+// strictly decodes exactly one JSON value without unknown members.
+func strictly(r io.Reader, in any) error {
+	d := json.NewDecoder(r)
 	d.DisallowUnknownFields()
 	if err := d.Decode(in); err != nil {
-		return edge.E(edge.Invalid, "the request cannot be read: %w", err)
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows it")
 	}
 	return nil
 }

@@ -174,9 +174,7 @@ func (t *twin) settings() settings {
 }
 
 func parseSettings(doc []byte) (s settings, err error) {
-	d := json.NewDecoder(bytes.NewReader(doc))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
+	if err := strictly(bytes.NewReader(doc), &s); err != nil {
 		return s, edge.E(edge.Invalid, "the configuration cannot be used: %w", err).WithHint(`known: {"host_every": "5m"}`)
 	}
 	if s.HostEvery != 0 && time.Duration(s.HostEvery) < time.Second {
