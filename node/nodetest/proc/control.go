@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -135,6 +136,20 @@ func (c *Control) Get(key string) (s node.Setting, err error) {
 		err = json.Unmarshal(out.Reply, &s)
 	}
 	return s, err
+}
+
+// CaughtUp waits until the node's state holds everything that was ever decided, which a log may have to be
+// replayed for. Before, local reads may be of an earlier time.
+func (c *Control) CaughtUp(limit time.Duration) error {
+	for end := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
+		err := c.Call("POST", "/v1/ask", map[string]any{"name": node.OpSettingGet, "body": node.SettingGet{Key: "none"}, "strict": true}, nil)
+		if p, ok := errors.AsType[*Problem](err); err == nil || ok && p.Status == http.StatusNotFound {
+			return nil
+		}
+		if time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // Device registers a device and returns its password.
