@@ -23,6 +23,14 @@ type quickstartCmd struct {
 // Run starts a hub and a node on loopback, joins them, registers a device for the newcomer and says how to
 // go on. Both keep their data between runs.
 func (q quickstartCmd) Run(in *invocation) error {
+	err := q.run(in)
+	if in.ctx.Err() != nil && (edge.IsKind(err, edge.Unavailable) || errors.Is(err, context.Canceled)) {
+		return nil // Ctrl-C before everything was up
+	}
+	return err
+}
+
+func (q quickstartCmd) run(in *invocation) error {
 	dir, err := quickstartDir(in.flags.Data)
 	if err != nil {
 		return err

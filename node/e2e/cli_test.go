@@ -62,14 +62,16 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, len(args) > 1 && !neg, "await pattern program [arg...]")
 	want := regexp.MustCompile("(?m)" + args[0])
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if out, err := command(ts, args[1:]).Output(); err == nil && want.Match(out) {
-			break
+		out, err := command(ts, args[1:]).Output()
+		if err != nil || !want.Match(out) {
+			continue
+		}
+		// Once more, for the script to look at.
+		if err := ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) {
+			return
 		}
 	}
-	err := ts.Exec(args[1], args[2:]...) // once more, for the script to look at
-	if err != nil || !want.MatchString(ts.ReadFile("stdout")) {
-		ts.Fatalf("%q did not come: %v", args[0], err)
-	}
+	ts.Fatalf("%q did not come", args[0])
 }
 
 // command prepares a program of the script with its surroundings.
