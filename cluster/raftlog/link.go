@@ -271,9 +271,12 @@ func (p *pipeline) read() {
 	for {
 		select {
 		case f := <-p.flying:
-			f.err = p.l.receive(f.resp, bulkTimeout)
+			// Raft tries again without a pipeline, and then with more patience. Until then nothing is agreed
+			// on where this connection died without a word while the one of the heartbeats lives.
+			f.err = p.l.receive(f.resp, 2*p.l.w.patience)
 			close(f.ready)
 			if f.err != nil {
+				p.l.w.drop(p.l.id)
 				// Raft would count whatever it is handed as a sign of life. It notices at its next send.
 				p.Close()
 				return

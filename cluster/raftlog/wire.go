@@ -47,17 +47,23 @@ type wire struct {
 
 	mu        sync.Mutex // guards the fields below
 	heartbeat func(raft.RPC)
-	in        map[*tls.Conn]edge.NodeID // zero id until proven
+	in        map[*tls.Conn]caller
 	pool      map[raft.ServerID][]*link // unused
 	out       map[*link]struct{}        // all of them
 	done      bool
+}
+
+// A caller is who is at the other end of an accepted connection, and when it was last heard.
+type caller struct {
+	id   edge.NodeID // zero until proven
+	used time.Time
 }
 
 func newWire(o Options, g guard) *wire {
 	return &wire{o: o, guard: g, consumer: make(chan raft.RPC), closed: make(chan struct{}),
 		frameMax: uint32(maxAppend*(o.MaxEntry+smallMessage) + smallMessage),
 		patience: max(2*o.Timing.Heartbeat, time.Second),
-		in:       map[*tls.Conn]edge.NodeID{}, pool: map[raft.ServerID][]*link{}, out: map[*link]struct{}{}}
+		in:       map[*tls.Conn]caller{}, pool: map[raft.ServerID][]*link{}, out: map[*link]struct{}{}}
 }
 
 // start begins to accept. Raft must be there by now: the guard asks it.
@@ -87,8 +93,8 @@ func (w *wire) take(conn *tls.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	unproven := 0
-	for _, id := range w.in {
-		if id.IsZero() {
+	for _, c := range w.in {
+		if c.id.IsZero() {
 			unproven++
 		}
 	}
@@ -96,7 +102,7 @@ func (w *wire) take(conn *tls.Conn) {
 		conn.Close()
 		return
 	}
-	w.in[conn] = edge.NodeID{}
+	w.in[conn] = caller{}
 	w.running.Go(func() { w.serve(conn) })
 }
 
@@ -116,7 +122,7 @@ func (w *wire) serve(conn *tls.Conn) {
 	r := bufio.NewReaderSize(conn, 64<<10)
 	for {
 		conn.SetReadDeadline(time.Now().Add(idleMax))
-		if _, err := r.Peek(1); err != nil {
+		if _, err := r.Peek(1); err != nil || !w.heard(conn) {
 			return
 		}
 		conn.SetReadDeadline(time.Now().Add(bulkTimeout))
@@ -155,17 +161,41 @@ func (w *wire) prove(conn *tls.Conn) (edge.NodeID, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.makeRoomLocked(id)
+	w.in[conn] = caller{id, time.Now()}
+	return id, nil
+}
+
+// makeRoomLocked closes the connection of a peer that was silent longest, where it has as many as it may
+// have. A box that lost its power or a firewall that forgot leave connections here that nobody ends, and
+// those must not keep the peer out.
+func (w *wire) makeRoomLocked(id edge.NodeID) {
+	var oldest *tls.Conn
 	n := 0
-	for _, other := range w.in {
-		if other == id {
-			n++
+	for conn, c := range w.in {
+		if c.id != id {
+			continue
+		}
+		if n++; oldest == nil || c.used.Before(w.in[oldest].used) {
+			oldest = conn
 		}
 	}
 	if n >= maxPeerConns {
-		return id, edge.E(edge.Exhausted, "node %s has too many connections open", id.Short())
+		delete(w.in, oldest)
+		oldest.NetConn().Close() // not the TLS one: its good-bye could block here
 	}
-	w.in[conn] = id
-	return id, nil
+}
+
+// heard notes that a peer speaks on a connection. It reports false where that was closed to make room.
+func (w *wire) heard(conn *tls.Conn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.in[conn]
+	if ok {
+		c.used = time.Now()
+		w.in[conn] = c
+	}
+	return ok
 }
 
 func (w *wire) refuse(what string, conn net.Conn, err error) {
@@ -280,11 +310,11 @@ func (p patient) Read(b []byte) (int, error) {
 func (w *wire) prune() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for conn, id := range w.in {
-		if id.IsZero() {
+	for conn, c := range w.in {
+		if c.id.IsZero() {
 			continue
 		}
-		if _, _, ok := w.guard.peer(id); !ok {
+		if _, _, ok := w.guard.peer(c.id); !ok {
 			conn.Close()
 		}
 	}
