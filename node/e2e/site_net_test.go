@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ type siteNet struct {
 	pids   [3]int     // of the nodes' processes, by which a connection's maker is known
 	cuts   map[siteWay]bool
 	change chan struct{} // closed and replaced when cuts change
+	epoch  int           // connections made in an earlier one are forgotten
 	alone  bool          // only the nodes may connect from now on
 }
 
@@ -63,18 +65,32 @@ func (s *siteNet) relay(to int, target string, in net.Conn) {
 		return
 	}
 	defer out.Close()
+	epoch := s.now()
 	both := make(chan struct{}, 2)
-	go func() { s.pump(siteWay{from, to}, in, out); both <- struct{}{} }()
-	go func() { s.pump(siteWay{to, from}, out, in); both <- struct{}{} }()
+	go func() { s.pump(siteWay{from, to}, epoch, in, out); both <- struct{}{} }()
+	go func() { s.pump(siteWay{to, from}, epoch, out, in); both <- struct{}{} }()
 	<-both
+	if s.now() != epoch {
+		<-both // neither end hears that the other closed
+	}
 }
 
+func (s *siteNet) now() int { s.mu.Lock(); defer s.mu.Unlock(); return s.epoch }
+
+// forget makes all connections there are swallow what is sent, without a word to either end, as a firewall
+// does that was restarted. New ones are as good as ever.
+func (s *siteNet) forget() { s.mu.Lock(); defer s.mu.Unlock(); s.epoch++ }
+
 // pump moves bytes one way. The end of a connection is news too and does not pass a cut.
-func (s *siteNet) pump(w siteWay, from, to net.Conn) {
+func (s *siteNet) pump(w siteWay, epoch int, from, to net.Conn) {
 	b := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(b)
 		s.open(w)
+		if s.now() != epoch {
+			io.Copy(io.Discard, from)
+			return
+		}
 		if n > 0 {
 			if _, err := to.Write(b[:n]); err != nil {
 				return
