@@ -27,12 +27,6 @@ type bench struct {
 	out    report
 }
 
-// A section is one part of the run that can be chosen by name.
-type section struct {
-	name string
-	run  func(*bench) error
-}
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
