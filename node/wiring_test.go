@@ -291,8 +291,14 @@ func TestHubCommandsANode(t *testing.T) {
 		}
 		return nil
 	})
+	if !(roll{hub.Node}).Known(id) {
+		t.Error("the renewal lane is closed for a node of the region")
+	}
 	if err := hub.revoke(t.Context(), id); err != nil {
 		t.Fatal(err)
+	}
+	if (roll{hub.Node}).Known(id) || (roll{hub.Node}).Known(edge.NodeID{9}) {
+		t.Error("the renewal lane is open for a revoked node, or for a stranger")
 	}
 	began := time.Now()
 	eventually(t, "the cut", func() error {
