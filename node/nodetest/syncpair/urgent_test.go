@@ -46,7 +46,7 @@ func urgentLane(t *testing.T, rate int64, span time.Duration, tcp bool) (trips [
 	hub := hubtest.New()
 	hub.Sync = 5 * time.Millisecond
 	bulk, alarms := stream("readings.telemetry", edge.Telemetry), stream("alarms", edge.Critical)
-	size := min(50_000_000, int(rate/8)*int(span/time.Second)*3)
+	const size = 50_000_000 // of backlog, more than any of the lines takes in its time
 	bulk.Append(readings(size/500, 500)...)
 	shape := badlink.Shape{Rate: rate, Delay: 50 * time.Millisecond, Queue: 64 << 10}
 	p := join(t, hub, badlink.Options{Up: shape, Down: shape}, uplink.Options{NoQUIC: tcp, NoTCP: !tcp}, bulk, alarms)
