@@ -291,10 +291,21 @@ func (g *guard) DialTimeout(addr string, timeout time.Duration) (net.Conn, error
 	return &checked{Conn: c, g: g}, nil
 }
 
-// Shutdown stops the guard and the transport beneath.
+// Shutdown stops the guard and the transport beneath, which waits until somebody took what it received.
 func (g *guard) Shutdown() error {
 	g.once.Do(func() { close(g.done) })
-	err := g.Transport.Shutdown()
-	g.running.Wait()
-	return err
+	down := make(chan error, 1)
+	go func() { down <- g.Transport.Shutdown() }()
+	for {
+		select {
+		case <-g.Transport.PacketCh():
+		case c, ok := <-g.Transport.StreamCh():
+			if ok {
+				c.Close()
+			}
+		case err := <-down:
+			g.running.Wait()
+			return err
+		}
+	}
 }
