@@ -91,6 +91,9 @@ func (f *filling) fill(inside bool) {
 			f.t.Fatalf("the node ended: %s", f.node.Log(8))
 		}
 	}
+	if err := f.d.Fill(40 << 20); err != nil { // below the lines of all stores, which are not the same
+		f.t.Fatal(err)
+	}
 }
 
 // publish sends up to n long messages, and returns the reason of the last answer.
