@@ -5,6 +5,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,20 @@ func newPeople(t *testing.T, node *proc.Process, n int) *people {
 	}
 	t.Cleanup(p.end)
 	return p
+}
+
+// begun waits until everybody has done something.
+func (p *people) begun() {
+	p.t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		p.mu.Lock()
+		ok := !slices.Contains(p.done, 0)
+		p.mu.Unlock()
+		if ok {
+			return
+		}
+	}
+	p.t.Fatal("the people get nothing done")
 }
 
 func (p *people) end() {

@@ -161,6 +161,15 @@ func (d *Disk) Fill(leave int64) error {
 	return nil
 }
 
+// Shrink lets the other thing give some bytes back.
+func (d *Disk) Shrink(bytes int64) error {
+	st, err := os.Stat(d.filler())
+	if err != nil {
+		return err
+	}
+	return os.Truncate(d.filler(), max(0, st.Size()-bytes))
+}
+
 // Unfill gives the space back.
 func (d *Disk) Unfill() error { return os.Remove(d.filler()) }
 
