@@ -108,6 +108,9 @@ func TestSeeds(t *testing.T) {
 		"append lost", "append got through", "append twice", "message cut", "message hold", "message drop", // happened
 		"retry", "again", "doubt", "refused base", "restored", // and mattered
 	} {
+		if what == "restored" && *seeds < 200 {
+			continue // too rare for a few dozen seeds
+		}
 		if fired[what] == 0 {
 			t.Errorf("in %d seeds this never happened: %s", *seeds, what)
 		}
