@@ -181,7 +181,7 @@ func TestIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, cpu := written(t), cpuTime(t)
-	time.Sleep(2200 * time.Millisecond) // the keeper is still awake: its looking must not write either
+	time.Sleep(2200 * time.Millisecond)     // the keeper is still awake: its looking must not write either
 	if n := written(t) - before; n > 4096 { // a page dirtied before may be counted late
 		t.Errorf("%d bytes were written in two idle seconds", n)
 	}
