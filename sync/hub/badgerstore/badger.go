@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -186,27 +184,34 @@ func setRows(batch *state.Batch, rows []store.Row) {
 	}
 }
 
-// Stream answers from memory.
+// Stream answers from what is committed and fsynced. Memory runs ahead of the disk while a commit is under
+// way, and a peer forgets what a cursor covers.
 func (b *Store) Stream(_ context.Context, id wire.StreamID) (store.Stream, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s, ok := b.streams[id]
-	if !ok {
-		return s, edge.E(edge.NotFound, "there is no stream %s", id)
+	v := b.s.View()
+	defer v.Close()
+	value, err := v.Get(streamKey(id))
+	if edge.IsKind(err, edge.NotFound) {
+		return store.Stream{}, edge.E(edge.NotFound, "there is no stream %s", id)
 	}
-	return s, nil
+	if err != nil {
+		return store.Stream{}, err
+	}
+	return decodeStream(value)
 }
 
-// Streams answers from memory.
+// Streams answers as Stream does.
 func (b *Store) Streams(_ context.Context, origin string) iter.Seq2[store.Stream, error] {
-	b.mu.Lock()
-	all := slices.Collect(maps.Values(b.streams))
-	b.mu.Unlock()
 	return func(yield func(store.Stream, error) bool) {
-		for _, s := range all {
-			if (origin == "" || s.ID.Origin == origin) && !yield(s, nil) {
+		v := b.s.View()
+		defer v.Close()
+		for _, value := range v.Scan([]byte("hs/")) {
+			row, err := decodeStream(value)
+			if (err != nil || origin == "" || row.ID.Origin == origin) && !yield(row, err) {
 				return
 			}
+		}
+		if err := v.Err(); err != nil {
+			yield(store.Stream{}, err)
 		}
 	}
 }
