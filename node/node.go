@@ -223,6 +223,8 @@ func (n *Node) services() []edge.Part {
 		partFunc{"leader", n.followLeader},
 		partFunc{"members", n.keepMembers},
 		partFunc{"housekeeping", n.keepHouse},
+		partFunc{"device rights", n.followDevices},
+		partFunc{"device certificates", n.followTrust},
 		partFunc{"newest", n.followRecent}}
 	if n.cfg.Host.Every > 0 {
 		parts = append(parts, partFunc{"host", n.sampleHost})

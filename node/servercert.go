@@ -17,19 +17,26 @@ import (
 	"github.com/aielon/edge/node/state"
 )
 
-// A serverCert is the certificate devices see, issued by the site's authority and renewed at half its life.
+// A serverCert is the certificate devices see, issued by the site's authority, and anew at half its life or
+// when the authority has a successor.
 type serverCert struct {
-	n  *Node
-	ca *pki.Authority
+	keys *keys
 
-	mu  sync.Mutex // guards cur
+	mu  sync.Mutex // guards cur, by
 	cur *tls.Certificate
+	by  *pki.Authority
 }
 
+// get makes the certificate where there is none that will do. A node that has just joined its site gets the
+// authority within seconds; until then devices are told to come again.
 func (s *serverCert) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	ca := s.keys.site.Load()
+	if ca == nil {
+		return nil, edge.E(edge.Unavailable, "this node has not received its site's authority yet").WithHint("try again in a moment")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cur != nil && s.n.keys.trust.Now().Before(s.cur.Leaf.NotAfter.Add(-pki.ServerLife/2)) {
+	if s.cur != nil && s.by == ca && s.keys.trust.Now().Before(s.cur.Leaf.NotAfter.Add(-pki.ServerLife/2)) {
 		return s.cur, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -41,7 +48,7 @@ func (s *serverCert) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return nil, edge.E(edge.Internal, "a certificate request cannot be made: %w", err)
 	}
 	names, ips := boxNames()
-	der, err := s.ca.IssueServer(csr, names, ips, pki.ServerLife)
+	der, err := ca.IssueServer(csr, names, ips, pki.ServerLife)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +56,7 @@ func (s *serverCert) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, edge.E(edge.Internal, "our own certificate cannot be read: %w", err)
 	}
-	s.cur = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+	s.cur, s.by = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, ca
 	return s.cur, nil
 }
 

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -24,13 +23,12 @@ import (
 const hostBatch = 5
 
 func (n *Node) openBroker() (err error) {
-	auth := &deviceAuth{a: &registry.Authenticator{Verifier: device.NewVerifier(), Now: n.keys.trust.Now, View: n.withView}, behind: n.behindItsLog}
+	auth := &deviceAuth{end: n.keys.end, behind: n.behindItsLog,
+		a: &registry.Authenticator{Verifier: device.NewVerifier(), Now: n.keys.trust.Now, View: n.withView}}
 	o := mqtt.Options{Addr: n.cfg.MQTT.Addr, TLSAddr: n.cfg.MQTT.TLSAddr, Auth: auth, Intake: n.intake, Logger: n.part("mqtt"),
 		Limits: mqtt.Limits{Packet: int(n.cfg.MQTT.MaxPacket), Clients: n.cfg.MQTT.MaxClients}, Sessions: &sessionStore{n.readings}}
 	if o.TLSAddr != "" {
-		if o.TLS, err = n.deviceTLS(); err != nil {
-			return err
-		}
+		o.TLS = n.deviceTLS()
 	}
 	if n.broker, err = mqtt.New(o); err != nil {
 		return err
@@ -47,23 +45,18 @@ func (n *Node) withView(f func(edge.View) error) error {
 }
 
 // deviceTLS certifies the broker under this box's names by the site's authority, which devices trust.
-func (n *Node) deviceTLS() (*tls.Config, error) {
-	ca := n.keys.site.Load()
-	if ca == nil {
-		return nil, edge.E(edge.Unavailable, "MQTT over TLS needs the site's authority, which this node has not received yet").WithHint("start it once without mqtt.tls_addr")
+func (n *Node) deviceTLS() *tls.Config {
+	least := uint16(tls.VersionTLS13)
+	if n.cfg.MQTT.AllowTLS12 {
+		least = tls.VersionTLS12
 	}
-	roots := x509.NewCertPool()
-	for _, c := range n.keys.trust.Roots(pki.RootSite) {
-		roots.AddCert(c)
-	}
-	cache := &serverCert{n: n, ca: ca}
-	return &tls.Config{MinVersion: map[bool]uint16{true: tls.VersionTLS12, false: tls.VersionTLS13}[n.cfg.MQTT.AllowTLS12],
-		GetCertificate: cache.get, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: roots, Time: n.keys.trust.Now}, nil
+	return n.keys.end.DeviceConfig((&serverCert{keys: n.keys}).get, least)
 }
 
 // deviceAuth lets the broker ask the registry.
 type deviceAuth struct {
 	a      *registry.Authenticator
+	end    *pki.Endpoint
 	behind func() bool // what is not known may be known in a moment
 }
 
@@ -84,14 +77,12 @@ func (d *deviceAuth) Authenticate(ctx context.Context, c mqtt.Credentials) (mqtt
 	if p.ID == "" {
 		p.ID = c.ClientID
 	}
-	if c.TLS != nil && len(c.TLS.VerifiedChains) > 0 {
-		leaf := c.TLS.PeerCertificates[0]
-		for _, u := range leaf.URIs {
-			if name, err := pki.ParseDeviceName(u.String()); err == nil && (c.Username == "" || c.Username == name.ID) {
-				sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
-				p.ID, p.Key = name.ID, sum[:]
-			}
-		}
+	cert, err := d.certificate(c)
+	if err != nil {
+		return mqtt.Device{}, err
+	}
+	if cert != nil {
+		p.ID, p.Key = cert.Name.ID, cert.Key[:]
 	}
 	r, err := d.a.Authenticate(ctx, p)
 	if edge.IsKind(err, edge.Denied) && d.behind() {
@@ -100,7 +91,30 @@ func (d *deviceAuth) Authenticate(ctx context.Context, c mqtt.Credentials) (mqtt
 	if err != nil {
 		return mqtt.Device{}, err
 	}
-	return mqtt.Device{ID: r.ID, Publish: r.Publish, Subscribe: r.Subscribe, AnyClientID: r.AnyClient}, nil
+	out := asMQTT(r)
+	if cert != nil { // by our clock: the box's own may be years off
+		out.Proof += " " + cert.Key.String()
+		out.Left = max(c.TLS.PeerCertificates[0].NotAfter.Sub(d.end.Trust.Now()), time.Second)
+	}
+	return out, nil
+}
+
+// certificate is what the device's certificate proves now, also where the session was resumed; nil where it
+// showed none, or is here under another name.
+func (d *deviceAuth) certificate(c mqtt.Credentials) (*pki.DeviceCert, error) {
+	if c.TLS == nil {
+		return nil, nil
+	}
+	cert, err := d.end.Device(*c.TLS)
+	if err != nil || cert == nil || c.Username != "" && c.Username != cert.Name.ID {
+		return nil, err
+	}
+	return cert, nil
+}
+
+// asMQTT is a device in the broker's words.
+func asMQTT(a registry.Admission) mqtt.Device {
+	return mqtt.Device{ID: a.ID, Publish: a.Publish, Subscribe: a.Subscribe, AnyClientID: a.AnyClient, Proof: a.Mark, Left: a.Left}
 }
 
 func (n *Node) openBridge(b Bridge) (*mqtt.Bridge, error) {
@@ -219,6 +233,7 @@ func (n *Node) rotateDevice(ctx context.Context, id string) (DeviceCredentials, 
 	if err := n.manageDevice(ctx, "devices.rotate", registry.Rotation{ID: id}, &out); err != nil {
 		return DeviceCredentials{}, err
 	}
+	n.renewDevice(id)
 	return n.credentials(out), nil
 }
 

@@ -50,6 +50,9 @@ type Device struct {
 	// AnyClientID lets firmware choose its client identifier. Otherwise it must be the ID, or the ID
 	// followed by one of -_:./ and more. Sessions of different identities never meet either way.
 	AnyClientID bool
+
+	Proof string        `json:"-"` // what proved it, in the authenticator's own words; see Broker.Renew
+	Left  time.Duration `json:"-"` // how long the proof is good for: the connection ends then. 0: a certificate's own end, if there is one
 }
 
 // An Authenticator finds the device behind credentials. It fails with Denied for wrong credentials,
@@ -74,9 +77,9 @@ type SessionStore interface {
 
 // Options of a Broker.
 type Options struct {
-	Addr     string // plain MQTT; "127.0.0.1:1883" is the usual value, empty: none
-	TLSAddr  string // MQTT over TLS, ":8883"; empty: none
-	TLS      *tls.Config
+	Addr     string      // plain MQTT; "127.0.0.1:1883" is the usual value, empty: none
+	TLSAddr  string      // MQTT over TLS, ":8883"; empty: none
+	TLS      *tls.Config // must refuse client certificates that do not hold; who has shown one is not slowed down like a stranger
 	Auth     Authenticator
 	Intake   Intake
 	Sessions SessionStore // nil: sessions end with the process

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/aielon/edge/node/edge"
 )
 
 // TestWill: a will passes the intake and the rights of the moment it is published.
@@ -389,4 +392,83 @@ func TestCovers(t *testing.T) {
 			t.Fatalf("%q covers %q and not %q", p, f, topic)
 		}
 	})
+}
+
+// TestRenew: connections stay or end by what proved them; who stays has the new rights at once.
+func TestRenew(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	as := func(proof string) Device {
+		return Device{ID: "d1", Publish: []string{"devices/%d/#"}, Subscribe: []string{"shared/#"}, Proof: proof}
+	}
+	w.who.set(as("old"))
+	a := w.enter(t, "d1", func(o *connectOpt) { o.id = "d1-a" })
+	w.who.set(as("new"))
+	b := w.enter(t, "d1", func(o *connectOpt) { o.id = "d1-b" })
+	b.send(sub(5, 1, 1, "shared/#"))
+	b.want(tSuback)
+	away := w.enter(t, "d1", func(o *connectOpt) { o.id, o.clean, o.expiry = "d1-c", false, 60 })
+	away.send([]byte{0xe0, 0})
+	away.gone(0)
+	asked := map[string]int{}
+	err := w.b.Renew("d1", func(proof string) (Device, error) {
+		asked[proof]++
+		if proof == "old" {
+			return Device{}, edge.E(edge.Denied, "its secret was replaced")
+		}
+		return Device{ID: "d1", Publish: []string{"else/#"}, Proof: proof}, nil
+	})
+	if err != nil || asked["old"] != 1 || asked["new"] != 1 {
+		t.Fatalf("%v, asked %v", err, asked)
+	}
+	a.gone(rcAdmin)
+	b.send(pub(5, 1, 2, "devices/d1/x", "1"))
+	if p := b.want(tPuback); len(p) != 3 || p[2] != rcNotAuthorised {
+		t.Errorf("PUBACK % x", p)
+	}
+	p := w.enter(t, "d2")
+	p.send(pub(5, 1, 1, "shared/x", "secret"))
+	p.want(tPuback)
+	b.silent()
+	if devs := w.b.Devices(); !slices.Contains(devs, "d1") || !slices.Contains(devs, "d2") {
+		t.Errorf("devices %v", devs)
+	}
+	if err := w.b.Renew("d1", func(string) (Device, error) { return Device{}, edge.E(edge.Corrupt, "the disk") }); !edge.IsKind(err, edge.Corrupt) {
+		t.Errorf("%v", err)
+	}
+	b.send(pub(5, 1, 3, "else/x", "1"))
+	if p := b.want(tPuback); len(p) > 2 && p[2] >= 0x80 {
+		t.Errorf("trouble took rights away: % x", p)
+	}
+	if err := w.b.Renew("d1", func(string) (Device, error) { return Device{ID: "d1", Left: 50 * time.Millisecond}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	b.gone(rcNotAuthorised)
+}
+
+// TestShutOutWhilePublishing: what was already on the wire when a device is shut out is refused, and harms
+// nobody else.
+func TestShutOutWhilePublishing(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	for range 20 {
+		a := w.enter(t, "d1")
+		stop := make(chan struct{})
+		go func() {
+			defer close(stop)
+			for range 2000 {
+				if _, err := a.nc.Write(pub(5, 0, 0, "devices/d1/x", "1")); err != nil {
+					return
+				}
+			}
+		}()
+		time.Sleep(time.Millisecond)
+		w.b.Revoke("d1")
+		a.nc.Close()
+		<-stop
+	}
+	w.enter(t, "d2")
+	if n := w.b.Stats().Panics; n > 0 {
+		t.Errorf("%d panics", n)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +48,7 @@ func (b *Broker) run(s *session) {
 		if r := recover(); r != nil {
 			b.stats.Panics.Add(1)
 			b.trouble.set(fmt.Sprintf("the MQTT engine failed on a packet: %v", r))
-			b.log.Error("mqtt: the engine failed on a packet; the client was cut off", "device", s.kept.rights.Load().ID, "err", r, "stack", string(debug.Stack()))
+			b.log.Error("mqtt: the engine failed on a packet; the client was cut off", "device", s.device(), "err", r, "stack", string(debug.Stack()))
 		}
 	}()
 	b.establish.Lock()
@@ -119,7 +120,7 @@ func handshake(ctx context.Context, nc net.Conn, limit time.Time) (*tls.Connecti
 func (b *Broker) admit(s *session, cs *tls.ConnectionState, addr, remote string) error {
 	p := &s.connect
 	cred := Credentials{ClientID: p.clientID, Username: p.username, Password: p.password, HasPassword: p.hasPass, TLS: cs, Remote: remote}
-	proven := cs != nil && len(cs.VerifiedChains) > 0
+	proven := cs != nil && len(cs.PeerCertificates) > 0 // TLS let it through, so it holds (see Options.TLS)
 	if !proven && !b.guard.allow(addr, p.username, time.Now()) {
 		return &wireError{rcConnectionRate, "too many wrong tries from this address"}
 	}
@@ -239,6 +240,7 @@ func (b *Broker) place(s *session, r *rights) error {
 	k.used = time.Now()
 	b.hold(s.key, k)
 	b.sessions[s.key], s.kept = s, k
+	s.lasts(r.Left)
 	return nil
 }
 
@@ -262,7 +264,7 @@ func (s *session) prepare(cs *tls.ConnectionState) {
 	if s.version >= 5 && p.props.receiveMax > 0 {
 		s.c.window = int(p.props.receiveMax)
 	}
-	if cs != nil && len(cs.PeerCertificates) > 0 {
+	if r := s.kept.rights.Load(); cs != nil && len(cs.PeerCertificates) > 0 && r != nil && r.Left == 0 {
 		s.expire(cs.PeerCertificates[0])
 	}
 	b.wills.cancel(s.key)
@@ -274,6 +276,12 @@ func (s *session) prepare(cs *tls.ConnectionState) {
 func (s *session) expire(cert *x509.Certificate) {
 	t := time.AfterFunc(time.Until(cert.NotAfter), func() { s.leave(rcNotAuthorised) })
 	context.AfterFunc(s.ctx, func() { t.Stop() })
+}
+
+// device is whose session this is, also after its rights are gone.
+func (s *session) device() string {
+	id, _, _ := strings.Cut(s.key, "/")
+	return id
 }
 
 // leave tells the client and closes the connection.
@@ -294,6 +302,7 @@ func (b *Broker) left(s *session) {
 		b.bequeath(s, w, keep)
 	}
 	b.mu.Lock()
+	s.lasts(0)
 	if k := b.kept[s.key]; k == s.kept {
 		k.used = time.Now()
 		if !keep {
@@ -309,7 +318,7 @@ func (b *Broker) left(s *session) {
 	var w *wireError
 	if errors.As(s.c.why, &w) {
 		b.stats.Breaches.Add(1)
-		b.log.Debug("mqtt: a client was cut off", "device", s.kept.rights.Load().ID, "err", w)
+		b.log.Debug("mqtt: a client was cut off", "device", s.device(), "err", w)
 	}
 }
 

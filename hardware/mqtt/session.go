@@ -38,6 +38,8 @@ type session struct {
 
 	slots chan struct{} // one per message not yet acknowledged
 
+	life *time.Timer // guarded by Broker.mu: ends the connection when its proof does
+
 	mu    sync.Mutex  // guards queue, dead and kept.received
 	queue []*incoming // in the order of PUBLISH; acknowledged from the front
 	dead  bool        // an MQTT 3.1.1 client whose message was refused: nothing more is acknowledged
@@ -320,7 +322,9 @@ func (s *session) readPublish(f frame) (in *incoming, denied bool, err error) {
 	if in.topic, err = s.resolve(topic, in.props); err != nil {
 		return nil, false, err
 	}
-	in.rights = s.kept.rights.Load()
+	if in.rights = s.kept.rights.Load(); in.rights == nil { // revoked; what was on its way still arrives
+		return nil, false, &wireError{rcNotAuthorised, "the device was shut out"}
+	}
 	if s.allowed != in.rights || in.topic != s.topic { // a device mostly publishes to one topic
 		if in.topic[0] != '$' && !s.b.o.Limits.goodTopic(in.topic) {
 			return nil, false, &wireError{rcTopicName, "a topic name has wildcards, too many levels or too many bytes"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -43,28 +44,28 @@ type Enrolment struct {
 
 // Authenticate returns the device that p proves to be. It fails with Denied, in the same time and words
 // whether the device or its secret is unknown, and with Unavailable where it cannot tell just now.
-func (a *Authenticator) Authenticate(ctx context.Context, p device.Proof) (Device, error) {
+func (a *Authenticator) Authenticate(ctx context.Context, p device.Proof) (Admission, error) {
 	r, known, err := a.find(p.ID)
 	if err != nil {
-		return Device{}, err
+		return Admission{}, err
 	}
 	var c *device.Credential
 	if known {
 		c = &r.Credential
 	}
 	if err := a.Verifier.Check(ctx, c, p, a.now()); err == nil {
-		return r.public(), nil
+		return r.admit(r.Credential.Mark(p), a.now())
 	} else if known || a.Enrol == nil || !edge.IsKind(err, edge.Denied) {
-		return Device{}, err
+		return Admission{}, err
 	}
 	if err := a.enrol(ctx, p); err != nil {
-		return Device{}, err
+		return Admission{}, err
 	}
 	r, known, err = a.find(p.ID)
-	if err == nil && !known {
-		err = edge.E(edge.Unavailable, "the device is being registered").WithHint("it gets in when it tries again")
+	if err != nil || !known {
+		return Admission{}, errors.Join(err, edge.E(edge.Unavailable, "the device is being registered").WithHint("it gets in when it tries again"))
 	}
-	return r.public(), err
+	return r.admit(r.Credential.Mark(p), a.now())
 }
 
 // find looks a device up. Ids no device can have are not known, and cost as much as any other.

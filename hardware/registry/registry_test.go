@@ -320,7 +320,7 @@ func TestEnrolment(t *testing.T) {
 		_, err := do[Device](s, "devices.enrol", body)
 		return err
 	}
-	come := func(id, secret string) (Device, error) {
+	come := func(id, secret string) (Admission, error) {
 		return a.Authenticate(t.Context(), device.Proof{ID: id, Secret: []byte(secret)})
 	}
 	for id, secret := range map[string]string{"plug-1": "tasmota secret", "plug-2": device.NewToken()} {
