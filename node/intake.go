@@ -30,7 +30,11 @@ type intake struct {
 // Submit implements mqtt.Intake.
 func (in *intake) Submit(m mqtt.Publish, done func(error)) error {
 	in.messages.Add(1)
-	events := in.events(m)
+	var one [1]edge.Event // nearly every message is one event
+	events := in.events(one[:0], m)
+	if len(events) == 1 {
+		return in.single(events[0], done)
+	}
 	g := &group{left: len(events), done: done}
 	for i, e := range events {
 		err := in.journals.Submit(e, func(_ edge.Pos, err error) { g.one(err, in, e.Urgency) })
@@ -45,17 +49,32 @@ func (in *intake) Submit(m mqtt.Publish, done func(error)) error {
 	return nil
 }
 
-func (in *intake) events(m mqtt.Publish) []edge.Event {
+func (in *intake) single(e edge.Event, done func(error)) error {
+	u := e.Urgency
+	return in.journals.Submit(e, func(_ edge.Pos, err error) {
+		in.stored(u, err)
+		done(err)
+	})
+}
+
+// stored tells the uplink that something urgent waits for it.
+func (in *intake) stored(u edge.Urgency, err error) {
+	if err == nil && u == edge.Critical && in.urgent != nil {
+		in.urgent()
+	}
+}
+
+// events appends what m comes to, which is never nothing.
+func (in *intake) events(events []edge.Event, m mqtt.Publish) []edge.Event {
 	u := urgencyOf(m.Topic)
 	res, err := in.decoder.Decode(device.Message{Device: m.Device, Topic: m.Topic, Payload: m.Payload,
 		ContentType: m.Properties["content-type"], Received: m.Received, Retained: m.Retain})
 	if err != nil {
 		in.quarantined.Add(1)
-		return []edge.Event{aside(edge.TypeQuarantined, m, u, err.Error())}
+		return append(events, aside(edge.TypeQuarantined, m, u, err.Error()))
 	}
-	var events []edge.Event
 	for _, r := range res.Readings {
-		events = append(events, edge.Event{Type: edge.TypeReading, Subject: r.Device, Class: edge.SiteOnly, Urgency: u, Body: r.AppendSenML(nil)})
+		events = append(events, edge.Event{Type: edge.TypeReading, Subject: r.Device, Class: edge.SiteOnly, Urgency: u, Body: r.AppendSenML(make([]byte, 0, len(m.Payload)+senmlRoom))})
 	}
 	if res.Skipped > 0 {
 		in.skipped.Add(uint64(res.Skipped))
@@ -66,6 +85,9 @@ func (in *intake) events(m mqtt.Publish) []edge.Event {
 	}
 	return events
 }
+
+// senmlRoom is about what a pack grows by when it gets our base name, times and units, in bytes.
+const senmlRoom = 128
 
 // urgencyOf lets a device mark an alarm by its topic: a level called "alarm" or "critical".
 func urgencyOf(topic string) edge.Urgency {
@@ -96,9 +118,7 @@ type group struct {
 }
 
 func (g *group) one(err error, in *intake, u edge.Urgency) {
-	if err == nil && u == edge.Critical && in.urgent != nil {
-		in.urgent()
-	}
+	in.stored(u, err)
 	g.drop(1, err)
 }
 

@@ -13,7 +13,8 @@ import (
 type collector struct {
 	samples []edge.Sample
 	names   []byte
-	ends    []int // where each sample's name ends in names
+	scratch []byte // for a name while it is put together
+	ends    []int  // where each sample's name ends in names
 	slab    []float64
 	skipped int
 	full    bool // more than MaxSamples were there
@@ -32,7 +33,7 @@ func (c *collector) add(name []byte, s edge.Sample) {
 		return
 	}
 	if c.samples == nil {
-		c.samples, c.ends, c.names = make([]edge.Sample, 0, 8), make([]int, 0, 8), make([]byte, 0, 96)
+		c.samples, c.ends, c.names = make([]edge.Sample, 0, 4), make([]int, 0, 8), make([]byte, 0, 96)
 	}
 	c.names = append(c.names, name...)
 	c.ends = append(c.ends, len(c.names))

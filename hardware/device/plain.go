@@ -5,6 +5,7 @@ package device
 // reports false and leaves it to anyPack, so that the two never differ in what they accept.
 func (d *Decoder) plainPack(m Message) (res Result, plain bool, err error) {
 	s := scanner{b: trim(m.Payload)}
+	s.text = string(s.b)
 	if s.peek() != '[' {
 		return Result{}, false, nil
 	}
@@ -64,26 +65,40 @@ func (s *scanner) plainField(r *record, label []byte) error {
 }
 
 func (s *scanner) plainText(r *record, label []byte) error {
-	v, err := s.quoted()
+	v, err := s.quotedText()
 	if err != nil {
 		return err
 	}
 	switch string(label) {
 	case "n":
-		r.n = string(v)
+		r.n = v
 	case "u":
-		r.u = string(v)
+		r.u = v
 	case "bn":
-		r.bn = string(v)
+		r.bn = v
 	case "bu":
-		r.bu = string(v)
+		r.bu = v
 	case "vs":
-		t := string(v)
+		t := v
 		r.vs = &t
 	default:
 		return s.bad("not plain")
 	}
 	return nil
+}
+
+// quotedText is quoted as a string. It is a part of text, which is the whole message copied once, except
+// where there were escapes.
+func (s *scanner) quotedText() (string, error) {
+	from := s.i + 1
+	v, err := s.quoted()
+	if err != nil {
+		return "", err
+	}
+	if from+len(v) == s.i-1 { // an escape is always longer than what it stands for
+		return s.text[from : s.i-1], nil
+	}
+	return string(v), nil
 }
 
 func (s *scanner) plainNumber(r *record, label []byte) error {
@@ -97,9 +112,9 @@ func (s *scanner) plainNumber(r *record, label []byte) error {
 	}
 	switch string(label) {
 	case "v":
-		r.v = &f
+		r.v = number{f, true}
 	case "s":
-		r.s = &f
+		r.s = number{f, true}
 	case "t":
 		r.t = f
 	case "ut":

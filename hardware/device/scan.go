@@ -15,6 +15,7 @@ type scanner struct {
 	d     *Decoder
 	m     *Message
 	b     []byte
+	text  string // b, where strings are to be parts of it
 	i     int
 	depth int
 	base  int // length of the prefix in path

@@ -34,13 +34,19 @@ func looksLikeSenML(b []byte) bool {
 type record struct {
 	bn, bu, n, u      string
 	bt, bv, bs, t, ut float64
-	v, s              *float64
+	v, s              number
 	vs                *string
 	vb                *bool
 	vd                []byte
 	bver              float64
 	exact             string // digits of v where a float does not hold it
 	nonFinite         bool
+}
+
+// A number is a float that may be missing; by value, because there is one or more in every record.
+type number struct {
+	f  float64
+	is bool
 }
 
 func (d *Decoder) senmlJSON(m Message) (Result, error) {
@@ -137,22 +143,21 @@ func cborLabel(k any) string {
 
 // pack resolves records against the base fields before them (RFC 8428 section 4.6).
 func (d *Decoder) pack(m Message, next func(*record) (bool, error)) (Result, error) {
-	var base record
 	var c collector
 	var newest time.Time
+	r := new(record) // one for all: a pack may have hundreds
 	for {
-		r := record{bn: base.bn, bu: base.bu, bt: base.bt, bv: base.bv, bs: base.bs, bver: base.bver}
-		more, err := next(&r)
+		*r = record{bn: r.bn, bu: r.bu, bt: r.bt, bv: r.bv, bs: r.bs, bver: r.bver}
+		more, err := next(r)
 		if err != nil {
 			return Result{}, err
 		}
 		if !more {
 			break
 		}
-		if err := d.resolve(m, &c, r, &newest); err != nil {
+		if err := c.resolve(m, r, &newest); err != nil {
 			return Result{}, err
 		}
-		base = r
 	}
 	samples, err := c.done()
 	if err != nil {
@@ -167,12 +172,12 @@ func (d *Decoder) pack(m Message, next func(*record) (bool, error)) (Result, err
 	return Result{Readings: []edge.Reading{d.reading(m, samples, newest, edge.Exact)}, Skipped: c.skipped}, nil
 }
 
-func (d *Decoder) resolve(m Message, c *collector, r record, newest *time.Time) error {
+func (c *collector) resolve(m Message, r *record, newest *time.Time) error {
 	if r.bver > 10 {
 		return edge.E(edge.Invalid, "the SenML pack is of version %v; 10 is the newest known here", r.bver)
 	}
 	values := 0
-	for _, has := range [...]bool{r.v != nil, r.vs != nil, r.vb != nil, r.vd != nil} {
+	for _, has := range [...]bool{r.v.is, r.vs != nil, r.vb != nil, r.vd != nil} {
 		if has {
 			values++
 		}
@@ -180,25 +185,25 @@ func (d *Decoder) resolve(m Message, c *collector, r record, newest *time.Time) 
 	if values > 1 {
 		return edge.E(edge.Invalid, "a SenML record has more than one value (RFC 8428 section 4.2)")
 	}
-	if values == 0 && r.s == nil {
+	if values == 0 && !r.s.is {
 		if r.nonFinite {
 			c.skipped++
 		}
 		return nil // base fields only
 	}
-	name := strings.TrimPrefix(r.bn+r.n, "urn:dev:ops:"+m.Device+":")
-	if name == "" {
+	name := c.name(m.Device, r)
+	if len(name) == 0 {
 		return edge.E(edge.Invalid, "a SenML record has no name")
 	}
 	s := edge.Sample{Unit: r.unit(), Text: r.vs, Bool: r.vb, Data: r.vd}
-	if r.v != nil {
-		s.Value = c.float(*r.v + r.bv)
+	if r.v.is {
+		s.Value = c.float(r.v.f + r.bv)
 	}
-	if r.s != nil {
-		s.Sum = c.float(*r.s + r.bs)
+	if r.s.is {
+		s.Sum = c.float(r.s.f + r.bs)
 	}
-	if r.exact != "" && r.bv == 0 {
-		s.Value, s.Text = nil, &r.exact
+	if exact := r.exact; exact != "" && r.bv == 0 {
+		s.Value, s.Text = nil, &exact
 	}
 	if at, ok := moment(r.bt+r.t, m.Received); ok {
 		s.Time = at
@@ -210,8 +215,19 @@ func (d *Decoder) resolve(m Message, c *collector, r record, newest *time.Time) 
 		c.skipped++
 		return nil
 	}
-	c.add([]byte(name), s)
+	c.add(name, s)
 	return nil
+}
+
+// name is the record's name without the prefix that says again which device this is.
+func (c *collector) name(device string, r *record) []byte {
+	c.scratch = append(append(c.scratch[:0], r.bn...), r.n...)
+	if rest, ok := bytes.CutPrefix(c.scratch, []byte("urn:dev:ops:")); ok {
+		if own := len(device); len(rest) > own && rest[own] == ':' && string(rest[:own]) == device {
+			return rest[own+1:]
+		}
+	}
+	return c.scratch
 }
 
 func finite(f *float64) bool { return f == nil || !math.IsNaN(*f) && !math.IsInf(*f, 0) }
@@ -316,9 +332,9 @@ func (r *record) number(label string, v any) error {
 	}
 	switch label {
 	case "v":
-		r.v, r.exact = &f, exact
+		r.v, r.exact = number{f, true}, exact
 	case "s":
-		r.s = &f
+		r.s = number{f, true}
 	case "bver":
 		r.bver = f
 	case "t":

@@ -51,14 +51,14 @@ type Reading struct {
 // node's; samples that carry their own time keep it relative to the base time.
 func (r Reading) AppendSenML(dst []byte) []byte {
 	dst = append(dst, '[')
-	for i, s := range r.Samples {
+	for i := range r.Samples {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, '{')
 		if i == 0 {
 			dst = append(dst, `"bn":`...)
-			dst = appendJSONString(dst, "urn:dev:ops:"+r.Device+":")
+			dst = appendBaseName(dst, r.Device)
 			dst = append(dst, `,"bt":`...)
 			dst = appendSeconds(dst, r.Received.UnixNano())
 			dst = append(dst, `,"clock":`...) // extension label; receivers skip labels they do not know (RFC 8428 section 4.4)
@@ -69,13 +69,23 @@ func (r Reading) AppendSenML(dst []byte) []byte {
 			}
 			dst = append(dst, ',')
 		}
-		dst = s.appendFields(dst, r.Received)
+		dst = r.Samples[i].appendFields(dst, r.Received)
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')
 }
 
-func (s Sample) appendFields(dst []byte, base time.Time) []byte {
+// appendBaseName writes the device as a URN (RFC 9039 section 4.1), quoted.
+func appendBaseName(dst []byte, device string) []byte {
+	if !plain(device) {
+		return appendJSONString(dst, "urn:dev:ops:"+device+":")
+	}
+	dst = append(dst, `"urn:dev:ops:`...)
+	dst = append(dst, device...)
+	return append(dst, ':', '"')
+}
+
+func (s *Sample) appendFields(dst []byte, base time.Time) []byte {
 	dst = append(dst, `"n":`...)
 	dst = appendJSONString(dst, s.Name)
 	if s.Unit != "" {
@@ -129,13 +139,24 @@ func appendSeconds(dst []byte, ns int64) []byte {
 
 // appendJSONString quotes s; the common case, plain ASCII, costs one pass.
 func appendJSONString(dst []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf || c == '<' || c == '>' || c == '&' {
-			b, _ := json.Marshal(s)
-			return append(dst, b...)
-		}
+	if !plain(s) {
+		b, _ := json.Marshal(s)
+		return append(dst, b...)
 	}
 	dst = append(dst, '"')
 	dst = append(dst, s...)
 	return append(dst, '"')
+}
+
+// plain reports whether encoding/json would write s as it is.
+func plain(s string) bool {
+	const low = ^uint64(1<<' '-1) &^ (1<<'"' | 1<<'&' | 1<<'<' | 1<<'>')
+	const high = ^uint64(0) &^ (1 << ('\\' - 64))
+	masks := [2]uint64{low, high}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= utf8.RuneSelf || masks[c>>6]>>(c&63)&1 == 0 {
+			return false
+		}
+	}
+	return true
 }
