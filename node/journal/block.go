@@ -95,6 +95,7 @@ func (c *chainer) next(p edge.Pos, encoded []byte) edge.Pos {
 // A builder gathers the records of one block. The zero builder is empty.
 type builder struct {
 	buf    []byte // header space, then encodings
+	spare  []byte // memory of the block before
 	before edge.Pos
 	newest int64
 }
@@ -102,7 +103,7 @@ type builder struct {
 // add appends e, whose position before it is p, and returns the position after it.
 func (w *builder) add(c *chainer, p edge.Pos, e edge.Event, room int) edge.Pos {
 	if len(w.buf) == 0 {
-		w.buf = append(make([]byte, 0, blockHeader+min(room, maxBlock)), make([]byte, blockHeader)...)
+		w.begin(blockHeader + min(room, maxBlock))
 		w.before, w.newest = p, math.MinInt64
 	}
 	from := len(w.buf)
@@ -111,7 +112,16 @@ func (w *builder) add(c *chainer, p edge.Pos, e edge.Event, room int) edge.Pos {
 	return c.next(p, w.buf[from:])
 }
 
-// value fills in the header and returns the block's value. The builder is empty afterwards.
+// begin makes room for n bytes, in the memory of the block before where that is enough.
+func (w *builder) begin(n int) {
+	if cap(w.spare) < n {
+		w.spare = make([]byte, 0, n)
+	}
+	w.buf, w.spare = w.spare[:blockHeader], nil
+}
+
+// value fills in the header and returns the block's value, which holds until the next add. The builder
+// is empty afterwards.
 func (w *builder) value(after edge.Pos) []byte {
 	v := w.buf
 	v[0] = blockVersion
@@ -121,6 +131,9 @@ func (w *builder) value(after edge.Pos) []byte {
 	copy(v[21:], w.before.Sum[:])
 	copy(v[53:], after.Sum[:])
 	*w = builder{}
+	if cap(v) <= 2*maxBlock {
+		w.spare = v[:0]
+	}
 	return v
 }
 

@@ -126,8 +126,22 @@ func (w *writer) Done(err error) {
 			it.done(it.pos, it.err)
 		}
 	}
+	w.s.recycle(w.items)
 	w.s.writers.Done()
 }
+
+// recycle keeps the memory of a writer's items for a writer to come.
+func (s *Set) recycle(items []item) {
+	clear(items)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cap(items) > cap(s.spare) && cap(items) <= maxSpare {
+		s.spare = items[:0]
+	}
+}
+
+// maxSpare bounds the items whose memory is kept, some 200 bytes each.
+const maxSpare = 1024
 
 // finish publishes what w committed, or takes it back.
 func (s *Set) finish(w *writer, err error) {

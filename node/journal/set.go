@@ -108,6 +108,7 @@ type Set struct {
 	moved     chan struct{}
 	filling   *writer   // submitted to the store, not prepared yet
 	inflight  []*writer // prepared, in order, not done yet
+	spare     []item    // memory for a writer's items
 	pending   int       // records
 	bytes     int64
 	writers   sync.WaitGroup
@@ -357,7 +358,8 @@ func (s *Set) submit(it item) error {
 	}
 	w := s.filling
 	if w == nil || w.size > 0 && w.size+it.size > writerLimit(s.store) {
-		w = &writer{s: s}
+		w = &writer{s: s, items: s.spare}
+		s.spare = nil
 		if err := s.enqueue(w); err != nil {
 			return err
 		}
