@@ -36,6 +36,12 @@ func (b *bench) start(name, log string, args ...string) (*proc, error) {
 	}
 	p := &proc{cmd: cmd, log: f.Name(), done: make(chan struct{})}
 	go func() { cmd.Wait(); close(p.done) }()
+	if b.hold != nil {
+		if err := b.hold.take(cmd.Process.Pid); err != nil {
+			p.kill()
+			return nil, fmt.Errorf("%s cannot be held back: %w", name, err)
+		}
+	}
 	return p, nil
 }
 
