@@ -53,6 +53,7 @@ func (g guard) admit(id edge.NodeID, cmd any) error {
 func (g guard) request(id edge.NodeID, known bool, cmd any) error {
 	switch r := cmd.(type) {
 	case *raft.AppendEntriesRequest:
+		//lint:ignore SA1019 the library still reads it where an address is empty
 		r.Leader = r.Addr
 		if r.LeaderCommitIndex > 0 {
 			g.l.heard.Store(r.LeaderCommitIndex)
@@ -66,6 +67,7 @@ func (g guard) request(id edge.NodeID, known bool, cmd any) error {
 			return edge.E(edge.Denied, "node %s is not the leader and cannot hand over", id.Short())
 		}
 	case *raft.RequestVoteRequest:
+		//lint:ignore SA1019 as above
 		r.Candidate = r.Addr
 		return g.vote(id, known)
 	case *raft.RequestPreVoteRequest:

@@ -147,10 +147,12 @@ func decodeRequest(kind byte, b []byte) (any, error) {
 		if err := d.entries(r); err != nil {
 			return nil, err
 		}
+		//lint:ignore SA1019 the library still reads it where an address is empty
 		r.Leader = r.Addr
 		cmd = r
 	case kindVote:
 		r := &raft.RequestVoteRequest{RPCHeader: d.header(), Term: d.u64(), LastLogIndex: d.u64(), LastLogTerm: d.u64(), LeadershipTransfer: d.flag()}
+		//lint:ignore SA1019 as above
 		r.Candidate = r.Addr
 		cmd = r
 	case kindPreVote:
@@ -163,6 +165,7 @@ func decodeRequest(kind byte, b []byte) (any, error) {
 		if !d.bad && !validConfiguration(r.Configuration) {
 			return nil, edge.E(edge.Invalid, "a snapshot comes with a list of members that cannot be read")
 		}
+		//lint:ignore SA1019 the library still reads it where an address is empty
 		r.Leader = r.Addr
 		cmd = r
 	default:

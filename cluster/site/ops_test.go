@@ -94,7 +94,7 @@ func TestNewEpoch(t *testing.T) {
 func timeMux() *edge.Mux {
 	m := testMux()
 	edge.Do(m, edge.Op{Name: "now"}, func(tx edge.Tx, _ struct{}) (time.Time, error) {
-		if tx.Now() != tx.Now() {
+		if first := tx.Now(); tx.Now() != first {
 			return time.Time{}, edge.E(edge.Internal, "time went by within a command")
 		}
 		tx.Set([]byte("last"), []byte("x"))

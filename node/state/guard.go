@@ -35,7 +35,6 @@ type guard struct {
 
 	mu    sync.Mutex // guards the rest
 	seen  time.Time
-	stale bool // a commit happened since
 	bytes int
 	full  bool // writes are refused
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -16,7 +17,7 @@ func (l badgerLog) Debugf(f string, a ...any)   { l.debug(f, a) }
 
 // debug formats nothing unless somebody listens: Badger calls it for every write.
 func (l badgerLog) debug(f string, a []any) {
-	if l.log.Enabled(nil, slog.LevelDebug) { //nolint:staticcheck // Badger has no context to pass
+	if l.log.Enabled(context.Background(), slog.LevelDebug) { // Badger has no context to pass
 		l.log.Debug("badger: " + line(f, a))
 	}
 }

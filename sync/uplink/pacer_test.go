@@ -13,14 +13,13 @@ import (
 // A simLink is a bottleneck with a drop-tail queue in virtual time, and a paced sender and an urgent one
 // who share it. It is what TestUrgentLane does with real sockets, in milliseconds instead of minutes.
 type simLink struct {
-	rate     float64 // bytes/s
-	delay    time.Duration
-	queue    float64 // bytes
-	jitter   time.Duration
-	loss     float64
-	late     time.Duration // how late timers of the sender fire, at most
-	change   func(l *simLink, at time.Duration)
-	backward time.Duration
+	rate   float64 // bytes/s
+	delay  time.Duration
+	queue  float64 // bytes
+	jitter time.Duration
+	loss   float64
+	late   time.Duration // how late timers of the sender fire, at most
+	change func(l *simLink, at time.Duration)
 }
 
 type simResult struct {
