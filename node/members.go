@@ -270,13 +270,38 @@ func (r roll) Known(id edge.NodeID) bool {
 }
 
 // Member reports whether a node is one of this site's. A node that has just joined has no list yet; until
-// it has one it believes the certificate of the site's authority, which every caller has shown.
+// it has one it believes the certificate of the site's authority, which every caller has shown. It is asked
+// for every request of another node and reads the list only where that has changed.
 func (r roll) Member(id edge.NodeID) bool {
+	changes := r.n.site.Changes()
+	l := r.n.rolled.Load()
+	if l == nil || l.changes != changes {
+		var err error
+		if l, err = r.list(changes); err != nil {
+			return false
+		}
+		r.n.rolled.Store(l)
+	}
+	belongs, known := l.nodes[id]
+	return belongs || !known && len(l.nodes) == 0 && r.n.link.get().Joined
+}
+
+// A rollList is who belongs to the site, as its state said it after so many changes.
+type rollList struct {
+	changes uint64
+	nodes   map[edge.NodeID]bool // false: removed
+}
+
+func (r roll) list(changes uint64) (*rollList, error) {
 	v := r.n.site.View()
 	defer v.Close()
-	m, own, err := load[memberRow](v, []byte(memberPrefix+id.String()))
-	if err != nil || own {
-		return err == nil && !m.Removed
+	l := &rollList{changes: changes, nodes: map[edge.NodeID]bool{}}
+	for k, b := range v.Scan([]byte(memberPrefix)) {
+		id, err := edge.ParseNodeID(string(k[len(memberPrefix):]))
+		var row memberRow
+		if err == nil {
+			l.nodes[id] = json.Unmarshal(b, &row) == nil && !row.Removed
+		}
 	}
-	return r.n.link.get().Joined && len(membersOf(v)) == 0
+	return l, v.Err()
 }

@@ -52,6 +52,7 @@ type Node struct {
 	marks    *journal.Marks
 	shelf    *site.Shelf
 	site     *site.Site
+	rolled   atomic.Pointer[rollList] // who belongs to the site; see roll.Member
 	raft     *raftlog.Log
 	client   *site.Client
 	port     *port

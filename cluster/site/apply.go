@@ -2,6 +2,7 @@ package site
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
@@ -47,6 +48,7 @@ func (s *Site) apply(e edge.Entry) error {
 	next := meta{Head: p.Head, Index: e.Index, Now: p.Now}
 	out := state.NewBatch()
 	var refused error
+	watched := false
 	switch {
 	case b == nil:
 	case b.Base != p.Head:
@@ -54,6 +56,7 @@ func (s *Site) apply(e edge.Entry) error {
 		s.count.turned.Add(1)
 	default:
 		next.Head, next.Now = p.Head.next(e.Data), b.Now
+		watched = s.watches(b.Writes)
 		v := s.view()
 		err := p.write(v, out, b, e.Index)
 		v.Close()
@@ -64,7 +67,21 @@ func (s *Site) apply(e edge.Entry) error {
 	if err := s.commit(out, next); err != nil {
 		return err
 	}
+	if watched {
+		s.watch.Add(1)
+	}
 	return refused
+}
+
+// Changes grows whenever a key under Options.Watch may have changed, after a new view shows the change. Who
+// asks for it before opening a view may keep what the view shows until it has grown.
+func (s *Site) Changes() uint64 { return s.watch.Load() }
+
+// watches reports whether one of the writes lies under Options.Watch.
+func (s *Site) watches(ws []edge.Write) bool {
+	return s.opt.Watch != "" && slices.ContainsFunc(ws, func(w edge.Write) bool {
+		return len(w.Key) >= len(s.opt.Watch) && string(w.Key[:len(s.opt.Watch)]) == s.opt.Watch
+	})
 }
 
 // commit makes the writes of one entry and the replica's new place take effect together.
@@ -147,6 +164,7 @@ func (s *Site) check() error {
 // resume makes a restored state the one this replica goes on from.
 func (s *Site) resume(p *place) {
 	s.place = p
+	s.watch.Add(1)
 	s.mu.Lock()
 	s.halted = nil
 	s.mu.Unlock()

@@ -60,7 +60,7 @@ func benchCalls(n int) []*call {
 	calls := make([]*call, n)
 	for i := range calls {
 		c := command("put", putIn{fmt.Sprint("key", i), "some value of a register"})
-		calls[i] = &call{cmd: c, digest: digest(c), done: make(chan struct{})}
+		calls[i] = &call{cmd: c, digest: digest(c)}
 	}
 	return calls
 }

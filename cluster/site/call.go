@@ -23,12 +23,12 @@ func (e *NotRun) Unwrap() error { return e.Err }
 type call struct {
 	cmd    edge.Command
 	digest [sumLen]byte
-	mark   bool // no command: wait until all that was agreed on before has been applied here
-	done   chan struct{}
-
-	out edge.Outcome // set before done is closed, as is err
-	err error
+	mark   bool     // no command: wait until all that was agreed on before has been applied here
+	tell   []teller // guarded by the queue, until the call is answered
 }
+
+// A teller is told what became of a call, once. It is called by the sequencer and must not wait.
+type teller func(edge.Outcome, error)
 
 // A queue holds the calls that wait for the sequencer, bounded in number and bytes. Commands are in flying
 // until they are answered.
@@ -47,32 +47,32 @@ func newQueue(maxCalls, maxBytes int) *queue {
 	return &queue{maxCalls: maxCalls, maxBytes: maxBytes, flying: map[edge.ID]*call{}, wake: make(chan struct{}, 1)}
 }
 
-// join returns the call of a command: the one on its way, or a new one at the end of the queue. It never
-// waits.
-func (q *queue) join(c edge.Command) (*call, error) {
+// join lets t be told what becomes of a command: of the one on its way, or of a new one at the end of the
+// queue. It never waits. After an error t is not called.
+func (q *queue) join(c edge.Command, t teller) error {
 	d := digest(c)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if f, ok := q.flying[c.ID]; ok {
 		if f.digest != d {
-			return nil, &NotRun{reused()}
+			return &NotRun{reused()}
 		}
-		return f, nil
+		f.tell = append(f.tell, t)
+		return nil
 	}
-	f := &call{cmd: c, digest: d, done: make(chan struct{})}
+	f := &call{cmd: c, digest: d, tell: []teller{t}}
 	if err := q.push(f, len(c.Body)); err != nil {
-		return nil, err
+		return err
 	}
 	q.flying[c.ID] = f
-	return f, nil
+	return nil
 }
 
-// joinMark returns a call that is answered once everything agreed on before has been applied here.
-func (q *queue) joinMark() (*call, error) {
+// joinMark lets t be told once everything agreed on before has been applied here.
+func (q *queue) joinMark(t teller) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	f := &call{mark: true, done: make(chan struct{})}
-	return f, q.push(f, 0)
+	return q.push(&call{mark: true, tell: []teller{t}}, 0)
 }
 
 func (q *queue) push(f *call, bytes int) error {
@@ -138,9 +138,11 @@ func (q *queue) settle(f *call, out edge.Outcome, err error) {
 	if !f.mark {
 		delete(q.flying, f.cmd.ID)
 	}
+	tell := f.tell
 	q.mu.Unlock()
-	f.out, f.err = out, err
-	close(f.done)
+	for _, t := range tell {
+		t(out, err)
+	}
 }
 
 // close refuses what comes from now on and returns what still waits.

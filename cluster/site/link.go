@@ -1,8 +1,10 @@
 package site
 
 import (
+	"bufio"
 	"context"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 const (
 	dialTimeout = 3 * time.Second        // for connecting to a node
 	silence     = 800 * time.Millisecond // without an answer, before a connection is given up
+	readAhead   = 16 << 10               // bytes taken from a connection at once: a record of TLS
 )
 
 // A link is one connection to one node, from before it is dialled until it broke. Its run goroutine dials
@@ -50,9 +53,10 @@ func (l *link) run(conn net.Conn, err error) {
 	l.err, l.ended = err, l.ended || err != nil
 	l.mu.Unlock()
 	close(l.up)
+	in := bufio.NewReaderSize(conn, readAhead)
 	for err == nil {
 		var m message
-		if m, err = readFrame(conn); err == nil {
+		if m, err = readFrame(in); err == nil {
 			l.deliver(m)
 		}
 	}
@@ -82,7 +86,7 @@ func (l *link) send(ctx context.Context, m *message) (<-chan message, error) {
 	ch := make(chan message, 1)
 	l.pending[m.number] = ch
 	l.mu.Unlock()
-	if !l.out.put(ctx, m.append(nil)) {
+	if !l.out.put(ctx, m) {
 		l.forget(m.number)
 		return nil, &NotRun{edge.E(edge.Unavailable, "the connection to the leading node is stuck")}
 	}
@@ -134,48 +138,106 @@ func (l *link) failed() error {
 	return l.err
 }
 
-// An outbox is what waits to be written to one connection, a bounded number of frames. One goroutine
-// writes, so that nobody who sends holds a lock while the network is slow.
+// An outbox is what waits to be written to one connection, a bounded number of bytes. One goroutine writes,
+// so that nobody who sends holds a lock while the network is slow, and what came while it wrote goes out in
+// one write.
 type outbox struct {
-	frames chan []byte
+	wake   chan struct{} // has one value when there may be something to write
 	closed chan struct{}
 	once   sync.Once
+
+	mu      sync.Mutex // guards the rest
+	waiting []byte
+	room    chan struct{} // closed and replaced when what waited was taken
 }
 
+const (
+	outboxFull = 256 << 10 // bytes waiting, from which on nothing more is taken
+	outboxKeep = 64 << 10  // bytes of memory kept for the next frames
+)
+
 func newOutbox() *outbox {
-	return &outbox{frames: make(chan []byte, 32), closed: make(chan struct{})}
+	return &outbox{wake: make(chan struct{}, 1), closed: make(chan struct{}), room: make(chan struct{})}
 }
 
 // put adds a frame. It returns false where there was no room before ctx ended, or the connection is over.
-func (o *outbox) put(ctx context.Context, frame []byte) bool {
+func (o *outbox) put(ctx context.Context, m *message) bool {
+	for {
+		taken, room := o.offer(m)
+		if taken {
+			return true
+		}
+		select {
+		case <-room:
+		case <-o.closed:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// offer adds a frame where there is room for it now. Otherwise it returns a channel that is closed when
+// there may be.
+func (o *outbox) offer(m *message) (taken bool, room <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over() || len(o.waiting) >= outboxFull {
+		return false, o.room
+	}
+	o.waiting = m.append(o.waiting)
 	select {
-	case <-o.closed:
-		return false
+	case o.wake <- struct{}{}:
 	default:
 	}
-	select {
-	case o.frames <- frame:
-		return true
-	case <-o.closed:
-	case <-ctx.Done():
+	return true, nil
+}
+
+// take returns all that waits and goes on with the memory of free.
+func (o *outbox) take(free []byte) []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.waiting) >= outboxFull {
+		close(o.room)
+		o.room = make(chan struct{})
 	}
-	return false
+	b := o.waiting
+	o.waiting = free[:0]
+	return b
 }
 
 // write writes frames until the outbox or the connection ends, and closes both.
 func (o *outbox) write(conn net.Conn) {
 	defer conn.Close()
 	defer o.close()
+	var free []byte
 	for {
 		select {
-		case f := <-o.frames:
-			conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-			if _, err := conn.Write(f); err != nil {
-				return
-			}
+		case <-o.wake:
 		case <-o.closed:
 			return
 		}
+		runtime.Gosched() // those who were woken together add theirs first
+		b := o.take(free)
+		if free = b; cap(free) > outboxKeep { // what was free before is the outbox's now
+			free = nil
+		}
+		if len(b) == 0 {
+			continue
+		}
+		conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if _, err := conn.Write(b); err != nil {
+			return
+		}
+	}
+}
+
+func (o *outbox) over() bool {
+	select {
+	case <-o.closed:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -49,15 +49,14 @@ func checkCommand(c edge.Command) error {
 
 // persist makes tries until one is decided or ctx ends.
 func (s *Site) persist(ctx context.Context, try func(ctx context.Context, leader edge.NodeID, self bool) error) error {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
-		defer cancel()
+	end, limited := ctx.Deadline()
+	if !limited {
+		end = time.Now().Add(patience)
 	}
 	doubt, pause := false, firstPause
 	for {
-		changed := s.leaderChanges()
-		err := s.attempt(ctx, changed, try)
+		turn := s.turnNow()
+		err := s.attempt(ctx, end, turn, try)
 		var notRun *NotRun
 		switch {
 		case err == nil:
@@ -67,35 +66,29 @@ func (s *Site) persist(ctx context.Context, try func(ctx context.Context, leader
 		case !doubt && !edge.IsKind(err, edge.Unavailable):
 			return notRun.Err
 		}
-		if !s.rest(ctx, changed, pause) {
+		if !s.rest(ctx, turn.Done(), pause) || !limited && !time.Now().Before(end) {
 			return undecided(doubt, err)
 		}
 		pause = min(2*pause, longPause)
 	}
 }
 
-// attempt makes one try. It is given up when another leader is announced or the other node does not
-// answer: the same command can be asked for again.
-func (s *Site) attempt(ctx context.Context, changed <-chan struct{}, try func(context.Context, edge.NodeID, bool) error) error {
+// attempt makes one try, until end. It is given up when another leader is announced or the other node does
+// not answer: the same command can be asked for again.
+func (s *Site) attempt(ctx context.Context, end time.Time, turn context.Context, try func(context.Context, edge.NodeID, bool) error) error {
 	leader, self := s.leader()
-	switch {
-	case self:
-		return try(ctx, leader, true)
-	case leader.IsZero() || s.opt.Forward == nil:
+	if !self && (leader.IsZero() || s.opt.Forward == nil) {
 		return &NotRun{edge.E(edge.Unavailable, "the site has no leader at the moment")}
 	}
-	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	if soon := time.Now().Add(attemptTime); !self && soon.Before(end) {
+		end = soon
+	}
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		select {
-		case <-changed:
-			cancel()
-		case <-done:
-		}
-	}()
-	return try(ctx, leader, false)
+	if !self {
+		defer context.AfterFunc(turn, cancel)()
+	}
+	return try(ctx, leader, self)
 }
 
 // rest waits a little, less where another leader is announced. It returns false when there is no point.
@@ -114,10 +107,11 @@ func (s *Site) rest(ctx context.Context, changed <-chan struct{}, pause time.Dur
 	}
 }
 
-func (s *Site) leaderChanges() <-chan struct{} {
+// turnNow ends when another leader is announced.
+func (s *Site) turnNow() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.changed
+	return s.turn
 }
 
 func undecided(doubt bool, err error) error {
@@ -131,40 +125,68 @@ func undecided(doubt bool, err error) error {
 
 // proposeHere gets a command evaluated by this node's sequencer, or not at all.
 func (s *Site) proposeHere(ctx context.Context, c edge.Command) (edge.Outcome, error) {
-	if err := checkCommand(c); err != nil {
-		return edge.Outcome{}, &NotRun{err}
-	}
-	if !s.leads() {
-		return edge.Outcome{}, &NotRun{notLeading()}
-	}
-	s.count.proposed.Add(1)
-	f, err := s.seq.join(c)
-	if edge.IsKind(err, edge.Conflict) {
-		return edge.Outcome{Err: refusal(err)}, nil
+	w := newWaiter()
+	s.proposeThen(c, w.tell)
+	return w.wait(ctx)
+}
+
+// proposeThen is proposeHere for those who do not wait: then is told the outcome, now or later.
+func (s *Site) proposeThen(c edge.Command, then teller) {
+	err := checkCommand(c)
+	if err == nil && !s.leads() {
+		err = notLeading()
 	}
 	if err != nil {
-		return edge.Outcome{}, err
+		then(edge.Outcome{}, &NotRun{err})
+		return
 	}
-	return f.wait(ctx)
+	s.count.proposed.Add(1)
+	err = s.seq.join(c, then)
+	switch {
+	case edge.IsKind(err, edge.Conflict):
+		then(edge.Outcome{Err: refusal(err)}, nil)
+	case err != nil:
+		then(edge.Outcome{}, err)
+	}
 }
 
 // markHere returns an index that holds everything acknowledged before the call.
 func (s *Site) markHere(ctx context.Context) (uint64, error) {
-	if !s.leads() {
-		return 0, &NotRun{notLeading()}
-	}
-	f, err := s.seq.joinMark()
-	if err != nil {
-		return 0, err
-	}
-	out, err := f.wait(ctx)
+	w := newWaiter()
+	s.markThen(w.tell)
+	out, err := w.wait(ctx)
 	return out.Index, err
 }
 
-func (f *call) wait(ctx context.Context) (edge.Outcome, error) {
+// markThen is markHere for those who do not wait.
+func (s *Site) markThen(then teller) {
+	if !s.leads() {
+		then(edge.Outcome{}, &NotRun{notLeading()})
+		return
+	}
+	if err := s.seq.joinMark(then); err != nil {
+		then(edge.Outcome{}, err)
+	}
+}
+
+// A waiter waits for what a call came to.
+type waiter struct {
+	done chan struct{}
+	out  edge.Outcome // set before done is closed, as is err
+	err  error
+}
+
+func newWaiter() *waiter { return &waiter{done: make(chan struct{})} }
+
+func (w *waiter) tell(out edge.Outcome, err error) {
+	w.out, w.err = out, err
+	close(w.done)
+}
+
+func (w *waiter) wait(ctx context.Context) (edge.Outcome, error) {
 	select {
-	case <-f.done:
-		return f.out, f.err
+	case <-w.done:
+		return w.out, w.err
 	case <-ctx.Done():
 		return edge.Outcome{}, unknown(ctx.Err())
 	}

@@ -1,11 +1,12 @@
 package site
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
 	"net"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aielon/edge/node/edge"
@@ -29,14 +30,18 @@ func (s *Site) Serve(ctx context.Context, conn net.Conn, peer edge.NodeID) error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	sv := &server{site: s, out: newOutbox(), slots: make(chan struct{}, maxFlying)}
-	sv.flying.Go(func() { sv.out.write(conn) })
-	defer sv.flying.Wait()
+	sv := &server{site: s, ctx: ctx, out: newOutbox()}
+	done := make(chan struct{})
+	go func() { defer close(done); sv.out.write(conn) }()
+	defer func() { <-done }()
 	defer sv.out.close()
 	defer cancel()
+	in := bufio.NewReaderSize(conn, readAhead)
 	for {
-		conn.SetReadDeadline(time.Now().Add(idleTimeout))
-		m, err := readFrame(conn)
+		if in.Buffered() == 0 {
+			conn.SetReadDeadline(time.Now().Add(idleTimeout))
+		}
+		m, err := readFrame(in)
 		switch {
 		case errors.Is(err, io.EOF) || ctx.Err() != nil:
 			return nil
@@ -46,56 +51,64 @@ func (s *Site) Serve(ctx context.Context, conn net.Conn, peer edge.NodeID) error
 		if s.opt.Member != nil && !s.opt.Member(peer) { // it may have been removed since
 			return edge.E(edge.Denied, "node %s is no member of this site", peer.Short())
 		}
-		if !sv.begin(ctx, m) {
+		if !sv.begin(m) {
 			return edge.E(edge.Invalid, "node %s asked for something unknown", peer.Short())
 		}
 	}
 }
 
-// A server is one connection being served.
+// A server is one connection being served. Requests wait in the sequencer's queue, not in goroutines of
+// their own.
 type server struct {
 	site   *Site
-	slots  chan struct{} // one value for each request being served
-	flying sync.WaitGroup
+	ctx    context.Context // ends with the connection
+	flying atomic.Int32    // requests being served
 	out    *outbox
 }
 
-// begin serves one request beside the others, or refuses it where too many are being served.
-func (sv *server) begin(ctx context.Context, m message) (known bool) {
+// begin hands one request to the sequencer, or refuses it where too many are being served.
+func (sv *server) begin(m message) (known bool) {
 	if m.kind != askPropose && m.kind != askIndex {
 		return false
 	}
-	select {
-	case sv.slots <- struct{}{}:
-	default:
+	number := m.number
+	if sv.flying.Add(1) > maxFlying {
 		e := edge.E(edge.Exhausted, "the leading node serves as many requests as it can").WithHint("try again in a second")
-		sv.out.put(ctx, (&message{kind: sayError, number: m.number, notRun: true, err: e}).append(nil))
+		sv.tell(&message{kind: sayError, number: number, notRun: true, err: e})
 		return true
 	}
-	sv.flying.Go(func() {
-		defer func() { <-sv.slots }()
-		wait, cancel := context.WithTimeout(ctx, m.wait)
-		answer := sv.site.answer(wait, m)
-		cancel()
-		answer.number = m.number
-		sv.out.put(ctx, answer.append(nil)) // where it cannot leave, the other side finds out that the outcome is unknown
+	if m.kind == askIndex {
+		sv.site.markThen(func(out edge.Outcome, err error) {
+			sv.tell(answerOf(&message{kind: sayIndex, number: number, index: out.Index}, err))
+		})
+		return true
+	}
+	sv.site.proposeThen(m.cmd, func(out edge.Outcome, err error) {
+		sv.tell(answerOf(&message{kind: sayOutcome, number: number, out: out}, err))
 	})
 	return true
 }
 
-// answer does what a request asks, here or not at all: a request is not passed on twice.
-func (s *Site) answer(ctx context.Context, m message) *message {
+// answerOf is the answer m, or what is to be said in its place.
+func answerOf(m *message, err error) *message {
+	if err == nil {
+		return m
+	}
 	var notRun *NotRun
-	if m.kind == askIndex {
-		index, err := s.markHere(ctx)
-		if err != nil {
-			return &message{kind: sayError, notRun: errors.As(err, &notRun), err: refusal(err)}
-		}
-		return &message{kind: sayIndex, index: index}
+	return &message{kind: sayError, number: m.number, notRun: errors.As(err, &notRun), err: refusal(err)}
+}
+
+// tell sends the answer to one request. It never waits, since the sequencer calls it: where the connection
+// is slow, something that can wait is left with the answer. An answer that cannot leave is none; the other
+// side finds out that the outcome is unknown.
+func (sv *server) tell(m *message) {
+	taken, _ := sv.out.offer(m)
+	if taken || sv.out.over() {
+		sv.flying.Add(-1)
+		return
 	}
-	out, err := s.proposeHere(ctx, m.cmd)
-	if err != nil {
-		return &message{kind: sayError, notRun: errors.As(err, &notRun), err: refusal(err)}
-	}
-	return &message{kind: sayOutcome, out: out}
+	go func() {
+		defer sv.flying.Add(-1)
+		sv.out.put(sv.ctx, m)
+	}()
 }

@@ -20,6 +20,7 @@ type Options struct {
 	Forward Forwarder // takes commands to the leader; nil where this node is the site
 
 	Member  func(edge.NodeID) bool // who may forward commands to this node; nil: whoever Serve is called for
+	Watch   string                 // prefix of the keys that Changes counts changes of; empty: of none
 	Forever func(op string) bool   // whose outcomes are never forgotten; nil: none
 	Wall    func() time.Time       // the node's clock; default time.Now
 	Floor   time.Time              // nothing happens before: when the program was built
@@ -74,15 +75,17 @@ type Site struct {
 	room   int // bytes one command may cost
 	count  counts
 	log    atomic.Pointer[wiring]
+	watch  atomic.Uint64 // see Changes
 
 	place *place // owned by the goroutine that calls Apply and Restore; they never run at once
 
-	mu      sync.Mutex    // guards the rest
-	at      reached       // what has been applied
-	moved   chan struct{} // closed and replaced whenever at moves
-	halted  error         // why nothing is applied any more
-	changed chan struct{} // closed and replaced when somebody says that the leader changed
-	closed  chan struct{} // closed when Run has ended
+	mu     sync.Mutex      // guards the rest
+	at     reached         // what has been applied
+	moved  chan struct{}   // closed and replaced whenever at moves
+	halted error           // why nothing is applied any more
+	turn   context.Context // ended by over, and replaced, when somebody says that the leader changed
+	over   context.CancelFunc
+	closed chan struct{} // closed when Run has ended
 }
 
 // wiring is the log and what it knows about who leads.
@@ -124,8 +127,9 @@ func Open(o Options) (*Site, error) {
 	}
 	s := &Site{
 		opt: o, mux: o.Mux, logger: o.Logger.With("part", "site"), shelf: o.Shelf, place: p,
-		at: reached{meta: p.meta, heads: p.heads()}, moved: make(chan struct{}), changed: make(chan struct{}), closed: make(chan struct{}),
+		at: reached{meta: p.meta, heads: p.heads()}, moved: make(chan struct{}), closed: make(chan struct{}),
 	}
+	s.turn, s.over = context.WithCancel(context.Background())
 	spare := o.Shelf.Store().MaxBatch() - maxOverhead - o.MaxBytes
 	if s.room = min(o.MaxBytes, spare); s.room < 8<<10 {
 		return nil, edge.E(edge.Invalid, "batches of %d bytes do not fit the site's store, which takes %d", o.MaxBytes, o.Shelf.Store().MaxBatch())
@@ -152,8 +156,8 @@ func (s *Site) SetLog(l edge.Log, leader func() (id edge.NodeID, self bool)) {
 func (s *Site) LeaderChanged() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.changed)
-	s.changed = make(chan struct{})
+	s.over()
+	s.turn, s.over = context.WithCancel(context.Background())
 }
 
 // Name implements edge.Part.
