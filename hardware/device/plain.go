@@ -69,19 +69,10 @@ func (s *scanner) plainText(r *record, label []byte) error {
 	if err != nil {
 		return err
 	}
-	switch string(label) {
-	case "n":
-		r.n = v
-	case "u":
-		r.u = v
-	case "bn":
-		r.bn = v
-	case "bu":
-		r.bu = v
-	case "vs":
+	if string(label) == "vs" {
 		t := v
 		r.vs = &t
-	default:
+	} else if !r.setName(string(label), v) {
 		return s.bad("not plain")
 	}
 	return nil
@@ -110,24 +101,7 @@ func (s *scanner) plainNumber(r *record, label []byte) error {
 	if !ok {
 		return s.bad("not plain")
 	}
-	switch string(label) {
-	case "v":
-		r.v = number{f, true}
-	case "s":
-		r.s = number{f, true}
-	case "t":
-		r.t = f
-	case "ut":
-		r.ut = f
-	case "bt":
-		r.bt = f
-	case "bv":
-		r.bv = f
-	case "bs":
-		r.bs = f
-	case "bver":
-		r.bver = f
-	default:
+	if !r.setNumber(string(label), f) {
 		return s.bad("not plain")
 	}
 	return nil

@@ -286,7 +286,8 @@ func (r *record) set(label string, v any) error {
 	return nil
 }
 
-func (r *record) setName(label, s string) {
+// setName takes a field that is a name or a unit. It reports false for a label that is none of those.
+func (r *record) setName(label, s string) bool {
 	switch label {
 	case "n":
 		r.n = s
@@ -296,7 +297,10 @@ func (r *record) setName(label, s string) {
 		r.u = s
 	case "bu":
 		r.bu = s
+	default:
+		return false
 	}
+	return true
 }
 
 func (r *record) data(v any) error {
@@ -330,9 +334,18 @@ func (r *record) number(label string, v any) error {
 		}
 		return nil
 	}
+	if label == "v" {
+		r.exact = exact
+	}
+	r.setNumber(label, f)
+	return nil
+}
+
+// setNumber takes a field that is a number. It reports false for a label that is none of those.
+func (r *record) setNumber(label string, f float64) bool {
 	switch label {
 	case "v":
-		r.v, r.exact = number{f, true}, exact
+		r.v = number{f, true}
 	case "s":
 		r.s = number{f, true}
 	case "bver":
@@ -347,8 +360,10 @@ func (r *record) number(label string, v any) error {
 		r.bv = f
 	case "bs":
 		r.bs = f
+	default:
+		return false
 	}
-	return nil
+	return true
 }
 
 // toFloat returns a number and, where a float does not hold it exactly, its digits.
