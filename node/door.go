@@ -53,20 +53,37 @@ func (n *Node) ID() edge.NodeID { return n.keys.id.ID() }
 // Status is what the page shows.
 func (n *Node) Status(ctx context.Context) gateway.Status { return show{n}.Status(ctx) }
 
-// announce marks the node ready once its site can decide, or has decided before: a node that was ready
-// once serves readings and reads with or without a leader.
+// announce marks the node ready once its state holds what it held before it was started, or once no leader
+// was found for so long that what there is has to do: a node that was ready once serves readings and reads
+// with or without a leader, and its health says that they may be old.
 func (n *Node) announce(ctx context.Context) {
 	n.sup.wg.Go(func() {
 		for ctx.Err() == nil {
-			if l := n.raft.Leadership(); !l.Leader.IsZero() || n.site.Applied() > 0 {
-				n.setReady(nil)
+			err := n.unready()
+			n.setReady(err)
+			if err == nil {
 				n.log.Info("ready", "node", n.ID().Short(), "site", n.keys.trust.Site(), "role", n.cfg.Role, "page", "http://"+n.DoorAddr(), "mqtt", n.MQTTAddr(), "after", time.Since(n.started).Round(time.Millisecond))
+				if doubt := n.raft.Doubt(); doubt != nil {
+					n.log.Warn("ready, but reads may be old", "why", doubt)
+				}
 				return
 			}
-			n.setReady(edge.E(edge.Unavailable, "this node waits for the other nodes of its site"))
 			wait(ctx, 10*time.Millisecond)
 		}
 	})
+}
+
+// unready says why the node is not ready yet.
+func (n *Node) unready() error {
+	select {
+	case <-n.raft.Settled():
+	default:
+		return n.raft.Doubt()
+	}
+	if n.raft.Leadership().Leader.IsZero() && n.site.Applied() == 0 {
+		return edge.E(edge.Unavailable, "this node waits for the other nodes of its site")
+	}
+	return nil
 }
 
 // WaitReady returns once the node is ready or ctx ends.

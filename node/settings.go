@@ -104,6 +104,7 @@ type doAnswer struct {
 	Index uint64  `json:"index"`
 	Again bool    `json:"again,omitempty"`
 	Reply rawJSON `json:"reply"`
+	Old   string  `json:"old,omitempty"` // why a local read may be older than what this node showed before it was started
 }
 
 // siteControl lets the operator of this box use every command and query of the site.
@@ -124,8 +125,13 @@ func (n *Node) siteControl(m *http.ServeMux) {
 		if q.Strict {
 			mode = site.Strict
 		}
+		doubt := n.raft.Doubt() // before the read, which may wait until there is none
 		reply, index, err := n.site.Ask(r.Context(), q.Name, q.Body, mode)
-		return doAnswer{Index: index, Reply: reply}, err
+		a := doAnswer{Index: index, Reply: reply}
+		if doubt != nil && n.raft.Doubt() != nil && !q.Strict {
+			a.Old = doubt.Error()
+		}
+		return a, err
 	}))
 }
 

@@ -43,10 +43,13 @@ func (n *Node) openSite(ctx context.Context) (err error) {
 	n.client = site.NewClient(n.dialMember)
 	n.onClose(n.client.Close)
 	n.site, err = site.Open(site.Options{Shelf: n.shelf, Mux: n.mux(), Site: n.keys.trust.Site(), Node: n.keys.id.ID(), Forward: n.client,
-		Member: roll{n}.Member, Watch: memberPrefix, Wall: n.keys.trust.Now, Floor: buildTime(), Logger: n.part("site"),
+		Member: roll{n}.Member, Watch: memberPrefix, Fresh: n.freshSite, Wall: n.keys.trust.Now, Floor: buildTime(), Logger: n.part("site"),
 		Alarm: func(err error) { n.log.Error("this replica has stopped applying", "error", err) }})
 	return err
 }
+
+// freshSite waits until the site's state here is not older than what this node showed before its start.
+func (n *Node) freshSite(ctx context.Context) error { return n.raft.WaitFresh(ctx) }
 
 func (n *Node) openRaft(context.Context) (err error) {
 	addr := n.cfg.Cluster.Addr
@@ -60,7 +63,7 @@ func (n *Node) openRaft(context.Context) (err error) {
 	n.onClose(func() error { n.port.l.Close(); return nil })
 	n.raft, err = raftlog.Open(raftlog.Options{ID: n.keys.id.ID(), Applier: n.site, Dir: filepath.Join(n.cfg.DataDir, "log"), Key: n.keys.derive("log"),
 		Streams: n.port.lane(pki.ProtoRaft), PeerID: peerOf, Advertise: n.advertise(), Member: roll{n}.Member,
-		Bootstrap: !n.link.get().Joined, Resync: n.link.get().Joined, Logger: n.part("log")})
+		Reached: n.shelf.Store().Witness(), Bootstrap: !n.link.get().Joined, Resync: n.link.get().Joined, Logger: n.part("log")})
 	if err != nil {
 		return err
 	}

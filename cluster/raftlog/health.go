@@ -61,9 +61,15 @@ func (l *Log) Report(context.Context) edge.Health {
 	case !slices.ContainsFunc(s.Members, func(m Member) bool { return m.ID == l.o.ID }):
 		return edge.Health{Level: edge.Degraded, Msg: "this node is no longer a member of the site"}
 	case s.Leader == "":
-		return edge.Health{Level: edge.Failed, Msg: "the site has no leader; nothing can be changed", Hint: "see that more than half of its nodes are on and reach each other"}
+		h := edge.Health{Level: edge.Failed, Msg: "the site has no leader; nothing can be changed", Hint: "see that more than half of its nodes are on and reach each other"}
+		if l.Doubt() != nil {
+			h.Msg += ", and what this node shows may be old"
+		}
+		return h
 	case s.NoVote:
 		return edge.Health{Level: edge.Degraded, Msg: "this node is being filled from the others after damage"}
+	case l.Doubt() != nil:
+		return edge.Health{Level: edge.Degraded, Msg: l.Doubt().Error()}
 	case s.Self:
 		return leaderHealth(s)
 	case s.Commit > s.Passed+1000:

@@ -45,6 +45,8 @@ type Log struct {
 	goal     uint64        // owned by Run; see regainVote
 	passed   atomic.Uint64 // raft's index up to which the machine has seen everything
 	lastSeen atomic.Int64  // Unix nanoseconds when a leader was last known
+	fresh    atomic.Bool   // see Doubt
+	settled  chan struct{} // closed by Run; see Settled
 }
 
 var _ edge.Log = (*Log)(nil)
@@ -61,7 +63,7 @@ func Open(o Options) (_ *Log, err error) {
 	}
 	l := &Log{o: o, log: o.Logger.With("part", "raftlog"), slots: make(chan struct{}, maxWaiting), subs: map[chan Leadership]struct{}{},
 		failing: make(chan struct{}), closed: make(chan struct{}), changed: make(chan struct{}, 1), grown: make(chan struct{}, 1),
-		started: make(chan struct{}), begun: time.Now()}
+		started: make(chan struct{}), settled: make(chan struct{}), begun: time.Now()}
 	l.marks = &markStore{l: l}
 	if l.store, err = l.openStorage(); err != nil {
 		return nil, err
@@ -291,7 +293,12 @@ func appendError(err error) error {
 // error of kind Corrupt, Exhausted or Unavailable when the log or the state under it can no longer be
 // relied on; the node must Close it and may Open it again.
 func (l *Log) Run(ctx context.Context) error {
+	inner, end := context.WithCancel(ctx)
+	var fresh sync.WaitGroup
+	fresh.Go(func() { l.becomeFresh(inner) })
 	err := l.run(ctx)
+	end()
+	fresh.Wait()
 	l.handOver()
 	return err
 }

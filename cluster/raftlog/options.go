@@ -57,14 +57,16 @@ type Options struct {
 	// on proof of its own (a signed list of members) and answer from memory; nil means nobody.
 	Member func(edge.NodeID) bool
 
-	Bootstrap   bool // begin a new site with this node as its only member; without effect once there is a log
-	ManualRoles bool // do not let the leader give and take votes by itself (see PlanRoles)
-	Resync      bool // where log or state are damaged, set them aside and start over from a peer (see DESIGN.md)
+	Reached     uint64 // an index the state is known to have had, before a crash perhaps: Open brings it there from the log, or fails with Corrupt
+	Bootstrap   bool   // begin a new site with this node as its only member; without effect once there is a log
+	ManualRoles bool   // do not let the leader give and take votes by itself (see PlanRoles)
+	Resync      bool   // where log or state are damaged, set them aside and start over from a peer (see DESIGN.md)
 
-	MaxEntry    int   // bytes, default 4 MiB, at most 8 MiB
-	LogBudget   int64 // bytes of log kept for followers that fall behind, default 64 MiB, at least 32 MiB
-	Trailing    int   // entries kept for them at most, default 10,000
-	MaxSnapshot int64 // bytes of a snapshot taken from a leader at most, default 64 GiB
+	MaxEntry    int           // bytes, default 4 MiB, at most 8 MiB
+	LogBudget   int64         // bytes of log kept for followers that fall behind, default 64 MiB, at least 32 MiB
+	Trailing    int           // entries kept for them at most, default 10,000
+	MaxSnapshot int64         // bytes of a snapshot taken from a leader at most, default 64 GiB
+	Patience    time.Duration // how long after its start a node without a leader doubts what it has before it settles for that; default 10 s
 	Timing      Timing
 	Logger      *slog.Logger
 }
@@ -91,6 +93,9 @@ func (o *Options) complete() error {
 	}
 	if o.Trailing <= 0 {
 		o.Trailing = 10_000
+	}
+	if o.Patience <= 0 {
+		o.Patience = 10 * time.Second
 	}
 	if o.Timing == (Timing{}) {
 		o.Timing = DefaultTiming()

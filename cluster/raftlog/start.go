@@ -31,7 +31,7 @@ func (l *Log) tryStorage() (Storage, error) {
 			return nil, err
 		}
 	}
-	for _, step := range []func(Storage, edge.Applier) error{finishRestore, fitLog, catchUp} {
+	for _, step := range []func(Storage, edge.Applier) error{finishRestore, fitLog, l.catchUp} {
 		if err := step(s, l.o.Applier); err != nil {
 			if l.o.Storage == nil {
 				s.Close()
@@ -95,24 +95,46 @@ func fitLog(s Storage, a edge.Applier) error {
 	return nil
 }
 
-// catchUp applies to the state what it lost below the mark, as far as the log still holds it. What lies
-// above the mark raft applies by itself once it knows what is committed.
-func catchUp(s Storage, a edge.Applier) error {
-	m := s.Marks().Done
-	applied := a.Applied()
-	if applied >= m.Applied {
+// catchUp applies to the state what it lost below the mark and below Options.Reached, as far as the log holds
+// it: all of that was applied once, so it is committed, whoever leads now. What lies above raft applies by
+// itself once it knows what is committed.
+func (l *Log) catchUp(s Storage, a edge.Applier) error {
+	marks, applied := s.Marks(), a.Applied()
+	m, from, goal := marks.Done, applied+1, uint64(0)
+	if applied < m.Applied {
+		goal = m.Index
+	} else {
+		from = max(applied, m.Index) + 1 // what lies up to the mark holds no commands that are missing
+	}
+	if l.o.Reached > applied && !marks.NoVote {
+		goal = max(goal, l.o.Reached)
+	}
+	if goal == 0 {
 		return nil
 	}
 	first, err := s.FirstIndex()
 	if err != nil {
 		return err
 	}
-	if first == 0 || first > applied+1 {
-		return edge.E(edge.Corrupt, "the state is at entry %d, was durable at %d, and the log no longer holds what lies between", applied, m.Applied).
+	last, err := s.LastIndex()
+	switch {
+	case err != nil:
+		return err
+	case last < goal && m.Index < goal:
+		return edge.E(edge.Corrupt, "the state had reached entry %d and is at %d, and the log ends at entry %d: acknowledged entries are missing", goal, applied, max(last, m.Index)).
+			WithHint("let this node fetch the state from another one, or restore a backup")
+	case first == 0 || first > from:
+		return edge.E(edge.Corrupt, "the state is at entry %d, had reached %d, and the log no longer holds what lies between", applied, goal).
 			WithHint("let this node fetch the state from another one, or restore a backup")
 	}
+	return l.replay(s, a, from, goal, m.Index)
+}
+
+// replay applies entries of the log to the state. Where the disk has no room for those beyond the mark, raft
+// tries again later.
+func (l *Log) replay(s Storage, a edge.Applier, from, to, mark uint64) error {
 	var batch []edge.Entry
-	for i := applied + 1; i <= m.Index; i++ {
+	for i := from; i <= to; i++ {
 		var e raft.Log
 		if err := s.GetLog(i, &e); err != nil {
 			return err
@@ -120,13 +142,18 @@ func catchUp(s Storage, a edge.Applier) error {
 		if e.Type == raft.LogCommand {
 			batch = append(batch, edge.Entry{Index: i, Data: e.Data})
 		}
-		if len(batch) == maxAppend || i == m.Index && len(batch) > 0 {
-			a.Apply(batch) // an entry refused now was refused then
-			if last := batch[len(batch)-1].Index; a.Applied() < last {
-				return edge.E(edge.Corrupt, "the state does not take entry %d again", last)
-			}
-			batch = nil
+		if len(batch) < maxAppend && i < to || len(batch) == 0 {
+			continue
 		}
+		errs := a.Apply(batch) // an entry refused now was refused then
+		if last := batch[len(batch)-1].Index; a.Applied() < last {
+			if i > mark && len(errs) > 0 && edge.IsKind(errs[len(errs)-1], edge.Exhausted) {
+				l.log.Warn("the site's state waits for room on the disk", "entry", last, "error", errs[len(errs)-1])
+				return nil
+			}
+			return edge.E(edge.Corrupt, "the state does not take entry %d again", last)
+		}
+		batch = nil
 	}
 	return nil
 }

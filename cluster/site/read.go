@@ -59,21 +59,25 @@ func (s *Site) Linearizable(ctx context.Context) (index uint64, err error) {
 type Mode uint8
 
 const (
-	Local  Mode = iota // what this replica has; works with every network gone
+	Local  Mode = iota // what this replica has, never less than it showed before it was started; works with every network gone
 	Strict             // everything acknowledged before the read began: linearizable
 )
 
 // Ask answers a query of the Mux from this replica, and says at which index. It fails as the query does,
-// and with Unavailable where mode cannot be had.
+// and with Unavailable where mode cannot be had, or where a local read comes before Options.Fresh.
 func (s *Site) Ask(ctx context.Context, name string, body []byte, mode Mode) (reply []byte, index uint64, err error) {
 	ask, err := s.mux.Asker(name)
 	if err != nil {
 		return nil, 0, err
 	}
-	if mode == Strict {
-		if _, err := s.Linearizable(ctx); err != nil {
-			return nil, 0, err
-		}
+	switch {
+	case mode == Strict:
+		_, err = s.Linearizable(ctx)
+	case s.opt.Fresh != nil:
+		err = s.opt.Fresh(ctx)
+	}
+	if err != nil {
+		return nil, 0, err
 	}
 	v := s.view()
 	defer v.Close()

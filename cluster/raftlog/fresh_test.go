@@ -1,0 +1,160 @@
+package raftlog
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aielon/edge/node/edge"
+)
+
+// A gated ledger takes nothing until its gate is opened.
+type gated struct {
+	*ledger
+	gate chan struct{}
+	open func()
+}
+
+func newGated(l *ledger) *gated {
+	g := &gated{ledger: l, gate: make(chan struct{})}
+	g.open = sync.OnceFunc(func() { close(g.gate) })
+	return g
+}
+
+func (g *gated) Apply(entries []edge.Entry) []error { <-g.gate; return g.ledger.Apply(entries) }
+
+func settled(l *Log) bool {
+	select {
+	case <-l.Settled():
+		return true
+	default:
+		return false
+	}
+}
+
+// A node alone lost its unsynced state. It is not fresh before all of its log is applied again.
+func TestSoleNodeIsFreshOnceItsLogIsReplayed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.add()
+	b.start(func(o *Options) { o.Bootstrap = true })
+	want := texts("a", 30)
+	for _, x := range want {
+		s.put(x)
+	}
+	b.kill()
+	if b.app.Applied() != 0 {
+		t.Fatal("the fault did not happen as meant")
+	}
+	g := newGated(b.app)
+	b.start(func(o *Options) { o.Applier, o.Patience = g, 100*time.Millisecond })
+	t.Cleanup(g.open)
+	s.wait("a leader", 5*time.Second, func() bool { return b.log.Leadership().Self })
+	time.Sleep(300 * time.Millisecond)
+	if settled(b.log) || b.log.Doubt() == nil {
+		t.Error("a node says it is fresh while its log is not applied")
+	}
+	if err := b.log.WaitFresh(within(t, 10*time.Millisecond)); !edge.IsKind(err, edge.Unavailable) {
+		t.Errorf("waiting ended with %v", err)
+	}
+	if h := b.log.Report(t.Context()); h.Level != edge.Degraded {
+		t.Errorf("health is %+v", h)
+	}
+	g.open()
+	s.must(b.log.WaitFresh(within(t, 5*time.Second)))
+	if got := b.app.texts(); b.log.Doubt() != nil || !slices.Equal(got, want) {
+		t.Errorf("fresh with %v, doubt %v", got, b.log.Doubt())
+	}
+}
+
+// What a state is known to have reached is in it again before anybody can ask, with no other node up. The node
+// then says that it may be old, and no longer once a leader is there.
+func TestReachedIsThereWithoutAQuorum(t *testing.T) {
+	t.Parallel()
+	s := newSiteOf(t, 3, nil)
+	want := texts("a", 20)
+	for _, x := range want {
+		s.put(x)
+	}
+	s.same(want)
+	one := others(s.all, s.leader())[0]
+	reached := one.app.Applied()
+	for _, b := range s.all {
+		b.kill()
+	}
+	one.start(func(o *Options) { o.Reached, o.Patience = reached, 300*time.Millisecond })
+	if got := one.app.texts(); !slices.Equal(got, want) {
+		t.Fatalf("right after its start the node shows %v", got)
+	}
+	if one.log.Doubt() == nil {
+		t.Error("a node that has heard nobody has no doubts")
+	}
+	s.must(one.log.WaitFresh(within(t, 5*time.Second)))
+	if err := one.log.Doubt(); !edge.IsKind(err, edge.Unavailable) {
+		t.Errorf("a node without a quorum says %v", err)
+	}
+	for _, b := range others(s.all, one) {
+		b.start()
+	}
+	for _, b := range s.all {
+		s.wait("an end of doubts", 10*time.Second, func() bool { return b.log.Doubt() == nil })
+		if got := b.app.texts(); !slices.Equal(got, want) {
+			t.Errorf("fresh with %v", got)
+		}
+	}
+}
+
+// A follower that is behind is not fresh before it has what the leader had committed.
+func TestFollowerIsFreshOnceItHasCaughtUp(t *testing.T) {
+	t.Parallel()
+	s := newSiteOf(t, 3, nil)
+	late := others(s.all, s.leader())[0]
+	late.kill()
+	want := texts("a", 50)
+	for _, x := range want {
+		s.put(x, others(s.all, late)...)
+	}
+	g := newGated(late.app)
+	late.start(func(o *Options) { o.Applier = g })
+	t.Cleanup(g.open)
+	s.wait("the log", 5*time.Second, func() bool { return late.log.Stats().Commit >= 50 })
+	time.Sleep(100 * time.Millisecond)
+	if settled(late.log) || late.log.Doubt() == nil {
+		t.Error("a follower says it is fresh while it has applied nothing")
+	}
+	g.open()
+	s.wait("an end of doubts", 5*time.Second, func() bool { return late.log.Doubt() == nil })
+	if got := late.app.texts(); !slices.Equal(got, want) {
+		t.Errorf("fresh with %v", got)
+	}
+}
+
+// Log and state lost their ends together, so they fit each other; what the state had reached tells.
+func TestLogWithoutItsConfirmedTailIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.add()
+	b.start(func(o *Options) { o.Bootstrap = true })
+	for _, x := range texts("x", 10) {
+		s.put(x)
+	}
+	s.must(b.app.Sync())
+	for _, x := range texts("y", 10) {
+		s.put(x)
+	}
+	reached := b.app.Applied()
+	b.stop()
+	b.app.crash()
+	names, _ := filepath.Glob(filepath.Join(b.dir, "log", "*.seg"))
+	raw, _ := os.ReadFile(names[len(names)-1])
+	s.must(os.WriteFile(names[len(names)-1], raw[:len(raw)-100], 0o600))
+	o := b.options()
+	o.Reached = reached
+	if _, err := Open(o); !edge.IsKind(err, edge.Corrupt) {
+		t.Fatalf("opened: %v", err)
+	}
+	o.Streams.Close()
+}
