@@ -24,6 +24,7 @@ var layers = map[string]int{
 // beside lists imports within one layer that are part of the design.
 var beside = map[string][]string{
 	"node/journal":  {"node/state"},
+	"sync/wire":     {"node/blob"}, // sync/wire/object, which moves blobs for both ends
 	"cluster/sim":   {"cluster/site", "cluster/raftlog"},
 	"node/cmd":      {"node/cli"},
 	"node/e2e":      {"node/nodetest", "node/cli"},

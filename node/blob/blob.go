@@ -60,9 +60,12 @@ type Store struct {
 	root    *os.Root
 	seal    []byte
 	name    []byte
-	placing sync.Mutex // one file at a time gets its name or loses it, so that used counts each once
-	mu      sync.Mutex // guards used
-	used    int64      // bytes of all files and of what is being put
+	placing sync.Mutex       // one file at a time gets its name or loses it, so that used counts each once
+	opening sync.Mutex       // one part at a time is opened or expires
+	mu      sync.Mutex       // guards what follows
+	used    int64            // bytes of all files and of what is being put
+	parts   map[string]int64 // unfinished files and what they will take
+	open    map[string]*Part // those that are being received
 }
 
 // Open opens the blobs in o.Dir, creating it where there is none, and removes what an interrupted Put left.
@@ -80,7 +83,7 @@ func Open(o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{o: o, seal: derive(o.Key, purposeSeal, nil), name: derive(o.Key, purposeName, nil)}
+	s := &Store{o: o, parts: map[string]int64{}, open: map[string]*Part{}, seal: derive(o.Key, purposeSeal, nil), name: derive(o.Key, purposeName, nil)}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, s.unavailable(err)
 	}
@@ -113,8 +116,16 @@ func (s *Store) scan() error {
 		if strings.HasPrefix(e.Name(), tmp) {
 			return s.root.Remove(e.Name())
 		}
-		if info, err := e.Info(); err == nil && strings.HasSuffix(e.Name(), suffix) {
+		info, err := e.Info()
+		if err != nil {
+			return nil
+		}
+		switch {
+		case strings.HasSuffix(e.Name(), suffix):
 			s.used += info.Size()
+		case strings.HasSuffix(e.Name(), partSuffix): // received in part; whoever sends it goes on there
+			s.used += info.Size()
+			s.parts[e.Name()] = info.Size()
 		}
 		return nil
 	})
@@ -225,11 +236,19 @@ func (s *Store) List(f func(h Hash, size int64) bool) error {
 
 const hintDamaged = "fetch it again from a peer, or restore it from a backup"
 
-// take reserves n more bytes for a Put, or says why not.
-func (s *Store) take(n int64) error {
+// room says whether the disk has n more bytes.
+func (s *Store) room(n int64) error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(s.o.Dir, &st); err == nil && int64(st.Bavail)*st.Bsize < s.o.MinFree+n {
 		return edge.E(edge.Exhausted, "the disk under the blobs is nearly full").WithHint("free some space")
+	}
+	return nil
+}
+
+// take reserves n more bytes for a Put, or says why not.
+func (s *Store) take(n int64) error {
+	if err := s.room(n); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

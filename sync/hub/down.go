@@ -21,7 +21,8 @@ const (
 // tick does what is done now and then: sends again what has no answer, forgets what is old, signs
 // receipts.
 func (h *Hub) tick(ctx context.Context) {
-	again, receipts := time.NewTicker(resendEvery), time.NewTicker(h.o.Receipts)
+	again, receipts, expire := time.NewTicker(resendEvery), time.NewTicker(h.o.Receipts), time.NewTicker(expireEvery)
+	defer expire.Stop()
 	defer again.Stop()
 	defer receipts.Stop()
 	for {
@@ -30,6 +31,8 @@ func (h *Hub) tick(ctx context.Context) {
 			return
 		case <-again.C:
 			h.sendAgain(ctx)
+		case <-expire.C:
+			h.expireObjects()
 		case <-receipts.C:
 			h.sendReceipts(ctx)
 		}

@@ -37,6 +37,7 @@ type Hub struct {
 	waiters  map[wire.StreamID]chan struct{} // closed when a stream moves
 	failing  error                           // why the store did not work last
 	windows  map[*quic.Conn]int64
+	objects  objects
 	closing  bool
 }
 
@@ -50,6 +51,9 @@ func Open(ctx context.Context, o Options) (*Hub, error) {
 		waiters: map[wire.StreamID]chan struct{}{}, windows: map[*quic.Conn]int64{}}
 	h.in = newIntake(h, o.Budget)
 	if err := h.load(ctx); err != nil {
+		return nil, err
+	}
+	if err := h.loadObjects(ctx); err != nil {
 		return nil, err
 	}
 	p, err := listen(h)

@@ -29,6 +29,7 @@ type Counters struct {
 	Storm       atomic.Uint64 // connections refused because too many came at once
 	Clones      atomic.Uint64
 	StoreErrors atomic.Uint64
+	Objects     ObjectCounters
 }
 
 // Counters returns the counters, to be read only.

@@ -31,6 +31,8 @@ type Options struct {
 	Clock  func() time.Time         // default time.Now
 	Others []string                 // other hubs a node may try when this one closes
 
+	Objects *Objects // large objects; nil: this hub takes none
+
 	Budget     int64         // bytes of records that may wait for the store; default 64 MiB
 	Sessions   int           // most live sessions; default 20,000
 	Handshakes int           // most handshakes at a time; default 512
@@ -55,6 +57,7 @@ func (o *Options) fill() error {
 	def(&o.Rate, 200)
 	def(&o.Idle, 5*time.Minute)
 	def(&o.Receipts, time.Hour)
+	o.Objects.fill()
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

@@ -22,16 +22,17 @@ type outbox struct {
 	link wire.Link
 
 	mu      sync.Mutex
-	frames  []wire.Frame                // guarded by mu
-	acks    map[wire.StreamID]edge.Pos  // guarded by mu: nil while there are none
-	credit  [edge.Bulk + 1]uint64       // guarded by mu: newest grants, 0 where there is none
-	nacks   map[wire.StreamID]wire.Nack // guarded by mu: refusals that wait, one per stream
-	bytes   int                         // guarded by mu: received since acknowledgements were sent
-	timer   *time.Timer                 // guarded by mu: set while acknowledgements wait
-	running bool                        // guarded by mu: the writer lives
-	open    bool                        // guarded by mu: WELCOME is queued; nothing goes before it
-	closed  bool                        // guarded by mu: nothing more is taken
-	idle    chan struct{}               // closed when the writer has ended; made by drain
+	frames  []wire.Frame                 // guarded by mu
+	acks    map[wire.StreamID]edge.Pos   // guarded by mu: nil while there are none
+	credit  [edge.Bulk + 1]uint64        // guarded by mu: newest grants, 0 where there is none
+	nacks   map[wire.StreamID]wire.Nack  // guarded by mu: refusals that wait, one per stream
+	haves   map[wire.ObjectID]wire.Frame // guarded by mu: the newest word about each object
+	bytes   int                          // guarded by mu: received since acknowledgements were sent
+	timer   *time.Timer                  // guarded by mu: set while acknowledgements wait
+	running bool                         // guarded by mu: the writer lives
+	open    bool                         // guarded by mu: WELCOME is queued; nothing goes before it
+	closed  bool                         // guarded by mu: nothing more is taken
+	idle    chan struct{}                // closed when the writer has ended; made by drain
 }
 
 // first opens the outbox: its frames go before all others, however many they are.
@@ -103,6 +104,25 @@ func (o *outbox) nack(n wire.Nack) {
 	o.start()
 }
 
+// object queues what is said about an object in place of what was said before and has not gone yet.
+func (o *outbox) object(f wire.Frame) {
+	have, ok := f.(*wire.Have)
+	if !ok {
+		o.push(f)
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	if o.haves == nil {
+		o.haves = map[wire.ObjectID]wire.Frame{}
+	}
+	o.haves[have.ID] = f
+	o.start()
+}
+
 // grant queues the newest limit of a class.
 func (o *outbox) grant(c wire.Credit, now bool) {
 	o.mu.Lock()
@@ -140,7 +160,7 @@ func (o *outbox) write() {
 		}
 		if err := o.link.Send(context.Background(), wire.Control, batch...); err != nil {
 			o.mu.Lock()
-			o.closed, o.frames, o.acks, o.nacks = true, nil, nil, nil
+			o.closed, o.frames, o.acks, o.nacks, o.haves = true, nil, nil, nil, nil
 			o.mu.Unlock()
 		}
 	}
@@ -157,6 +177,10 @@ func (o *outbox) next() (out []wire.Frame) {
 		out = append(out, &n)
 		delete(o.nacks, id)
 	}
+	for id, f := range o.haves {
+		out = append(out, f)
+		delete(o.haves, id)
+	}
 	for u, limit := range o.credit {
 		if limit > 0 {
 			out = append(out, &wire.Credit{Class: edge.Urgency(u), Limit: limit})
@@ -169,7 +193,7 @@ func (o *outbox) next() (out []wire.Frame) {
 		o.frames = nil
 	}
 	if len(out) == 0 || o.closed && o.idle == nil {
-		o.acks, o.nacks, o.running = nil, nil, false
+		o.acks, o.nacks, o.haves, o.running = nil, nil, nil, false
 		if o.idle != nil {
 			close(o.idle)
 			o.idle = nil

@@ -10,6 +10,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/sync/hub/store"
 	"github.com/aielon/edge/sync/wire"
+	"github.com/aielon/edge/sync/wire/object"
 )
 
 // A Peer is who is at the other end, as its certificate says.
@@ -34,6 +35,7 @@ type session struct {
 	peer Peer
 	out  outbox
 	born time.Time
+	recv *object.Receiver // of large objects; nil where the hub takes none
 
 	// Guarded by the queue's mu.
 	waiting [edge.Bulk + 1][]work
@@ -55,10 +57,12 @@ type session struct {
 // serve runs the session until its link ends.
 func (h *Hub) serve(ctx context.Context, l wire.Link, p Peer) error {
 	s := &session{h: h, link: l, peer: p, out: outbox{link: l}, born: time.Now()}
+	s.takeObjects()
 	late := time.AfterFunc(helloTime, func() { l.Close(edge.E(edge.Unavailable, "no HELLO came")) })
 	defer late.Stop()
 	err := l.Serve(ctx, func(f wire.Frame, size int) error { return s.handle(ctx, f, size, late) })
 	h.in.q.drop(s)
+	s.closeObjects()
 	h.leave(s, err)
 	return err
 }
@@ -90,6 +94,8 @@ func (s *session) handle(ctx context.Context, f wire.Frame, size int, late *time
 	case *wire.Ping:
 		s.out.push(&wire.Pong{Nonce: f.Nonce})
 	case *wire.Pong, *wire.Policy, *wire.Credit:
+	case *wire.Object, *wire.Chunk, *wire.Have, *wire.Want, *wire.Decline:
+		return s.object(f)
 	case *wire.Reported:
 		return s.h.reported(ctx, s, f)
 	case *wire.CmdResult:
@@ -157,6 +163,9 @@ func (s *session) allowed(row store.Stream) bool { return s.mayWrite(row.ID) }
 
 func (s *session) greet(cursors []wire.Cursor) {
 	w := &wire.Welcome{Proto: wire.Version, Session: s.name, Clock: s.h.now(), Streams: uint64(len(cursors)), Dicts: s.h.codec.Dicts()}
+	if s.recv != nil {
+		w.Extra = wire.Extra{{Key: wire.Objects, Value: "1"}}
+	}
 	window := s.h.window()
 	s.mu.Lock()
 	for _, u := range edge.Urgencies() {

@@ -91,6 +91,7 @@ type Options struct {
 	Calls   Callbacks
 	Twin    Twin     // nil: the node takes no configuration from the hub
 	Command Commands // nil: the node takes no commands
+	Objects Objects  // nil: the node has no large objects
 	// Verify checks the hub's signature over a command; see VerifyWith. Required with Command.
 	Verify func(message, signature []byte) error
 

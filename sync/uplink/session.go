@@ -27,6 +27,7 @@ type session struct {
 	link *link
 	gate *gate
 	dict uint32
+	obj  *objects // nil where no objects are moved; set by open
 
 	mu         sync.Mutex // guards all below
 	streams    map[wire.StreamID]*stream
@@ -122,6 +123,7 @@ func (s *session) open(ctx context.Context) error {
 		s.grant(c)
 	}
 	s.dict = s.u.codec.Choose(w.Dicts)
+	s.obj = newObjects(s, w)
 	if s.hubHas, err = s.cursors(ctx); err != nil {
 		return err
 	}
@@ -221,6 +223,7 @@ func (s *session) start(ctx context.Context, work *sync.WaitGroup) {
 	work.Go(func() { s.tellSources(ctx) })
 	work.Go(func() { s.live(ctx) })
 	work.Go(func() { s.u.down.run(ctx, s.link) })
+	work.Go(func() { s.obj.run(ctx) })
 	if s.link.Transport() == "tcp" && !s.u.o.NoQUIC {
 		work.Go(func() { s.reprobe(ctx) })
 	}
@@ -270,6 +273,8 @@ func (s *session) handle(ctx context.Context, f wire.Frame) error {
 		}
 	case *wire.Time:
 		s.timed(f)
+	case *wire.Have, *wire.Decline:
+		s.obj.frame(f)
 	case *wire.Twin, *wire.Cmd:
 		s.u.down.take(f)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aielon/edge/node/blob"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/sync/wire"
 )
@@ -46,7 +47,8 @@ type Uplink struct {
 	pollAt  time.Time
 	hubs    []string // the one to try first, first
 	floor   time.Duration
-	rate    uint64 // bytes/s that the hub's policy allows; 0: any
+	rate    uint64             // bytes/s that the hub's policy allows; 0: any
+	held    map[blob.Hash]held // objects that wait after a refusal
 }
 
 // ackState is how far a stream has come, kept between sessions.
@@ -74,7 +76,7 @@ func New(o Options) (*Uplink, error) {
 	}
 	u := &Uplink{o: o, codec: codec, boot: edge.NewID(), kicks: make(chan struct{}, 1), asides: make(chan aside, 256),
 		meter: meter{budget: o.Budget}, counted: map[*link]uint64{}, paths: map[string]*path{},
-		acks: map[wire.StreamID]ackState{}, refused: map[wire.Reason]uint64{}, hubs: slices.Clone(o.Hubs), since: time.Now()}
+		acks: map[wire.StreamID]ackState{}, refused: map[wire.Reason]uint64{}, held: map[blob.Hash]held{}, hubs: slices.Clone(o.Hubs), since: time.Now()}
 	u.down, u.dial = newDownlink(&u.o), u.race
 	return u, nil
 }
@@ -197,6 +199,9 @@ func (u *Uplink) wanted(now time.Time) bool {
 			return true
 		}
 	}
+	if u.objectsWait(now) {
+		return true
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return now.After(u.pollAt)
@@ -278,6 +283,7 @@ func (u *Uplink) Kick() {
 		return
 	}
 	nudge(s.kick)
+	s.obj.kick()
 }
 
 func nudge(c chan struct{}) {

@@ -352,6 +352,9 @@ func (s *session) book(st *stream, gen uint64, from, to edge.Pos, bytes int, rec
 
 // idle reports whether nothing is on its way.
 func (s *session) idle() bool {
+	if s.obj.flying() {
+		return false
+	}
 	for _, st := range s.streams {
 		if len(st.flights) > 0 {
 			return false

@@ -32,6 +32,11 @@ const (
 	TReceipt   Type = 10 // hub to node: signed word that it has a stream up to a position
 	TReported  Type = 12 // node to hub: configuration in force
 	TCmdResult Type = 14 // node to hub
+	TObject    Type = 16 // an object is offered; this and what follows only where both sides know it
+	TChunk     Type = 18 // a part of it
+	THave      Type = 20 // what of it is on the disk of the other side
+	TWant      Type = 22 // please offer an object
+	TDecline   Type = 24 // an object is not taken, or not given
 )
 
 // Caps on the body of a frame, in bytes.
@@ -53,8 +58,11 @@ type Frame interface {
 
 // Cap returns the most bytes a body of type t may have.
 func Cap(t Type) uint64 {
-	if t == TBatch {
+	switch t {
+	case TBatch:
 		return MaxBatch
+	case TChunk:
+		return maxChunk
 	}
 	return MaxControl
 }
@@ -108,6 +116,22 @@ func newMoreFrame(t Type) Frame {
 		return new(Reported)
 	case TCmdResult:
 		return new(CmdResult)
+	}
+	return newObjectFrame(t)
+}
+
+func newObjectFrame(t Type) Frame {
+	switch t {
+	case TObject:
+		return new(Object)
+	case TChunk:
+		return new(Chunk)
+	case THave:
+		return new(Have)
+	case TWant:
+		return new(Want)
+	case TDecline:
+		return new(Decline)
 	}
 	return nil
 }

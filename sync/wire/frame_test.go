@@ -52,6 +52,12 @@ func samples(t testing.TB) []Frame {
 		&Receipt{edge.NodeID(sum(6)), site, pos, at, []byte{9, 9}},
 		&Reported{5, sum(4), []byte(`{}`), "why"},
 		&CmdResult{id, DoneError, at, "failed", []byte{0}},
+		&Object{ObjectID(sum(7)), 20 << 20},
+		&Chunk{ObjectID(sum(7)), 319, []byte("the last of it")},
+		&Have{ObjectID(sum(7)), false, 12, []byte{0x06, 0x80}},
+		&Have{ObjectID(sum(7)), true, 320, []byte{}},
+		&Want{ObjectID(sum(8))},
+		&Decline{ObjectID(sum(7)), edge.Exhausted, 10 * time.Minute, "no room"},
 	}
 }
 
@@ -146,6 +152,11 @@ func TestRefused(t *testing.T) {
 		"something behind the end":       {4, 2, 1, 1},
 		"many cursors promised":          {5, 3, 1, 0x90, 0x03},
 		"urgency 0":                      {25, 2, 0, 1},
+		"chunk over its cap":             append([]byte{18, 0xc1, 0x80, 0x04}, make([]byte, 65601)...),
+		"chunk beyond the largest":       append(append([]byte{18, 37}, make([]byte, 32)...), 0x80, 0x80, 0x10, 1, 0),
+		"object too large":               append(append([]byte{16, 37}, make([]byte, 32)...), 0x81, 0x80, 0x80, 0x80, 0x40),
+		"have whose next is here":        append(append([]byte{20, 36}, make([]byte, 34)...), 1, 1),
+		"have with bits of nothing":      append(append([]byte{20, 37}, make([]byte, 34)...), 2, 2, 0),
 		"batch damaged":                  {7, 5, 1, 2, 3, 4, 5},
 	} {
 		if _, _, err := DecodeFrame(b); !edge.IsKind(err, edge.Invalid) && !edge.IsKind(err, edge.Corrupt) {

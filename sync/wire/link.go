@@ -51,8 +51,11 @@ type Link interface {
 	Send(ctx context.Context, l Lane, f ...Frame) error
 	// SendPaced writes one frame, encoded by AppendFrame, asking pace before each Piece.
 	SendPaced(ctx context.Context, l Lane, frame []byte, pace Pace) error
+	// SendRange writes the CHUNK frames that next yields, below everything else, asking pace before each
+	// Piece. It may be given up at any time through ctx and leaves the link usable.
+	SendRange(ctx context.Context, next Next, pace Pace) error
 	// Serve reads until the link or ctx ends and hands every frame, with its size on the wire, to handle:
-	// in order within a lane, at the same time for different lanes. handle must not block for long: on
+	// in order within a lane or range, at the same time for different ones. handle must not block for long: on
 	// TCP it holds up control. It returns nil where either side closed in peace, and otherwise why not.
 	// It is called once.
 	Serve(ctx context.Context, handle func(f Frame, size int) error) error

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -12,12 +13,16 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
+// uniStreams is how many streams one side may have open: its lanes, ranges of objects, and ranges whose end
+// the other side has not heard of yet.
+const uniStreams = int64(lanes) - 1 + maxRanges + 2
+
 // NodeQUIC returns the settings of a node's end. keepalive 0 sends none.
 func NodeQUIC(keepalive, idle time.Duration) *quic.Config {
 	return &quic.Config{Versions: []quic.Version{quic.Version1}, HandshakeIdleTimeout: 10 * time.Second, MaxIdleTimeout: idle,
 		KeepAlivePeriod: keepalive, InitialStreamReceiveWindow: 64 << 10, MaxStreamReceiveWindow: 512 << 10,
 		InitialConnectionReceiveWindow: 128 << 10, MaxConnectionReceiveWindow: 1 << 20,
-		MaxIncomingStreams: -1, MaxIncomingUniStreams: 8}
+		MaxIncomingStreams: -1, MaxIncomingUniStreams: uniStreams}
 }
 
 // HubQUIC returns the settings of a hub's end. grow is asked before a connection's window, and with it
@@ -26,7 +31,7 @@ func HubQUIC(idle time.Duration, grow func(c *quic.Conn, delta uint64) bool) *qu
 	return &quic.Config{Versions: []quic.Version{quic.Version1}, HandshakeIdleTimeout: 10 * time.Second, MaxIdleTimeout: idle,
 		InitialStreamReceiveWindow: 64 << 10, MaxStreamReceiveWindow: 256 << 10,
 		InitialConnectionReceiveWindow: 128 << 10, MaxConnectionReceiveWindow: 1 << 20,
-		MaxIncomingStreams: 1, MaxIncomingUniStreams: 8, Allow0RTT: false,
+		MaxIncomingStreams: 1, MaxIncomingUniStreams: uniStreams, Allow0RTT: false,
 		AllowConnectionWindowIncrease: grow}
 }
 
@@ -41,6 +46,8 @@ type quicLink struct {
 	open [lanes]bool // guarded by mu: lanes the other side has opened
 	once sync.Once
 	why  error // set once, before the connection is closed by us
+
+	ranges atomic.Int32 // that are being read
 }
 
 type outLane struct {
@@ -175,6 +182,10 @@ func (l *quicLink) readLane(s *quic.ReceiveStream, handle func(Frame, int) error
 	var b [1]byte
 	if _, err := s.Read(b[:]); err != nil {
 		l.Close(ended(err))
+		return
+	}
+	if b[0] == rangeKind {
+		l.readRange(s, handle)
 		return
 	}
 	if !l.claim(int(b[0])) {

@@ -58,6 +58,8 @@ type realPair struct {
 	store    *badgerstore.Store
 	hubState *state.Store
 	stopHub  func()
+	tune     func(*hub.Options)
+	stopUp   func()
 }
 
 func peerID(cs tls.ConnectionState) (edge.NodeID, string, error) {
@@ -83,7 +85,12 @@ func must[T any](t testing.TB) func(T, error) T {
 
 func openReal(t testing.TB, bad badlink.Options, o uplink.Options) *realPair {
 	t.Helper()
-	p := &realPair{TB: t}
+	return openTuned(t, bad, o, func(*hub.Options) {})
+}
+
+func openTuned(t testing.TB, bad badlink.Options, o uplink.Options, tune func(*hub.Options)) *realPair {
+	t.Helper()
+	p := &realPair{TB: t, tune: tune}
 	p.certs = must[*hubtest.Certs](t)(hubtest.NewCerts())
 	p.conf = must[*tls.Config](t)(p.certs.Config())
 	leaf := must[*x509.Certificate](t)(x509.ParseCertificate(p.conf.Certificates[0].Certificate[0]))
@@ -112,6 +119,7 @@ func (p *realPair) startHub(addr, dir string) {
 	p.store = must[*badgerstore.Store](p)(badgerstore.Open(p.hubState, codec, false))
 	conf := must[*tls.Config](p)(p.certs.Config())
 	o := hub.Options{Addr: addr, TLS: conf, PeerID: peerID, Store: p.store, Codec: codec, Logger: logger()}
+	p.tune(&o)
 	rand.Read(o.ResetKey[:])
 	rand.Read(o.TokenKey[:])
 	p.hub = must[*hub.Hub](p)(hub.Open(context.Background(), o))
@@ -139,7 +147,8 @@ func (p *realPair) startUplink(o uplink.Options) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { p.up.Run(ctx) })
-	p.Cleanup(func() { cancel(); wg.Wait() })
+	p.stopUp = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	p.Cleanup(func() { p.stopUp() })
 }
 
 func (p *realPair) write(u edge.Urgency, from, to int) {

@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"net"
@@ -68,6 +69,19 @@ func (e *end) SendPaced(ctx context.Context, _ wire.Lane, frame []byte, pace wir
 	case <-e.done:
 		return edge.E(edge.Unavailable, "the pipe is closed")
 	}
+}
+
+func (e *end) SendRange(ctx context.Context, next wire.Next, pace wire.Pace) error {
+	for ctx.Err() == nil {
+		frame, err := next()
+		if err != nil || frame == nil {
+			return err
+		}
+		if err := e.SendPaced(ctx, wire.LaneOf(edge.Bulk), bytes.Clone(frame), pace); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 func (e *end) Serve(ctx context.Context, handle func(wire.Frame, int) error) error {
