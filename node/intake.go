@@ -73,6 +73,7 @@ func (in *intake) events(events []edge.Event, m mqtt.Publish) []edge.Event {
 		in.quarantined.Add(1)
 		return append(events, aside(edge.TypeQuarantined, m, u, err.Error()))
 	}
+	defer res.Release() // once the events hold what it says
 	for _, r := range res.Readings {
 		events = append(events, edge.Event{Type: edge.TypeReading, Subject: r.Device, Class: edge.SiteOnly, Urgency: u, Body: r.AppendSenML(make([]byte, 0, len(m.Payload)+senmlRoom))})
 	}

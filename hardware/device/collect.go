@@ -16,12 +16,43 @@ type collector struct {
 	scratch []byte // for a name while it is put together
 	ends    []int  // where each sample's name ends in names
 	slab    []float64
+	texts   []string
 	skipped int
 	full    bool // more than MaxSamples were there
 
 	at       time.Time // the message's own time, zero where none was found
 	zoneless bool
 }
+
+// A workspace is the memory that reading one pack takes.
+type workspace struct {
+	scan    scanner
+	rec     record
+	c       collector
+	reading [1]edge.Reading
+}
+
+func (d *Decoder) workspace() *workspace {
+	if w, ok := d.spaces.Get().(*workspace); ok {
+		return w
+	}
+	return &workspace{}
+}
+
+// reset forgets the message and keeps memory, unless it was a large one.
+func (w *workspace) reset() {
+	c := w.c
+	*w = workspace{}
+	if cap(c.samples) > keepSamples {
+		return
+	}
+	clear(c.samples)
+	clear(c.texts)
+	w.c = collector{samples: c.samples[:0], names: c.names[:0], scratch: c.scratch[:0], ends: c.ends[:0], slab: c.slab[:0], texts: c.texts[:0]}
+}
+
+// keepSamples is how many samples' memory is kept for the next message, some 120 bytes each.
+const keepSamples = 32
 
 func (c *collector) add(name []byte, s edge.Sample) {
 	switch {
@@ -32,7 +63,7 @@ func (c *collector) add(name []byte, s edge.Sample) {
 		c.skipped++
 		return
 	}
-	if c.samples == nil {
+	if cap(c.samples) == 0 {
 		c.samples, c.ends, c.names = make([]edge.Sample, 0, 4), make([]int, 0, 8), make([]byte, 0, 96)
 	}
 	c.names = append(c.names, name...)
@@ -55,6 +86,15 @@ func (c *collector) float(v float64) *float64 {
 	}
 	c.slab = append(c.slab, v)
 	return &c.slab[len(c.slab)-1]
+}
+
+// hold keeps s for as long as the samples are used.
+func (c *collector) hold(s string) *string {
+	if len(c.texts) == cap(c.texts) {
+		c.texts = make([]string, 0, max(2, min(32, 2*cap(c.texts))))
+	}
+	c.texts = append(c.texts, s)
+	return &c.texts[len(c.texts)-1]
 }
 
 func (c *collector) text(name []byte, s string) {

@@ -45,6 +45,20 @@ type Result struct {
 	Learnt   []Learnt
 	Ignored  string // why a message that is well formed has nothing to record; empty otherwise
 	Skipped  int    // values that were left out (not finite, too long, of a kind no sample can hold): keep the payload too
+
+	from *workspace // the memory of Readings, where it can be used again
+	pool *sync.Pool
+}
+
+// Release gives the memory of the Readings back for messages to come. Whoever has encoded them may call it,
+// once, and must not touch them afterwards.
+func (r *Result) Release() {
+	if r.from == nil {
+		return
+	}
+	r.from.reset()
+	r.pool.Put(r.from)
+	r.Readings, r.from = nil, nil
 }
 
 // Options of a Decoder. The zero value is good.
@@ -63,6 +77,7 @@ type Decoder struct {
 	topics  *lru[string, []entity]  // device + topic -> what discovery announced there
 	aliases *lru[string, *plugNode] // device + edge node -> names behind aliases
 	unknown atomic.Uint64
+	spaces  sync.Pool // of *workspace
 }
 
 // New returns a decoder that has learnt nothing yet.

@@ -4,14 +4,15 @@ package device
 // known labels, values of the right type, numbers of up to 15 digits. Of anything else, right or wrong, it
 // reports false and leaves it to anyPack, so that the two never differ in what they accept.
 func (d *Decoder) plainPack(m Message) (res Result, plain bool, err error) {
-	s := scanner{b: trim(m.Payload)}
-	s.text = string(s.b)
-	if s.peek() != '[' {
+	b := trim(m.Payload)
+	if len(b) == 0 || b[0] != '[' {
 		return Result{}, false, nil
 	}
-	s.i++
+	w := d.workspace()
+	s := &w.scan
+	s.b, s.text, s.i = b, string(b), 1
 	n, odd := 0, false
-	res, err = d.pack(m, func(r *record) (bool, error) {
+	res, err = d.pack(m, w, func(r *record) (bool, error) {
 		more, err := s.next(']', n == 0)
 		if n++; err == nil && more && n <= MaxSamples {
 			err = s.plainRecord(r)
@@ -23,6 +24,10 @@ func (d *Decoder) plainPack(m Message) (res Result, plain bool, err error) {
 		odd = err != nil
 		return more, err
 	})
+	res.from, res.pool = w, &d.spaces
+	if err != nil || len(res.Readings) == 0 {
+		res.Release()
+	}
 	return res, !odd, err
 }
 
@@ -70,8 +75,7 @@ func (s *scanner) plainText(r *record, label []byte) error {
 		return err
 	}
 	if string(label) == "vs" {
-		t := v
-		r.vs = &t
+		r.vs = words{v, true}
 	} else if !r.setName(string(label), v) {
 		return s.bad("not plain")
 	}

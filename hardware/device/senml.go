@@ -35,7 +35,7 @@ type record struct {
 	bn, bu, n, u      string
 	bt, bv, bs, t, ut float64
 	v, s              number
-	vs                *string
+	vs                words
 	vb                *bool
 	vd                []byte
 	bver              float64
@@ -46,6 +46,12 @@ type record struct {
 // A number is a float that may be missing; by value, because there is one or more in every record.
 type number struct {
 	f  float64
+	is bool
+}
+
+// words are a text that may be missing.
+type words struct {
+	s  string
 	is bool
 }
 
@@ -70,7 +76,7 @@ func (d *Decoder) anyPack(m Message) (Result, error) {
 	if err := checkLen(len(pack)); err != nil {
 		return Result{}, err
 	}
-	return d.pack(m, each(pack, func(r *record, fields map[string]any) error {
+	return d.pack(m, new(workspace), each(pack, func(r *record, fields map[string]any) error {
 		for k, v := range fields {
 			if err := r.set(k, v); err != nil {
 				return err
@@ -112,7 +118,7 @@ func (d *Decoder) senmlCBOR(m Message) (Result, error) {
 	if err := checkLen(len(pack)); err != nil {
 		return Result{}, err
 	}
-	return d.pack(m, each(pack, func(r *record, fields map[any]any) error {
+	return d.pack(m, new(workspace), each(pack, func(r *record, fields map[any]any) error {
 		for k, v := range fields {
 			if err := r.set(cborLabel(k), v); err != nil {
 				return err
@@ -141,11 +147,10 @@ func cborLabel(k any) string {
 	return [...]string{"bs", "bv", "bu", "bt", "bn", "bver", "n", "u", "v", "vs", "vb", "s", "t", "ut", "vd"}[n+6]
 }
 
-// pack resolves records against the base fields before them (RFC 8428 section 4.6).
-func (d *Decoder) pack(m Message, next func(*record) (bool, error)) (Result, error) {
-	var c collector
+// pack resolves records against the base fields before them (RFC 8428 section 4.6), in the memory of w.
+func (d *Decoder) pack(m Message, w *workspace, next func(*record) (bool, error)) (Result, error) {
 	var newest time.Time
-	r := new(record) // one for all: a pack may have hundreds
+	c, r := &w.c, &w.rec // one record for all: a pack may have hundreds
 	for {
 		*r = record{bn: r.bn, bu: r.bu, bt: r.bt, bv: r.bv, bs: r.bs, bver: r.bver}
 		more, err := next(r)
@@ -169,7 +174,8 @@ func (d *Decoder) pack(m Message, next func(*record) (bool, error)) (Result, err
 	case len(samples) == 0:
 		return Result{Ignored: "no values"}, nil
 	}
-	return Result{Readings: []edge.Reading{d.reading(m, samples, newest, edge.Exact)}, Skipped: c.skipped}, nil
+	w.reading[0] = d.reading(m, samples, newest, edge.Exact)
+	return Result{Readings: w.reading[:], Skipped: c.skipped}, nil
 }
 
 func (c *collector) resolve(m Message, r *record, newest *time.Time) error {
@@ -177,7 +183,7 @@ func (c *collector) resolve(m Message, r *record, newest *time.Time) error {
 		return edge.E(edge.Invalid, "the SenML pack is of version %v; 10 is the newest known here", r.bver)
 	}
 	values := 0
-	for _, has := range [...]bool{r.v.is, r.vs != nil, r.vb != nil, r.vd != nil} {
+	for _, has := range [...]bool{r.v.is, r.vs.is, r.vb != nil, r.vd != nil} {
 		if has {
 			values++
 		}
@@ -195,15 +201,18 @@ func (c *collector) resolve(m Message, r *record, newest *time.Time) error {
 	if len(name) == 0 {
 		return edge.E(edge.Invalid, "a SenML record has no name")
 	}
-	s := edge.Sample{Unit: r.unit(), Text: r.vs, Bool: r.vb, Data: r.vd}
+	s := edge.Sample{Unit: r.unit(), Bool: r.vb, Data: r.vd}
 	if r.v.is {
 		s.Value = c.float(r.v.f + r.bv)
 	}
 	if r.s.is {
 		s.Sum = c.float(r.s.f + r.bs)
 	}
-	if exact := r.exact; exact != "" && r.bv == 0 {
-		s.Value, s.Text = nil, &exact
+	switch {
+	case r.exact != "" && r.bv == 0:
+		s.Value, s.Text = nil, c.hold(r.exact)
+	case r.vs.is:
+		s.Text = c.hold(r.vs.s)
 	}
 	if at, ok := moment(r.bt+r.t, m.Received); ok {
 		s.Time = at
@@ -267,7 +276,7 @@ func (r *record) set(label string, v any) error {
 		if !ok {
 			return wrong(label)
 		}
-		r.vs = &s
+		r.vs = words{s, true}
 	case "vb":
 		b, ok := v.(bool)
 		if !ok {

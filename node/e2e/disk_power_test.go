@@ -15,7 +15,7 @@ import (
 // the process killed, and the disk mounted again. What was not synced is gone; what was acknowledged is not.
 func TestDiskPowerCut(t *testing.T) {
 	for _, kind := range []string{"ext4", "xfs"} {
-		t.Run(kind, func(t *testing.T) { powerCuts(t, kind, full(25)) })
+		t.Run(kind, func(t *testing.T) { powerCuts(t, kind, full(50)) })
 	}
 }
 
