@@ -170,7 +170,7 @@ func (p *realPair) check(u edge.Urgency, n int) {
 	// The store counts a record a moment before it is durable; the mark moves after that.
 	j := p.set.Journal(u)
 	await(p, 20*time.Second, "the mark at the head", func() bool { return j.Mark("uplink") == j.Head() })
-	id := wire.NodeStream(p.id, "readings."+u.String())
+	id := p.stream(u)
 	i := 0
 	for r, err := range p.store.Read(context.Background(), id, edge.Pos{}) {
 		if err != nil {
@@ -186,6 +186,10 @@ func (p *realPair) check(u edge.Urgency, n int) {
 		p.Fatalf("the hub has %d records of %v, want %d: %+v %v", i, u, n, st, err)
 	}
 	p.Logf("%v: %d records once and in order, %d came again and were dropped", u, n, st.Counts.Duplicates)
+}
+
+func (p *realPair) stream(u edge.Urgency) wire.StreamID {
+	return wire.NodeStream(p.id, "readings."+u.String())
 }
 
 func (p *realPair) has(u edge.Urgency, n int) func() bool {
