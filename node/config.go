@@ -79,6 +79,22 @@ type HubConfig struct {
 	Advertise    []string `toml:"advertise"`
 	Store        string   `toml:"store"`             // "badger" or "postgres"
 	PostgresFile string   `toml:"postgres_url_file"` // a file of mode 0600 with the connection URL
+
+	Keep KeepConfig `toml:"keep"`
+}
+
+// KeepConfig is what a hub keeps of the classes that may be forgotten. Critical, ledger and clinical records
+// are kept for ever, so there is no setting for them.
+type KeepConfig struct {
+	Community KeepClass `toml:"community"`
+	Telemetry KeepClass `toml:"telemetry"`
+	Bulk      KeepClass `toml:"bulk"`
+}
+
+// KeepClass is what a hub keeps of one class. 0 is no limit.
+type KeepClass struct {
+	Age  Duration `toml:"age"`  // since the hub took a record in, at least a day
+	Size Bytes    `toml:"size"` // of all records of the class, before they are packed
 }
 
 // StorageConfig bounds what the node may use of the disk.
@@ -107,7 +123,11 @@ func Default() Config {
 		MQTT:    MQTTConfig{Addr: "127.0.0.1:1883", MaxClients: 2048, MaxPacket: 256 << 10},
 		Cluster: ClusterConfig{},
 		Uplink:  UplinkConfig{Profile: "normal"},
-		Hub:     HubConfig{Addr: "0.0.0.0:8484", JoinAddr: "0.0.0.0:8485", Store: "badger"},
+		Hub: HubConfig{Addr: "0.0.0.0:8484", JoinAddr: "0.0.0.0:8485", Store: "badger", Keep: KeepConfig{
+			Community: KeepClass{Age: Duration(1095 * 24 * time.Hour), Size: 2 << 30},
+			Telemetry: KeepClass{Age: Duration(365 * 24 * time.Hour), Size: 8 << 30},
+			Bulk:      KeepClass{Age: Duration(90 * 24 * time.Hour), Size: 4 << 30},
+		}},
 		Storage: StorageConfig{Reserve: 64 << 20, MinFree: 64 << 20, Readings: 1 << 30, Keep: Duration(14 * 24 * time.Hour)},
 		Host:    HostConfig{Every: Duration(time.Minute)},
 	}

@@ -162,6 +162,21 @@ func checkHub(c Config) error {
 	case c.Hub.Store == "postgres" && c.Hub.PostgresFile == "":
 		return bad("hub.postgres_url_file", "is empty: name a file of mode 0600 that holds the connection URL")
 	}
+	return checkKeep(c.Hub.Keep)
+}
+
+func checkKeep(k KeepConfig) error {
+	for _, x := range []struct {
+		name string
+		KeepClass
+	}{{"community", k.Community}, {"telemetry", k.Telemetry}, {"bulk", k.Bulk}} {
+		switch {
+		case x.Age != 0 && time.Duration(x.Age) < 24*time.Hour:
+			return bad("hub.keep."+x.name+".age", "must be at least 1d, or 0d to keep records of any age; it is %s", time.Duration(x.Age))
+		case x.Size != 0 && x.Size < 64<<20:
+			return bad("hub.keep."+x.name+".size", "must be at least 64MiB, or 0 for no limit; it is %s", x.Size)
+		}
+	}
 	return nil
 }
 

@@ -24,6 +24,11 @@ func TestParseConfig(t *testing.T) {
 		{"bad label", "site = \"Klinik A\"\n", `site: "Klinik A" is not a label`},
 		{"bad role", "role = \"king\"\n", `c.toml:1: role`},
 		{"postgres without a file", "role = \"hub\"\n[hub]\nstore = \"postgres\"\n", `hub.postgres_url_file`},
+		{"a hub that keeps telemetry for a month", "role = \"hub\"\n[hub.keep.telemetry]\nage = \"30d\"\nsize = \"1GiB\"\n", ""},
+		{"a hub that keeps all", "role = \"hub\"\n[hub.keep.telemetry]\nage = \"0d\"\nsize = \"0\"\n", ""},
+		{"a hub that keeps an hour", "role = \"hub\"\n[hub.keep.telemetry]\nage = \"1h\"\n", `c.toml:3: hub.keep.telemetry.age: must be at least 1d`},
+		{"a hub that keeps next to nothing", "role = \"hub\"\n[hub.keep.bulk]\nsize = \"1MiB\"\n", `c.toml:3: hub.keep.bulk.size: must be at least 64MiB`},
+		{"a hub that forgets a ledger", "role = \"hub\"\n[hub.keep.ledger]\nage = \"30d\"\n", `c.toml:2: there is no setting called "hub.keep.ledger"`},
 		{"password in a bridge", "[[bridge]]\nname = \"b\"\nurl = \"tcp://u:p@h:1883\"\ntopics = [\"#\"]\n", `must not carry a password`},
 		{"bad window", "[uplink]\nbulk_window = \"1-5\"\n", `is not a window`},
 		{"too large", strings.Repeat("#\n", MaxConfig/2+1), `has more than`},
@@ -82,4 +87,17 @@ func FuzzParseConfig(f *testing.F) {
 			t.Fatalf("accepted, but not valid: %v", err)
 		}
 	})
+}
+
+// TestExampleConfigs makes sure that what we hand out can be read, and says what the defaults are.
+func TestExampleConfigs(t *testing.T) {
+	for _, name := range []string{"node.toml", "hub.toml"} {
+		c, err := LoadConfig("../configs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Hub.Keep != Default().Hub.Keep || c.Storage != Default().Storage {
+			t.Errorf("%s: the values shown are not the defaults: %+v %+v", name, c.Hub.Keep, c.Storage)
+		}
+	}
 }

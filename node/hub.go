@@ -49,6 +49,7 @@ func (n *Node) openHub(ctx context.Context) (err error) {
 	n.onClose(func() error { p.port.l.Close(); return nil })
 	p.h, err = hub.Open(ctx, hub.Options{Addr: n.cfg.Hub.Addr, TLS: n.keys.end.ServerConfig(pki.ProtoSync), PeerID: n.admitted,
 		Store: p.store, Codec: codec, Self: n.keys.id.ID(), Signer: regionSigner{n.keys.region.Load()}, Kick: func(wire.StreamID) { n.up.kick() },
+		Keep: n.cfg.Hub.Keep.classes(), Parent: n.hasHub,
 		Clock: n.keys.trust.Now, ResetKey: [32]byte(n.keys.derive("quic/reset")), TokenKey: [32]byte(n.keys.derive("quic/token")), Logger: n.part("hub")})
 	if err != nil {
 		return err
@@ -56,6 +57,15 @@ func (n *Node) openHub(ctx context.Context) (err error) {
 	n.onClose(p.h.Close)
 	n.hub = p
 	return nil
+}
+
+// classes is what is kept, class by class, as the hub takes it.
+func (k KeepConfig) classes() map[edge.Urgency]hub.Keep {
+	m := map[edge.Urgency]hub.Keep{}
+	for u, c := range map[edge.Urgency]KeepClass{edge.Community: k.Community, edge.Telemetry: k.Telemetry, edge.Bulk: k.Bulk} {
+		m[u] = hub.Keep{Age: time.Duration(c.Age), Bytes: uint64(c.Size)}
+	}
+	return m
 }
 
 func (p *hubPart) openStore(ctx context.Context, codec *wire.Codec) (err error) {

@@ -222,8 +222,8 @@ func (p *hubPart) status(ctx context.Context) *gateway.HubStatus {
 	}
 	for _, s := range streams {
 		received := s.Counts.Accepted
-		h.Records += received
-		h.Streams = append(h.Streams, gateway.HubStream{Site: s.Site, Origin: s.ID.Origin, Name: s.ID.Name, Received: received, Skipped: s.Counts.Skipped, Frozen: s.Frozen})
+		h.Records, h.Trimmed, h.Kept = h.Records+received, h.Trimmed+s.Counts.Trimmed, h.Kept+s.Counts.Kept()
+		h.Streams = append(h.Streams, gateway.HubStream{Site: s.Site, Origin: s.ID.Origin, Name: s.ID.Name, Received: received, Skipped: s.Counts.Skipped, Trimmed: s.Counts.Trimmed, Frozen: s.Frozen})
 	}
 	slices.SortFunc(h.Streams, func(a, b gateway.HubStream) int {
 		return strings.Compare(a.Site+"\x00"+a.Origin+a.Name, b.Site+"\x00"+b.Origin+b.Name)
@@ -264,6 +264,8 @@ func (s show) WriteMetrics(ctx context.Context, w io.Writer) {
 		c := n.hub.h.Counters()
 		m.one("aielon_hub_records_total", "Records stored since the start.", "counter", float64(c.Records.Load()))
 		m.one("aielon_hub_duplicates_total", "Records that came again and were dropped.", "counter", float64(c.Duplicates.Load()))
+		m.one("aielon_hub_trimmed_total", "Records forgotten since the start, because they were old or took too much room.", "counter", float64(c.Trimmed.Load()))
+		m.one("aielon_hub_trimmed_bytes_total", "Bytes of records forgotten since the start, before they were packed.", "counter", float64(c.TrimmedBytes.Load()))
 		m.one("aielon_hub_sessions", "Nodes connected.", "gauge", float64(len(n.hub.h.Sessions())))
 	}
 }

@@ -101,6 +101,8 @@ type Recent struct {
 // HubStatus is what a hub shows besides.
 type HubStatus struct {
 	Records uint64      `json:"records"`
+	Trimmed uint64      `json:"trimmed"`    // of Records: forgotten, because hub.keep says so
+	Kept    uint64      `json:"kept_bytes"` // of the others, before they are packed
 	Streams []HubStream `json:"streams"`
 	Alarms  []string    `json:"alarms"`
 	Online  int         `json:"online"`
@@ -113,6 +115,7 @@ type HubStream struct {
 	Name     string     `json:"name"`
 	Received uint64     `json:"received"`
 	Skipped  uint64     `json:"skipped"`
+	Trimmed  uint64     `json:"trimmed,omitempty"`
 	Frozen   string     `json:"frozen,omitempty"`
 	Last     *time.Time `json:"last,omitempty"`
 }

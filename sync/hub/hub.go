@@ -28,17 +28,18 @@ type Hub struct {
 
 	downMu sync.Mutex // held while configurations and commands are changed
 
-	mu       sync.Mutex               // guards what follows
-	sessions map[edge.NodeID]*session // live and welcomed
-	boots    map[edge.NodeID]boots
-	nodes    map[edge.NodeID]Node
-	parents  map[string][]edge.NodeID // who forwards for an origin
-	alarms   map[string]Alarm
-	waiters  map[wire.StreamID]chan struct{} // closed when a stream moves
-	failing  error                           // why the store did not work last
-	windows  map[*quic.Conn]int64
-	objects  objects
-	closing  bool
+	mu        sync.Mutex               // guards what follows
+	sessions  map[edge.NodeID]*session // live and welcomed
+	boots     map[edge.NodeID]boots
+	nodes     map[edge.NodeID]Node
+	parents   map[string][]edge.NodeID // who forwards for an origin
+	alarms    map[string]Alarm
+	waiters   map[wire.StreamID]chan struct{} // closed when a stream moves
+	failing   error                           // why the store did not work last
+	windows   map[*quic.Conn]int64
+	objects   objects
+	closing   bool
+	retaining error // why old records could not be forgotten last
 }
 
 // Open reads what the hub knows and listens. Run does the work.
@@ -79,6 +80,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	intake.Go(func() { h.in.run(work) })
 	rest.Go(func() { h.ports.serve(work) })
 	rest.Go(func() { h.tick(work) })
+	rest.Go(func() { h.retain(work) })
 	<-ctx.Done()
 	h.farewell()
 	stop()

@@ -15,21 +15,23 @@ import (
 
 // Counters since the hub started. All only grow.
 type Counters struct {
-	Records     atomic.Uint64 // stored
-	Duplicates  atomic.Uint64 // came again and were dropped
-	Skipped     atomic.Uint64 // declared gone by their senders
-	SetAside    atomic.Uint64 // could not be read
-	Damaged     atomic.Uint64 // batches that did not open
-	Refused     atomic.Uint64 // NACKs
-	Busy        atomic.Uint64 // frames refused for want of room
-	Forbidden   atomic.Uint64 // frames for streams their sender may not write
-	Sessions    atomic.Uint64 // welcomed
-	Broken      atomic.Uint64 // closed for a broken rule
-	Denied      atomic.Uint64 // handshakes of nodes that are not welcome
-	Storm       atomic.Uint64 // connections refused because too many came at once
-	Clones      atomic.Uint64
-	StoreErrors atomic.Uint64
-	Objects     ObjectCounters
+	Records      atomic.Uint64 // stored
+	Duplicates   atomic.Uint64 // came again and were dropped
+	Skipped      atomic.Uint64 // declared gone by their senders
+	SetAside     atomic.Uint64 // could not be read
+	Damaged      atomic.Uint64 // batches that did not open
+	Refused      atomic.Uint64 // NACKs
+	Busy         atomic.Uint64 // frames refused for want of room
+	Forbidden    atomic.Uint64 // frames for streams their sender may not write
+	Sessions     atomic.Uint64 // welcomed
+	Broken       atomic.Uint64 // closed for a broken rule
+	Denied       atomic.Uint64 // handshakes of nodes that are not welcome
+	Storm        atomic.Uint64 // connections refused because too many came at once
+	Clones       atomic.Uint64
+	StoreErrors  atomic.Uint64
+	Objects      ObjectCounters
+	Trimmed      atomic.Uint64 // records forgotten because they were old, or took too much room
+	TrimmedBytes atomic.Uint64 // of them, encoded
 }
 
 // Counters returns the counters, to be read only.
@@ -242,7 +244,7 @@ func (s *session) describe() Session {
 // Report says how the hub is.
 func (h *Hub) Report(context.Context) edge.Health {
 	h.mu.Lock()
-	failing, n := h.failing, len(h.sessions)
+	failing, retaining, n := h.failing, h.retaining, len(h.sessions)
 	frozen, cloned := 0, 0
 	for _, a := range h.alarms {
 		switch a.Kind {
@@ -256,6 +258,8 @@ func (h *Hub) Report(context.Context) edge.Health {
 	switch {
 	case failing != nil:
 		return edge.Health{Level: edge.Failed, Msg: "the hub cannot store: " + words(failing), Hint: "nodes keep their records until it can"}
+	case retaining != nil:
+		return edge.Health{Level: edge.Degraded, Msg: "old records cannot be forgotten: " + words(retaining), Hint: "the hub's disk will fill up; see its log"}
 	case frozen+cloned > 0:
 		return edge.Health{Level: edge.Degraded, Msg: fmt.Sprintf("%d nodes connected; %d streams frozen, %d nodes copied", n, frozen, cloned), Hint: "look at the alarms"}
 	}

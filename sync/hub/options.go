@@ -31,7 +31,10 @@ type Options struct {
 	Clock  func() time.Time         // default time.Now
 	Others []string                 // other hubs a node may try when this one closes
 
-	Objects *Objects // large objects; nil: this hub takes none
+	Objects *Objects              // large objects; nil: this hub takes none
+	Keep    map[edge.Urgency]Keep // what is kept of a class; a class without one is kept for ever
+	Sweep   time.Duration         // how often old records are looked for; default 10 min
+	Parent  func() bool           // there is a hub above: what it has not acknowledged is not forgotten
 
 	Budget     int64         // bytes of records that may wait for the store; default 64 MiB
 	Sessions   int           // most live sessions; default 20,000
@@ -51,6 +54,10 @@ func (o *Options) fill() error {
 	if o.ResetKey == ([32]byte{}) || o.TokenKey == ([32]byte{}) {
 		return edge.E(edge.Invalid, "a hub needs its two QUIC keys").WithHint("make 32 random bytes each, once, and keep them sealed")
 	}
+	if err := o.keeps(); err != nil {
+		return err
+	}
+	def(&o.Sweep, 10*time.Minute)
 	def(&o.Budget, 64<<20)
 	def(&o.Sessions, 20_000)
 	def(&o.Handshakes, 512)

@@ -322,7 +322,7 @@ const trimStep = 500
 func (b *Store) Trim(ctx context.Context, id wire.StreamID, upTo edge.Pos) (uint64, error) {
 	var total uint64
 	for {
-		keys, records, err := b.old(id, upTo)
+		keys, gone, err := b.old(id, upTo)
 		if err != nil || len(keys) == 0 {
 			return total, err
 		}
@@ -330,35 +330,54 @@ func (b *Store) Trim(ctx context.Context, id wire.StreamID, upTo edge.Pos) (uint
 			for _, k := range keys {
 				batch.Delete(k)
 			}
-			s.Counts.Trimmed += records
+			s.Counts.Trimmed += gone.Records
+			s.Counts.TrimmedSize += gone.Bytes
 		})
 		if err != nil {
 			return total, err
 		}
-		total += records
+		total += gone.Records
 	}
 }
 
-// old lists the keys of blocks that end at or before a position.
-func (b *Store) old(id wire.StreamID, upTo edge.Pos) (keys [][]byte, records uint64, err error) {
+// Extents yields the blocks.
+func (b *Store) Extents(_ context.Context, id wire.StreamID) iter.Seq2[store.Extent, error] {
+	return func(yield func(store.Extent, error) bool) {
+		v := b.s.View()
+		defer v.Close()
+		for key, value := range v.Scan(blocksOf(id)) {
+			u, err := b.unit(v, key, value)
+			if !yield(u.Extent(), err) || err != nil {
+				return
+			}
+		}
+		if err := v.Err(); err != nil {
+			yield(store.Extent{}, err)
+		}
+	}
+}
+
+// old lists the keys of blocks that end at or before a position, and what they come to.
+func (b *Store) old(id wire.StreamID, upTo edge.Pos) (keys [][]byte, gone store.Extent, err error) {
 	v := b.s.View()
 	defer v.Close()
 	last := blockKey(id, upTo)
-	for key, value := range v.Scan([]byte("h/" + id.String() + "/")) {
+	for key, value := range v.Scan(blocksOf(id)) {
 		if bytes.Compare(key, last) > 0 || len(keys) >= trimStep {
 			break
 		}
 		u, err := b.unit(v, key, value)
 		if err != nil {
-			return nil, 0, err
+			return nil, gone, err
 		}
-		records += uint64(len(u.Items))
+		e := u.Extent()
+		gone.Records, gone.Bytes = gone.Records+e.Records, gone.Bytes+e.Bytes
 		keys = append(keys, key)
 		for n := 1; n < int(value[0]); n++ {
 			keys = append(keys, partKey(key, n))
 		}
 	}
-	return keys, records, v.Err()
+	return keys, gone, v.Err()
 }
 
 // Put writes rows.

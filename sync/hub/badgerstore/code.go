@@ -9,7 +9,12 @@ import (
 	"github.com/aielon/edge/sync/wire"
 )
 
-const version = 1
+// Versions of what is stored. Version 2 of a block says when it was taken in, version 2 of a stream how many
+// bytes were forgotten; version 1 of both is read for ever.
+const (
+	version  = 1
+	version2 = 2
+)
 
 func streamKey(id wire.StreamID) []byte { return []byte("hs/" + id.String()) }
 
@@ -19,8 +24,10 @@ func forkKey(id wire.StreamID, epoch uint64) []byte {
 	return binary.BigEndian.AppendUint64(forkPrefix(id), epoch)
 }
 
+func blocksOf(id wire.StreamID) []byte { return []byte("h/" + id.String() + "/") }
+
 func epochPrefix(id wire.StreamID, epoch uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte("h/"+id.String()+"/"), epoch)
+	return binary.BigEndian.AppendUint64(blocksOf(id), epoch)
 }
 
 func blockKey(id wire.StreamID, last edge.Pos) []byte {
@@ -96,19 +103,20 @@ func (c *coder) end(what string) error {
 }
 
 func encodeStream(s store.Stream) []byte {
-	b := putBytes(putBytes(putBytes([]byte{version}, s.ID.Origin), s.ID.Name), s.Site)
+	b := putBytes(putBytes(putBytes([]byte{version2}, s.ID.Origin), s.ID.Name), s.Site)
 	b = append(append(b, byte(s.Urgency)), s.Via[:]...)
 	b = putBytes(putPos(b, s.Cursor), s.Frozen)
 	c := s.Counts
 	for _, n := range []uint64{c.Accepted, c.Skipped, c.Missing, c.Quarantined, c.Duplicates, c.Bytes, c.Trimmed} {
 		b = binary.AppendUvarint(b, n)
 	}
-	return putTime(putTime(b, s.Created), s.Updated)
+	return binary.AppendUvarint(putTime(putTime(b, s.Created), s.Updated), c.TrimmedSize)
 }
 
 func decodeStream(b []byte) (s store.Stream, err error) {
 	c := coder{b: b}
-	c.bad = c.uint() != version
+	v := c.uint()
+	c.bad = v != version && v != version2
 	s.ID = wire.StreamID{Origin: string(c.bytes()), Name: string(c.bytes())}
 	s.Site, s.Urgency = string(c.bytes()), edge.Urgency(c.uint())
 	copy(s.Via[:], c.take(32))
@@ -118,6 +126,9 @@ func decodeStream(b []byte) (s store.Stream, err error) {
 		*p = c.uint()
 	}
 	s.Created, s.Updated = c.time(), c.time()
+	if v == version2 {
+		n.TrimmedSize = c.uint()
+	}
 	return s, c.end("row of a stream")
 }
 
@@ -137,7 +148,7 @@ func decodeFork(b []byte) (f store.Fork, err error) {
 // encodeBlock packs what an Append brings. Its records are compressed: sealed values do not compress
 // any more further down.
 func encodeBlock(z *wire.Codec, a store.Append) []byte {
-	b := putBytes(putPos(putPos([]byte{version}, a.From), a.To), a.Skip)
+	b := putBytes(putPos(putPos(putTime([]byte{version2}, a.Time), a.From), a.To), a.Skip)
 	b = binary.AppendUvarint(b, uint64(len(a.Poison)))
 	for _, it := range a.Items {
 		if why, bad := a.Poison[it.Pos.Seq]; bad {
@@ -156,7 +167,12 @@ func encodeBlock(z *wire.Codec, a store.Append) []byte {
 
 func decodeBlock(z *wire.Codec, b []byte) (u store.Unit, err error) {
 	c := coder{b: b}
-	c.bad = c.uint() != version
+	switch v := c.uint(); v {
+	case version2:
+		u.Time = c.time()
+	default:
+		c.bad = v != version
+	}
 	u.From, u.To, u.Skip = c.pos(), c.pos(), string(c.bytes())
 	for range min(c.uint(), wire.MaxRecords) {
 		if u.Poison == nil {

@@ -155,3 +155,26 @@ func commitAll(t *testing.T, b *Store, list ...store.Append) {
 		}
 	}
 }
+
+// What version 1 wrote is read for ever: blocks that do not say when they came, streams that do not say what was forgotten.
+func TestVersionOne(t *testing.T) {
+	z, err := wire.NewCodec(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { z.Close() })
+	p := storetest.NewPen("alnoor", "a")
+	open := p.Open(1)
+	a := p.Write("a", "b")
+	row := store.Stream{}.Apply(open).Apply(a)
+	b := encodeStream(row)
+	b[0] = version
+	if got, err := decodeStream(b[:len(b)-1]); err != nil || got.Cursor != row.Cursor || got.Counts != row.Counts {
+		t.Errorf("%+v, %v", got, err)
+	}
+	block := encodeBlock(z, a)
+	block = append([]byte{version}, block[1+len(putTime(nil, a.Time)):]...)
+	if u, err := decodeBlock(z, block); err != nil || !u.Time.IsZero() || u.To != a.To || len(u.Items) != 2 {
+		t.Errorf("%+v, %v", u, err)
+	}
+}

@@ -118,7 +118,8 @@ type columns struct {
 	site, origin, name, kind, poison []string
 	epoch, seq, ns                   []int64
 	sum, subject, body               [][]byte
-	at                               []time.Time
+	at, received                     []time.Time
+	size                             []int32
 	urgency, class                   []int16
 	bytes                            int
 }
@@ -155,6 +156,7 @@ func (c *columns) add(a store.Append, it wire.Item) {
 	c.epoch, c.seq, c.ns = append(c.epoch, int64(it.Pos.Epoch)), append(c.seq, int64(it.Pos.Seq)), append(c.ns, e.Time.UnixNano())
 	c.sum, c.subject, c.body = append(c.sum, it.Pos.Sum[:]), append(c.subject, []byte(e.Subject)), append(c.body, notNil(e.Body))
 	c.at, c.urgency, c.class = append(c.at, e.Time), append(c.urgency, int16(e.Urgency)), append(c.class, int16(e.Class))
+	c.received, c.size = append(c.received, a.Time), append(c.size, int32(len(it.Raw)))
 	c.bytes += len(it.Raw)
 }
 
@@ -162,10 +164,10 @@ func (c *columns) queue(b *pgx.Batch) {
 	if len(c.seq) == 0 {
 		return
 	}
-	b.Queue(`INSERT INTO hub_record (site, origin, name, epoch, seq, sum, at, time_ns, urgency, class, type, subject, body, poison)
+	b.Queue(`INSERT INTO hub_record (site, origin, name, epoch, seq, sum, at, time_ns, urgency, class, type, subject, body, poison, received, size)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::timestamptz[], $8::bigint[],
-		$9::smallint[], $10::smallint[], $11::text[], $12::bytea[], $13::bytea[], $14::text[])`,
-		c.site, c.origin, c.name, c.epoch, c.seq, c.sum, c.at, c.ns, c.urgency, c.class, c.kind, c.subject, c.body, c.poison)
+		$9::smallint[], $10::smallint[], $11::text[], $12::bytea[], $13::bytea[], $14::text[], $15::timestamptz[], $16::integer[])`,
+		c.site, c.origin, c.name, c.epoch, c.seq, c.sum, c.at, c.ns, c.urgency, c.class, c.kind, c.subject, c.body, c.poison, c.received, c.size)
 }
 
 func notNil(b []byte) []byte {

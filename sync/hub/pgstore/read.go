@@ -14,7 +14,7 @@ import (
 	"github.com/aielon/edge/sync/wire"
 )
 
-const streamColumns = `site, origin, name, urgency, via, epoch, seq, sum, frozen, accepted, skipped, missing, quarantined, duplicates, bytes, trimmed, created, updated`
+const streamColumns = `site, origin, name, urgency, via, epoch, seq, sum, frozen, accepted, skipped, missing, quarantined, duplicates, bytes, trimmed, trimmed_bytes, created, updated`
 
 // text makes s fit for a text column, which holds neither NUL nor invalid UTF-8.
 func text(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, "�"), "\x00", "�") }
@@ -23,7 +23,7 @@ func scanStream(r pgx.Row) (s store.Stream, err error) {
 	var via, sum []byte
 	c := &s.Counts
 	err = r.Scan(&s.Site, &s.ID.Origin, &s.ID.Name, &s.Urgency, &via, &s.Cursor.Epoch, &s.Cursor.Seq, &sum, &s.Frozen,
-		&c.Accepted, &c.Skipped, &c.Missing, &c.Quarantined, &c.Duplicates, &c.Bytes, &c.Trimmed, &s.Created, &s.Updated)
+		&c.Accepted, &c.Skipped, &c.Missing, &c.Quarantined, &c.Duplicates, &c.Bytes, &c.Trimmed, &c.TrimmedSize, &s.Created, &s.Updated)
 	copy(s.Via[:], via)
 	copy(s.Cursor.Sum[:], sum)
 	return s, err
@@ -204,6 +204,58 @@ func (s *Store) Raw(ctx context.Context, id wire.StreamID, epoch, seq uint64) (w
 	return list[0].Items[0], nil
 }
 
+// recordSize is what a record takes, encoded; of those from before it was noted, about that.
+const recordSize = `coalesce(size, octet_length(body) + octet_length(subject) + 64)`
+
+// extentRows is how many rows one page of Extents has.
+const extentRows = 512
+
+// Extents goes page by page; each record and each gap is a piece of its own.
+func (s *Store) Extents(ctx context.Context, id wire.StreamID) iter.Seq2[store.Extent, error] {
+	return func(yield func(store.Extent, error) bool) {
+		site, err := s.site(ctx, id)
+		if edge.IsKind(err, edge.NotFound) {
+			return
+		}
+		var after edge.Pos
+		for err == nil {
+			var list []store.Extent
+			if list, err = s.extents(ctx, site, id, after); err != nil {
+				break
+			}
+			for _, e := range list {
+				if after = e.To; !yield(e, nil) {
+					return
+				}
+			}
+			if len(list) < extentRows {
+				return
+			}
+		}
+		yield(store.Extent{}, fail("list what is kept", err))
+	}
+}
+
+func (s *Store) extents(ctx context.Context, site string, id wire.StreamID, after edge.Pos) ([]store.Extent, error) {
+	rows, err := s.pool.Query(ctx, `SELECT * FROM (
+		(SELECT epoch, seq AS last, 1 AS records, `+recordSize+` AS bytes, received FROM hub_record
+			WHERE site=$1 AND origin=$2 AND name=$3 AND (epoch, seq) > ($4, $5) ORDER BY epoch, seq LIMIT $6)
+		UNION ALL
+		(SELECT epoch, last, 0, 0, NULL FROM hub_gap
+			WHERE site=$1 AND origin=$2 AND name=$3 AND (epoch, last) > ($4, $5) AND reason <> $7 ORDER BY epoch, last LIMIT $6)) AS u
+		ORDER BY epoch, last LIMIT $6`, site, id.Origin, id.Name, int64(after.Epoch), int64(after.Seq), extentRows, store.TrimmedReason)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (e store.Extent, err error) {
+		var at *time.Time
+		if err = r.Scan(&e.To.Epoch, &e.To.Seq, &e.Records, &e.Bytes, &at); at != nil {
+			e.Time = at.UTC()
+		}
+		return e, err
+	})
+}
+
 // Trim deletes what lies below, and leaves one gap for each epoch it touched, because the sum at its end
 // is needed by whoever goes on from there.
 func (s *Store) Trim(ctx context.Context, id wire.StreamID, upTo edge.Pos) (n uint64, err error) {
@@ -220,11 +272,12 @@ func (s *Store) Trim(ctx context.Context, id wire.StreamID, upTo edge.Pos) (n ui
 		if err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `DELETE FROM hub_record`+below+`seq<=$5)`, args...)
+		var size uint64
+		err = tx.QueryRow(ctx, `WITH gone AS (DELETE FROM hub_record`+below+`seq<=$5) RETURNING `+recordSize+` AS size)
+			SELECT count(*), coalesce(sum(size), 0) FROM gone`, args...).Scan(&n, &size)
 		if err != nil {
 			return err
 		}
-		n = uint64(tag.RowsAffected())
 		b := &pgx.Batch{}
 		b.Queue(`DELETE FROM hub_gap`+below+`last<=$5)`, args...)
 		for _, e := range ends {
@@ -232,7 +285,8 @@ func (s *Store) Trim(ctx context.Context, id wire.StreamID, upTo edge.Pos) (n ui
 				SELECT site, origin, name, epoch, $5, 1, genesis, $6, $7 FROM hub_epoch WHERE site=$1 AND origin=$2 AND name=$3 AND epoch=$4`,
 				site, id.Origin, id.Name, int64(e.Epoch), int64(e.Seq), e.Sum[:], store.TrimmedReason)
 		}
-		b.Queue(`UPDATE hub_stream SET trimmed=trimmed+$4 WHERE site=$1 AND origin=$2 AND name=$3`, site, id.Origin, id.Name, int64(n))
+		b.Queue(`UPDATE hub_stream SET trimmed=trimmed+$4, trimmed_bytes=trimmed_bytes+$5
+			WHERE site=$1 AND origin=$2 AND name=$3`, site, id.Origin, id.Name, int64(n), int64(size))
 		return tx.SendBatch(ctx, b).Close()
 	})
 	return n, err

@@ -42,6 +42,10 @@ CREATE TABLE hub_gap (
 CREATE TABLE hub_row (
 	site text NOT NULL, kind text NOT NULL, key text NOT NULL, value bytea NOT NULL,
 	PRIMARY KEY (site, kind, key));
+`, `
+ALTER TABLE hub_stream ADD COLUMN trimmed_bytes bigint NOT NULL DEFAULT 0;
+ALTER TABLE hub_record ADD COLUMN received timestamptz;
+ALTER TABLE hub_record ADD COLUMN size integer;
 `}
 
 // migrate brings the schema up to date. Two hubs that start together do it one after the other.

@@ -29,13 +29,17 @@ type Stream struct {
 // Accepted, Skipped and Missing.
 type Counts struct {
 	Accepted    uint64 `json:"accepted"`
-	Skipped     uint64 `json:"skipped"`     // declared gone by the sender
-	Missing     uint64 `json:"missing"`     // in an old epoch, never sent nor declared when the next began
-	Quarantined uint64 `json:"quarantined"` // of Accepted: could not be read, set aside
-	Duplicates  uint64 `json:"duplicates"`  // came again and were dropped
-	Bytes       uint64 `json:"bytes"`       // of Accepted, encoded
-	Trimmed     uint64 `json:"trimmed"`     // of Accepted: no longer kept
+	Skipped     uint64 `json:"skipped"`       // declared gone by the sender
+	Missing     uint64 `json:"missing"`       // in an old epoch, never sent nor declared when the next began
+	Quarantined uint64 `json:"quarantined"`   // of Accepted: could not be read, set aside
+	Duplicates  uint64 `json:"duplicates"`    // came again and were dropped
+	Bytes       uint64 `json:"bytes"`         // of Accepted, encoded
+	Trimmed     uint64 `json:"trimmed"`       // of Accepted: no longer kept
+	TrimmedSize uint64 `json:"trimmed_bytes"` // of Bytes: no longer kept
 }
+
+// Kept is how many bytes of records are still there, encoded, before the store packs them.
+func (c Counts) Kept() uint64 { return c.Bytes - min(c.Bytes, c.TrimmedSize) }
 
 // A Fork is one epoch of a stream.
 type Fork struct {
@@ -73,6 +77,14 @@ type Result struct {
 	Err error
 }
 
+// An Extent is the smallest piece of a stream that can be forgotten.
+type Extent struct {
+	To      edge.Pos  // its end; some stores leave out the sum
+	Records uint64    // 0: a declared gap
+	Bytes   uint64    // of the records, encoded
+	Time    time.Time // when the hub took it in, by its own clock; zero where that is not known
+}
+
 // A Row is a small thing of the hub's own: a node's registration, a configuration, a command. A row
 // with a nil Value is to be deleted.
 type Row struct {
@@ -108,6 +120,8 @@ type Store interface {
 	Read(ctx context.Context, id wire.StreamID, after edge.Pos) iter.Seq2[edge.Record, error]
 	// Raw returns the encoding of one record as it came, NotFound where it is not kept.
 	Raw(ctx context.Context, id wire.StreamID, epoch, seq uint64) (wire.Item, error)
+	// Extents yields what is kept of a stream, oldest first, in pieces that Trim can forget one by one.
+	Extents(ctx context.Context, id wire.StreamID) iter.Seq2[Extent, error]
 	// Trim forgets records of a stream up to a position, in whole units of the store: what it keeps may
 	// begin a little earlier. It returns how many records it forgot.
 	Trim(ctx context.Context, id wire.StreamID, upTo edge.Pos) (uint64, error)

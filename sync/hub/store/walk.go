@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/sync/wire"
@@ -14,6 +15,16 @@ type Unit struct {
 	Items    []wire.Item
 	Poison   map[uint64]string
 	Skip     string
+	Time     time.Time // when the hub took it in; zero where that is not known
+}
+
+// Extent is what forgetting the unit comes to.
+func (u Unit) Extent() Extent {
+	e := Extent{To: u.To, Records: uint64(len(u.Items)), Time: u.Time}
+	for _, it := range u.Items {
+		e.Bytes += uint64(len(it.Raw))
+	}
+	return e
 }
 
 // Walk is Read for a store that can yield the units of one epoch, those that end after a sequence number,

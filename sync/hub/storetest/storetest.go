@@ -29,7 +29,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Opener) {
 		f    func(*testing.T, Opener)
 	}{
 		{"records", testRecords}, {"conflict", testConflict}, {"gaps", testGaps}, {"epochs", testEpochs}, {"poison", testPoison},
-		{"freeze", testFreeze}, {"trim", testTrim}, {"rows", testRows}, {"large", testLarge}, {"race", testRace}, {"order", testOrder},
+		{"freeze", testFreeze}, {"trim", testTrim}, {"extents", testExtents}, {"rows", testRows}, {"large", testLarge}, {"race", testRace}, {"order", testOrder},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.f(t, fresh(t)) })
 	}
@@ -314,6 +314,61 @@ func testTrim(t *testing.T, open Opener) {
 	if c := stream(t, s, p.ID).Counts; c.Trimmed != 3 || c.Accepted != 4 {
 		t.Fatalf("counts %+v", c)
 	}
+}
+
+// What is kept is listed in pieces, each of which can be forgotten, and what is forgotten is counted.
+func testExtents(t *testing.T, open Opener) {
+	s := open(t)
+	p := NewPen("alnoor", "a")
+	for range s.Extents(t.Context(), p.ID) {
+		t.Fatal("a stream that never was has something")
+	}
+	later := func(a store.Append, hours int) store.Append {
+		a.Time = at.Add(time.Duration(hours) * time.Hour)
+		return a
+	}
+	commit(t, s, p.Open(1))
+	commit(t, s, later(p.Write("a", "bb"), 1))
+	commit(t, s, later(p.Skip(3, "shed"), 2))
+	commit(t, s, later(p.Write("c"), 3))
+	commit(t, s, later(p.Open(4), 4))
+	commit(t, s, later(p.Write("d"), 5))
+	s = open(t)
+	records, size, _ := extents(t, s, p.ID, at.Add(6*time.Hour))
+	if c := stream(t, s, p.ID).Counts; records != 4 || size != c.Bytes || c.Kept() != size {
+		t.Fatalf("%d records of %d bytes are kept, counted %+v", records, size, c)
+	}
+	_, _, upTo := extents(t, s, p.ID, at.Add(4*time.Hour))
+	if n, err := s.Trim(t.Context(), p.ID, upTo); err != nil || n != 3 {
+		t.Fatalf("trimmed %d, %v", n, err)
+	}
+	records, size, _ = extents(t, s, p.ID, at.Add(6*time.Hour))
+	if c := stream(t, s, p.ID).Counts; records != 1 || size == 0 || c.Kept() != size || c.Trimmed != 3 {
+		t.Fatalf("%d records of %d bytes are kept, counted %+v", records, size, c)
+	}
+	commit(t, s, later(p.Write("e"), 7))
+	if c := stream(t, open(t), p.ID).Counts; c.Trimmed != 3 || c.TrimmedSize == 0 || c.Accepted != 5 {
+		t.Fatalf("a later append lost the counts: %+v", c)
+	}
+}
+
+// extents adds up what came before a time, and returns where that ends.
+func extents(t testing.TB, s store.Store, id wire.StreamID, before time.Time) (records, size uint64, upTo edge.Pos) {
+	t.Helper()
+	for e, err := range s.Extents(t.Context(), id) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case e.Records > 0 && e.Time.IsZero():
+			t.Fatalf("when %v came is not known", e.To)
+		case store.Before(e.To, upTo):
+			t.Fatalf("%v after %v", e.To, upTo)
+		}
+		if e.Time.Before(before) {
+			records, size, upTo = records+e.Records, size+e.Bytes, e.To
+		}
+	}
+	return records, size, upTo
 }
 
 func testRows(t *testing.T, open Opener) {
