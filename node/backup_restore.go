@@ -20,32 +20,52 @@ import (
 	"github.com/aielon/edge/node/state"
 )
 
+// RestoreOptions say how a backup is to be used.
+type RestoreOptions struct {
+	KeyFile string // with the storage key of the node that made it; empty: where the configuration or the service manager keeps it
+	NewSite bool   // begin the site anew from this backup, although it had other nodes
+}
+
+// Restored says what came of a restore.
+type Restored struct {
+	BackupHead
+	Peers int // other nodes of the site, from which this one will take its state; 0 where it begins the site anew
+}
+
 // Restore makes a data directory out of a backup. Everything is unpacked and checked beside the target,
 // which must be empty or not exist, and put in place in one step at the end.
-func Restore(ctx context.Context, cfg Config, r io.Reader, keyFile string) (BackupHead, error) {
+//
+// Where the backup knows other nodes of the site, the restored one comes back as one of them: it brings its keys
+// and its own readings, and takes the site's state from the others at its next start. With NewSite it begins the
+// site anew from the state in the backup, alone. That is refused with Conflict while one of the others answers.
+func Restore(ctx context.Context, cfg Config, r io.Reader, o RestoreOptions) (Restored, error) {
 	if err := emptyTarget(cfg.DataDir); err != nil {
-		return BackupHead{}, err
+		return Restored{}, err
 	}
-	key, err := findRestoreKey(cfg, keyFile)
+	key, err := findRestoreKey(cfg, o.KeyFile)
 	if err != nil {
-		return BackupHead{}, err
+		return Restored{}, err
 	}
 	scratch := filepath.Clean(cfg.DataDir) + ".restoring"
 	if err := os.RemoveAll(scratch); err != nil {
-		return BackupHead{}, edge.E(edge.Internal, "what an earlier restore left cannot be removed: %w", err)
+		return Restored{}, edge.E(edge.Internal, "what an earlier restore left cannot be removed: %w", err)
 	}
 	defer os.RemoveAll(scratch)
-	head, err := unpack(ctx, cfg, bufio.NewReaderSize(r, 64<<10), scratch, key)
+	head, index, err := unpack(ctx, cfg, bufio.NewReaderSize(r, 64<<10), scratch, key)
 	if err != nil {
-		return BackupHead{}, err
+		return Restored{}, err
+	}
+	peers, err := begin(ctx, cfg, scratch, key, head, index, o.NewSite)
+	if err != nil {
+		return Restored{}, err
 	}
 	if err := os.Remove(cfg.DataDir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return BackupHead{}, edge.E(edge.Conflict, "%s cannot give way to the restored data: %w", cfg.DataDir, err)
+		return Restored{}, edge.E(edge.Conflict, "%s cannot give way to the restored data: %w", cfg.DataDir, err)
 	}
 	if err := os.Rename(scratch, cfg.DataDir); err != nil {
-		return BackupHead{}, edge.E(edge.Internal, "the restored data cannot be put in place: %w", err)
+		return Restored{}, edge.E(edge.Internal, "the restored data cannot be put in place: %w", err)
 	}
-	return head, syncParent(cfg.DataDir)
+	return Restored{BackupHead: head, Peers: peers}, syncParent(cfg.DataDir)
 }
 
 func emptyTarget(dir string) error {
@@ -103,44 +123,43 @@ func findRestoreKey(cfg Config, keyFile string) (restoreKey, error) {
 	return restoreKey{key: key, beside: have == nil}, err
 }
 
-// unpack reads a whole backup into dir.
-func unpack(ctx context.Context, cfg Config, r *bufio.Reader, dir string, key restoreKey) (h BackupHead, err error) {
+// unpack reads a whole backup into dir, and tells the index of the site's state.
+func unpack(ctx context.Context, cfg Config, r *bufio.Reader, dir string, key restoreKey) (h BackupHead, index uint64, err error) {
 	magic := make([]byte, len(backupMagic))
 	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != backupMagic {
-		return h, edge.E(edge.Invalid, "this is not a backup of a node")
+		return h, 0, edge.E(edge.Invalid, "this is not a backup of a node")
 	}
 	head, err := readSection(r, "head", maxHead)
 	if err != nil {
-		return h, err
+		return h, 0, err
 	}
 	if err := json.Unmarshal(head, &h); err != nil || h.Format != 1 {
-		return h, edge.E(edge.Invalid, "this backup was made by another version of the program").WithHint("restore it with the version that made it, then upgrade")
+		return h, 0, edge.E(edge.Invalid, "this backup was made by another version of the program").WithHint("restore it with the version that made it, then upgrade")
 	}
 	k := &keys{dir: filepath.Join(dir, "keys"), storage: key.key}
 	sealed, err := readSection(r, "keys", maxKeys)
 	if err != nil {
-		return h, err
+		return h, 0, err
 	}
 	files, err := k.unseal(sealed, head)
 	if err != nil {
-		return h, err
+		return h, 0, err
 	}
 	if key.beside {
 		files["storage.key"] = []byte(hex.EncodeToString(key.key) + "\n")
 	}
 	if err := k.writeFiles(files); err != nil {
-		return h, err
+		return h, 0, err
 	}
-	index := uint64(0)
 	for _, s := range [][2]string{{"readings", "readings"}, {"site", site.FirstState("site")}} {
 		if index, err = restoreStore(ctx, r, k, s[0], filepath.Join(dir, s[1]), head); err != nil {
-			return h, err
+			return h, 0, err
 		}
 	}
 	if _, err := r.ReadByte(); err != io.EOF {
-		return h, edge.E(edge.Corrupt, "the backup has something after its end")
+		return h, 0, edge.E(edge.Corrupt, "the backup has something after its end")
 	}
-	return h, k.beginAgain(dir, cfg, h, index)
+	return h, index, nil
 }
 
 // keyName is what a file of the keys directory may be called.
@@ -192,4 +211,3 @@ func syncParent(path string) error {
 	}
 	return nil
 }
-

@@ -105,7 +105,7 @@ func TestRestoredNodeDelivers(t *testing.T) {
 
 	second := smallConfig(t)
 	second.Site = "ignored" // the backup knows the site
-	head, err := Restore(t.Context(), second, bytes.NewReader(archive), keyOf(t, cfg))
+	head, err := Restore(t.Context(), second, bytes.NewReader(archive), RestoreOptions{KeyFile: keyOf(t, cfg)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func refused(t *testing.T, what string, b []byte, key string, kinds ...edge.Kind
 	parent := t.TempDir()
 	cfg := Default()
 	cfg.DataDir = filepath.Join(parent, "new")
-	_, err := Restore(t.Context(), cfg, bytes.NewReader(b), key)
+	_, err := Restore(t.Context(), cfg, bytes.NewReader(b), RestoreOptions{KeyFile: key})
 	if !slices.Contains(kinds, edge.KindOf(err)) || err == nil {
 		t.Errorf("%s: %v", what, err)
 	}
@@ -336,7 +336,7 @@ func TestRestoreTargets(t *testing.T) {
 		if err := os.WriteFile(mine, []byte("precious"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Restore(t.Context(), cfg, bytes.NewReader(archive), key)
+		_, err := Restore(t.Context(), cfg, bytes.NewReader(archive), RestoreOptions{KeyFile: key})
 		if !edge.IsKind(err, edge.Conflict) {
 			t.Error(err)
 		}
@@ -349,7 +349,7 @@ func TestRestoreTargets(t *testing.T) {
 		if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), key); err != nil {
+		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), RestoreOptions{KeyFile: key}); err != nil {
 			t.Fatal(err)
 		}
 		if st, err := os.Stat(cfg.DataDir); err != nil || st.Mode().Perm() != 0o700 {
@@ -361,7 +361,7 @@ func TestRestoreTargets(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(cfg.DataDir+".restoring", "site"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), key); err != nil {
+		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), RestoreOptions{KeyFile: key}); err != nil {
 			t.Fatal(err)
 		}
 		if exists(cfg.DataDir + ".restoring") {
@@ -370,21 +370,21 @@ func TestRestoreTargets(t *testing.T) {
 	})
 	t.Run("no key named", func(t *testing.T) {
 		cfg := smallConfig(t)
-		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), ""); !edge.IsKind(err, edge.Invalid) || exists(cfg.DataDir) {
+		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), RestoreOptions{KeyFile: ""}); !edge.IsKind(err, edge.Invalid) || exists(cfg.DataDir) {
 			t.Error(err, exists(cfg.DataDir))
 		}
 	})
 	t.Run("credentials without a key", func(t *testing.T) {
 		cfg := smallConfig(t)
 		t.Setenv("CREDENTIALS_DIRECTORY", t.TempDir())
-		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), ""); !edge.IsKind(err, edge.Invalid) || exists(cfg.DataDir) {
+		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), RestoreOptions{KeyFile: ""}); !edge.IsKind(err, edge.Invalid) || exists(cfg.DataDir) {
 			t.Error(err, exists(cfg.DataDir))
 		}
 	})
 	t.Run("a key kept elsewhere stays there", func(t *testing.T) {
 		cfg := smallConfig(t)
 		cfg.Storage.KeyFile = key
-		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), ""); err != nil {
+		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), RestoreOptions{KeyFile: ""}); err != nil {
 			t.Fatal(err)
 		}
 		if exists(filepath.Join(cfg.DataDir, "keys", "storage.key")) {
@@ -398,7 +398,7 @@ func TestRestoreTargets(t *testing.T) {
 		if err := os.WriteFile(cfg.Storage.KeyFile, []byte(strings.Repeat("ab", 32)+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), key); !edge.IsKind(err, edge.Conflict) || exists(cfg.DataDir) {
+		if _, err := Restore(t.Context(), cfg, bytes.NewReader(archive), RestoreOptions{KeyFile: key}); !edge.IsKind(err, edge.Conflict) || exists(cfg.DataDir) {
 			t.Error(err)
 		}
 	})
@@ -509,7 +509,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(forge(f, key, BackupHead{Format: 1}, map[string][]byte{"../x": nil}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		dir := filepath.Join(t.TempDir(), "scratch")
-		h, err := unpack(t.Context(), cfg, bufio.NewReader(bytes.NewReader(b)), dir, restoreKey{key: storage})
+		h, _, err := unpack(t.Context(), cfg, bufio.NewReader(bytes.NewReader(b)), dir, restoreKey{key: storage})
 		switch {
 		case err == nil && !bytes.Equal(b, archive):
 			t.Fatalf("a forged archive was accepted: %+v", h)

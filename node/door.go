@@ -75,6 +75,9 @@ func (n *Node) announce(ctx context.Context) {
 
 // unready says why the node is not ready yet.
 func (n *Node) unready() error {
+	if n.raft.Away() {
+		return n.awayError()
+	}
 	select {
 	case <-n.raft.Settled():
 	default:

@@ -15,6 +15,7 @@ import (
 const (
 	opMemberRegister = "members.register"
 	opMemberRemove   = "members.remove"
+	opMembersAlone   = "members.alone"
 	opKeepAuthority  = "members.authority"
 
 	memberPrefix = "member/"
@@ -69,6 +70,7 @@ type registration struct {
 func registerMembers(m *edge.Mux) {
 	edge.Do(m, edge.Op{Name: opMemberRegister, Doc: "Make a node or a site known.", Class: edge.SiteOnly}, memberRegister)
 	edge.Do(m, edge.Op{Name: opMemberRemove, Doc: "Remove a node for good.", Class: edge.SiteOnly}, memberRemove)
+	edge.Do(m, edge.Op{Name: opMembersAlone, Doc: "Begin the site anew with one node.", Class: edge.SiteOnly}, membersAlone)
 	edge.Do(m, edge.Op{Name: opKeepAuthority, Doc: "Keep the site's authority where every node has it.", Class: edge.SiteOnly}, keepAuthority)
 }
 
@@ -184,6 +186,26 @@ func memberRemove(tx edge.Tx, r removal) (struct{}, error) {
 	}
 	tx.Emit(edge.Event{Type: "site.node-revoked", Subject: r.Node.String(), Class: edge.SiteOnly, Urgency: edge.Ledger})
 	return struct{}{}, err
+}
+
+// membersAlone forgets all nodes of the site but one: it was restored from a backup, and the logs that the others
+// may still have are not this one's any more. They can join again with a code; then they start over.
+func membersAlone(tx edge.Tx, r removal) (struct{}, error) {
+	if err := onlyNodes(tx); err != nil {
+		return struct{}{}, err
+	}
+	gone := 0
+	for _, m := range membersOf(tx) {
+		if m.ID == r.Node || m.Removed {
+			continue
+		}
+		tx.Delete([]byte(memberPrefix + m.ID.String()))
+		gone++
+	}
+	if gone > 0 {
+		tx.Emit(edge.Event{Type: "site.began-anew", Subject: r.Node.String(), Class: edge.SiteOnly, Urgency: edge.Ledger})
+	}
+	return struct{}{}, tx.Err()
 }
 
 type authorityRow struct {

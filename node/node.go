@@ -80,6 +80,7 @@ type Node struct {
 
 	mu       sync.Mutex // guards ready
 	ready    error
+	knocked  error     // guarded by mu; why the site does not take this restored node back
 	audited  time.Time // guarded by mu
 	auditErr error     // guarded by mu
 }
@@ -222,6 +223,7 @@ func (n *Node) services() []edge.Part {
 		partFunc{"join", func(ctx context.Context) error { return n.serveJoin(ctx) }},
 		partFunc{"site requests", n.serveSite},
 		partFunc{"leader", n.followLeader},
+		partFunc{"return", n.comeBack},
 		partFunc{"members", n.keepMembers},
 		partFunc{"housekeeping", n.keepHouse},
 		partFunc{"device rights", n.followDevices},

@@ -95,6 +95,9 @@ func (n *Node) dialMember(ctx context.Context, id edge.NodeID) (net.Conn, error)
 			return dialNode(ctx, n.keys.end, m.Addr, pki.ProtoSite, id)
 		}
 	}
+	if addr := n.awayAddr(id); addr != "" {
+		return dialNode(ctx, n.keys.end, addr, pki.ProtoSite, id)
+	}
 	return nil, edge.E(edge.Unavailable, "node %s is not known here", id.Short())
 }
 
@@ -223,6 +226,9 @@ func (n *Node) revokeRemoved() error {
 }
 
 func (n *Node) settleLeader(ctx context.Context) error {
+	if err := n.forkSite(ctx); err != nil { // before anybody is taken into the log
+		return err
+	}
 	v := n.site.View()
 	rows := membersOf(v)
 	_, kept, err := load[authorityRow](v, []byte(authorityKey))
@@ -234,9 +240,6 @@ func (n *Node) settleLeader(ctx context.Context) error {
 		if err := n.shareAuthority(ctx, ca); err != nil {
 			return err
 		}
-	}
-	if err := n.forkSite(ctx); err != nil {
-		return err
 	}
 	return n.followRoll(ctx, rows)
 }

@@ -24,8 +24,8 @@ func (g guard) peer(id edge.NodeID) (srv raft.Server, known, ok bool) {
 			return s, true, true
 		}
 	}
-	if g.l.o.Member == nil || len(c.Servers) > 0 && !g.l.leaderless() {
-		return srv, false, false
+	if g.l.o.Member == nil || len(c.Servers) > 0 && (g.l.alone() || !g.l.leaderless()) {
+		return srv, false, false // whoever is the only voter has been replaced by nobody
 	}
 	return srv, false, g.l.o.Member(id)
 }
@@ -33,6 +33,9 @@ func (g guard) peer(id edge.NodeID) (srv raft.Server, known, ok bool) {
 // admit checks one request of a peer and sets the address raft will see to the one in the configuration.
 // Refusals are of kind Denied.
 func (g guard) admit(id edge.NodeID, cmd any) error {
+	if g.l.away.Load() {
+		return errAway
+	}
 	srv, known, ok := g.peer(id)
 	if !ok {
 		return edge.E(edge.Denied, "node %s is not a member of this site", id.Short())

@@ -69,7 +69,7 @@ func (l *Log) becomeFresh(ctx context.Context) {
 			l.settle()
 			return
 		}
-		if since := time.Since(l.begun); since > l.o.Patience && !l.alone() && (!l.led() || since > stuckAfter*l.o.Patience) {
+		if l.enough(time.Since(l.begun)) {
 			l.settle()
 		}
 		select {
@@ -80,6 +80,15 @@ func (l *Log) becomeFresh(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// enough reports whether what is here has to do, so long after the start. A sole voter only has to read its own
+// log; and a node that has nothing has nothing to show.
+func (l *Log) enough(since time.Duration) bool {
+	if since < l.o.Patience || l.alone() || l.o.Applier.Applied() == 0 {
+		return false
+	}
+	return !l.led() || since > stuckAfter*l.o.Patience
 }
 
 // settle closes settled. Only becomeFresh's goroutine calls it.

@@ -54,6 +54,12 @@ func (l *Log) Report(context.Context) edge.Health {
 	if err := l.store.Writable(); err != nil {
 		return edge.Health{Level: edge.Failed, Msg: err.Error(), Hint: "free some space"}
 	}
+	if l.Away() {
+		return edge.Health{Level: edge.Degraded, Msg: "this node was restored and waits for its site to take it back"}
+	}
+	if h, ok := l.strangerHealth(); ok {
+		return h
+	}
 	s := l.Stats()
 	switch {
 	case len(s.Members) == 0:

@@ -44,8 +44,10 @@ type Log struct {
 	waited   bool          // owned by Run; see regainVote
 	goal     uint64        // owned by Run; see regainVote
 	passed   atomic.Uint64 // raft's index up to which the machine has seen everything
+	stranger stranger
 	lastSeen atomic.Int64  // Unix nanoseconds when a leader was last known
 	fresh    atomic.Bool   // see Doubt
+	away     atomic.Bool   // see BeginAway
 	settled  chan struct{} // closed by Run; see Settled
 }
 
@@ -68,6 +70,7 @@ func Open(o Options) (_ *Log, err error) {
 	if l.store, err = l.openStorage(); err != nil {
 		return nil, err
 	}
+	l.away.Store(l.store.Marks().Away)
 	defer func() {
 		if err != nil {
 			l.store.Close()

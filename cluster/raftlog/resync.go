@@ -58,7 +58,7 @@ func setAside(dir string, key []byte) error {
 // regainVote ends the time without a vote once it may end. Only Run's goroutine calls it.
 func (l *Log) regainVote() {
 	marks := l.store.Marks()
-	if !marks.NoVote || time.Since(l.begun) < forgottenAfter {
+	if !marks.NoVote || marks.Away || time.Since(l.begun) < forgottenAfter {
 		return
 	}
 	if !l.waited {

@@ -42,6 +42,7 @@ type Marks struct {
 	Done    Mark
 	Pending *Mark `json:",omitempty"`
 	NoVote  bool  `json:",omitempty"` // entries may have been forgotten here: no vote until caught up
+	Away    bool  `json:",omitempty"` // and no part in the log before Return
 }
 
 type disk struct {

@@ -157,6 +157,7 @@ func (w *wire) prove(conn *tls.Conn) (edge.NodeID, error) {
 		return id, edge.E(edge.Denied, "the connection does not prove whose it is: %w", err)
 	}
 	if _, _, ok := w.guard.peer(id); !ok {
+		w.guard.l.stranger.called(id, time.Now())
 		return id, edge.E(edge.Denied, "node %s is not a member of this site", id.Short())
 	}
 	w.mu.Lock()

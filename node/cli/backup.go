@@ -72,6 +72,8 @@ func syncDir(dir string) error {
 type restoreCmd struct {
 	File string `arg:"" type:"existingfile" help:"The backup."`
 	Key  string `help:"File with the storage key of the node that made it (default: where the configuration or the service manager keeps it)." type:"path"`
+
+	NewSite bool `help:"Begin the site anew from this backup, although it had other nodes. Refused while one of them answers."`
 }
 
 func (r restoreCmd) Run(in *invocation) error {
@@ -85,11 +87,14 @@ func (r restoreCmd) Run(in *invocation) error {
 	}
 	defer f.Close()
 	p := newProgress(in.std.Err, "restore")
-	info, err := node.Restore(in.ctx, cfg, io.TeeReader(f, p), r.Key)
+	info, err := node.Restore(in.ctx, cfg, io.TeeReader(f, p), node.RestoreOptions{KeyFile: r.Key, NewSite: r.NewSite})
 	if err != nil {
 		return err
 	}
 	p.end()
 	fmt.Fprintf(in.std.Out, "Restored node %.12s of site %s as it was at %s into %s.\nIts journals begin a new epoch at the next start, so that the hub sees the fork.\n", info.Node, info.Site, info.Created.Local().Format(time.DateTime), cfg.DataDir)
+	if info.Peers > 0 {
+		fmt.Fprintf(in.std.Out, "Start it: it takes the site's state from the other nodes, of which it knows %d. If none of them has it any more, restore into an empty directory with --new-site.\n", info.Peers)
+	}
 	return nil
 }
