@@ -41,18 +41,37 @@ type Invitation struct {
 }
 
 func (n *Node) openJoin(context.Context) error {
-	dial := func(ctx context.Context, addr string) (net.Conn, error) {
-		return (&net.Dialer{Timeout: portUserExpiry}).DialContext(ctx, "tcp", addr)
-	}
 	n.joins = &join.Server{End: n.keys.end, SiteCA: n.keys.site.Load, RegionCA: n.keys.region.Load,
 		Codes: join.SiteCodes{Site: n.site, Self: n.actor()}, Members: roll{n}, Welcome: n.welcome, Log: n.part("join")}
-	n.renewer = &join.Renewer{End: n.keys.end, SiteCA: n.keys.site.Load, RegionCA: n.keys.region.Load, Sources: n.renewalSources, Dial: dial, Log: n.part("certificates")}
 	if len(n.link.get().Secret) > 0 {
 		return nil
 	}
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	return n.link.update(func(l *link) { l.Secret = secret })
+}
+
+// openRenewal prepares what keeps this node's certificates alive, its clock credible, and the site's
+// authority in good time succeeded.
+func (n *Node) openRenewal() {
+	dial := func(ctx context.Context, addr string) (net.Conn, error) {
+		return (&net.Dialer{Timeout: portUserExpiry}).DialContext(ctx, "tcp", addr)
+	}
+	n.renewer = &join.Renewer{End: n.keys.end, SiteCA: n.keys.site.Load, RegionCA: n.keys.region.Load, Sources: n.renewalSources, Dial: dial, Log: n.part("certificates")}
+	n.succession = n.newSuccession(dial)
+	n.keys.end.OutOfTime = n.outOfTime
+}
+
+// clockDoubtEvery is how often a peer's certificate may make this node ask for the time.
+const clockDoubtEvery = time.Minute
+
+// outOfTime has the time asked for: somebody this node called has a certificate that is out of its time, and
+// it may be our own clock that is wrong.
+func (n *Node) outOfTime() {
+	now, last := time.Now().UnixNano(), n.doubted.Load()
+	if now-last >= int64(clockDoubtEvery) && n.doubted.CompareAndSwap(last, now) {
+		n.renewer.Kick()
+	}
 }
 
 // welcome is what a machine gets to know once it is in.

@@ -33,15 +33,29 @@ type memberRow struct {
 	Label   string      `json:"label,omitempty"`
 	Since   time.Time   `json:"since"`
 	Removed bool        `json:"removed,omitempty"`
+	Trusts  edge.NodeID `json:"trusts,omitzero"` // the successor of the site's authority that it trusts
 }
 
 // A siteRow is one site of the region this hub serves; a nodeRow one of its nodes.
 type siteRow struct {
 	Site   string      `json:"site"`
 	CA     edge.NodeID `json:"ca"`
+	Was    edge.NodeID `json:"was,omitzero"` // the one that CA succeeded, and by which nodes are still certified
 	Hub    bool        `json:"hub,omitempty"`
 	Since  time.Time   `json:"since"`
 	Remove bool        `json:"removed,omitempty"`
+}
+
+// certifies reports whether a CA is one by which nodes of the site may be certified: the one in use, or the
+// one before it. Which of them still counts is for their certificates and revocations to say.
+func (s siteRow) certifies(ca edge.NodeID) bool { return ca == s.CA || !s.Was.IsZero() && ca == s.Was }
+
+// mayBe reports whether a registration is of this very site.
+func (s siteRow) mayBe(r registration) bool {
+	if r.Role == pki.JoinNode {
+		return s.certifies(r.SiteCA)
+	}
+	return s.CA == r.SiteCA || s.CA == r.Was
 }
 
 type nodeRow struct {
@@ -71,7 +85,7 @@ func registerMembers(m *edge.Mux) {
 	edge.Do(m, edge.Op{Name: opMemberRegister, Doc: "Make a node or a site known.", Class: edge.SiteOnly}, memberRegister)
 	edge.Do(m, edge.Op{Name: opMemberRemove, Doc: "Remove a node for good.", Class: edge.SiteOnly}, memberRemove)
 	edge.Do(m, edge.Op{Name: opMembersAlone, Doc: "Begin the site anew with one node.", Class: edge.SiteOnly}, membersAlone)
-	edge.Do(m, edge.Op{Name: opKeepAuthority, Doc: "Keep the site's authority where every node has it.", Class: edge.SiteOnly}, keepAuthority)
+	registerAuthority(m)
 }
 
 func memberRegister(tx edge.Tx, r registration) (struct{}, error) {
@@ -127,33 +141,42 @@ func living(v edge.View) (n int) {
 }
 
 func registerBelow(tx edge.Tx, r registration) error {
-	skey, nkey := []byte(sitePrefix+r.Site), []byte(nodePrefix+r.Node.String())
-	s, known, err := load[siteRow](tx, skey)
+	s, known, err := load[siteRow](tx, []byte(sitePrefix+r.Site))
 	if err != nil {
 		return err
 	}
-	n, seen, err := load[nodeRow](tx, nkey)
-	switch {
+	n, seen, err := load[nodeRow](tx, []byte(nodePrefix+r.Node.String()))
+	switch seen = seen && n.Site == r.Site; {
 	case err != nil:
 		return err
 	case n.Removed || s.Remove:
 		return edge.E(edge.Denied, "this node or its site was removed from the region")
 	case !known && r.Role == pki.JoinNode:
 		return edge.E(edge.Denied, "the site %s has not joined this region", r.Site).WithHint("join it with a code of this hub")
-	case known && s.CA != r.SiteCA && s.CA != r.Was:
+	case known && !s.mayBe(r):
 		return edge.E(edge.Conflict, "there is another site called %s in this region", r.Site).WithHint("choose another site name")
-	case known && seen && s.CA == r.SiteCA && n.Site == r.Site:
+	case seen && (s.CA == r.SiteCA || r.Role == pki.JoinNode):
 		return nil
 	}
-	if !known {
+	if r.Role != pki.JoinNode {
+		if err := registerSite(tx, s, known, r); err != nil {
+			return err
+		}
+	}
+	return save(tx, []byte(nodePrefix+r.Node.String()), nodeRow{ID: r.Node, Site: r.Site, Label: r.Label, Build: r.Build, Since: tx.Now()})
+}
+
+// registerSite makes a site known, or the successor of its authority.
+func registerSite(tx edge.Tx, s siteRow, known bool, r registration) error {
+	switch {
+	case !known:
 		s = siteRow{Site: r.Site, Since: tx.Now()}
 		tx.Emit(edge.Event{Type: "region.site-joined", Subject: r.Site, Class: edge.SiteOnly, Urgency: edge.Ledger})
+	case s.CA != r.SiteCA:
+		s.Was = s.CA
 	}
 	s.CA, s.Hub = r.SiteCA, s.Hub || r.Role == pki.JoinHub
-	if err := save(tx, skey, s); err != nil {
-		return err
-	}
-	return save(tx, nkey, nodeRow{ID: r.Node, Site: r.Site, Label: r.Label, Build: r.Build, Since: tx.Now()})
+	return save(tx, []byte(sitePrefix+r.Site), s)
 }
 
 type removal struct {
@@ -206,18 +229,6 @@ func membersAlone(tx edge.Tx, r removal) (struct{}, error) {
 		tx.Emit(edge.Event{Type: "site.began-anew", Subject: r.Node.String(), Class: edge.SiteOnly, Urgency: edge.Ledger})
 	}
 	return struct{}{}, tx.Err()
-}
-
-type authorityRow struct {
-	Export []byte `json:"export"` // pki.Authority.Export; the site's state is sealed at rest and replicated over TLS
-	Secret []byte `json:"secret"` // of gossip
-}
-
-func keepAuthority(tx edge.Tx, r authorityRow) (struct{}, error) {
-	if err := onlyNodes(tx); err != nil {
-		return struct{}{}, err
-	}
-	return struct{}{}, save(tx, []byte(authorityKey), r)
 }
 
 func load[T any](v edge.View, key []byte) (row T, found bool, err error) {
@@ -273,7 +284,7 @@ func (r roll) known(in registration) bool {
 	defer v.Close()
 	s, ok1, err1 := load[siteRow](v, []byte(sitePrefix+in.Site))
 	n, ok2, err2 := load[nodeRow](v, []byte(nodePrefix+in.Node.String()))
-	return err1 == nil && err2 == nil && ok1 && ok2 && s.CA == in.SiteCA && !s.Remove && !n.Removed && n.Site == in.Site
+	return err1 == nil && err2 == nil && ok1 && ok2 && s.certifies(in.SiteCA) && !s.Remove && !n.Removed && n.Site == in.Site
 }
 
 // Known reports whether a node is registered here and not removed; it opens the renewal lane.

@@ -47,25 +47,28 @@ type Node struct {
 	keys *keys
 	link *linkFile
 
-	readings *state.Store
-	journals *journal.Set
-	marks    *journal.Marks
-	shelf    *site.Shelf
-	site     *site.Site
-	rolled   atomic.Pointer[rollList] // who belongs to the site; see roll.Member
-	raft     *raftlog.Log
-	client   *site.Client
-	port     *port
-	joins    *join.Server
-	renewer  *join.Renewer
-	gossip   *gossip.Gossip
+	readings   *state.Store
+	journals   *journal.Set
+	marks      *journal.Marks
+	shelf      *site.Shelf
+	site       *site.Site
+	rolled     atomic.Pointer[rollList] // who belongs to the site; see roll.Member
+	raft       *raftlog.Log
+	client     *site.Client
+	port       *port
+	joins      *join.Server
+	renewer    *join.Renewer
+	succession *join.Succession
+	doubted    atomic.Int64 // when the time was last asked for because of a peer's certificate, in Unix nanoseconds
+	gossip     *gossip.Gossip
 
 	intake  *intake
 	broker  *mqtt.Broker
 	bridges []*mqtt.Bridge
 	sampler *host.Sampler
 	up      *uplinkPart
-	hub     *hubPart // nil unless this node is a hub
+	linked  atomic.Bool // the uplink was connected when it last said so
+	hub     *hubPart    // nil unless this node is a hub
 
 	door     *gateway.Door
 	doorAddr net.Addr
@@ -127,6 +130,7 @@ func (n *Node) openKeys(context.Context) (err error) {
 	if n.keys, err = openKeys(n.cfg, roll{n}.Known); err != nil {
 		return err
 	}
+	n.openRenewal()
 	n.link, err = openLink(n.keys)
 	return err
 }
@@ -219,7 +223,7 @@ func (n *Node) foundation() []edge.Part {
 
 // services are the parts that may fail alone and are started again.
 func (n *Node) services() []edge.Part {
-	parts := []edge.Part{n.door, n.socket, n.broker, n.up, n.renewer,
+	parts := []edge.Part{n.door, n.socket, n.broker, n.up, n.renewer, n.succession,
 		partFunc{"join", func(ctx context.Context) error { return n.serveJoin(ctx) }},
 		partFunc{"site requests", n.serveSite},
 		partFunc{"leader", n.followLeader},

@@ -127,7 +127,12 @@ func TestMembersOfTheRegion(t *testing.T) {
 		{"another site of that name", below("clinic", 3, 11, 0, pki.JoinSite), edge.Conflict},
 		{"a node certified by another", below("clinic", 3, 11, 0, pki.JoinNode), edge.Conflict},
 		{"the site's next authority, vouched for by the last", below("clinic", 1, 12, 10, pki.JoinSite), fine},
-		{"the old authority is over", below("clinic", 2, 10, 0, pki.JoinNode), edge.Conflict},
+		{"the last but one, while nodes are still certified by it", below("clinic", 2, 10, 0, pki.JoinNode), fine},
+		{"a new node too", below("clinic", 4, 10, 0, pki.JoinNode), fine},
+		{"asked again, because the answer was lost", below("clinic", 1, 12, 10, pki.JoinSite), fine},
+		{"the one after that", below("clinic", 1, 13, 12, pki.JoinSite), fine},
+		{"the first authority is over", below("clinic", 2, 10, 0, pki.JoinNode), edge.Conflict},
+		{"who has the old one cannot make another successor", below("clinic", 1, 14, 10, pki.JoinSite), edge.Conflict},
 		{"a hub below", below("district", 7, 20, 0, pki.JoinHub), fine},
 	} {
 		_, err := try(tx, memberRegister, s.in)
@@ -136,7 +141,7 @@ func TestMembersOfTheRegion(t *testing.T) {
 	if _, err := try(tx, memberRemove, removal{edge.NodeID{1}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := try(tx, memberRegister, below("clinic", 1, 12, 0, pki.JoinNode))
+	_, err := try(tx, memberRegister, below("clinic", 1, 13, 0, pki.JoinNode))
 	wantKind(t, "a revoked node", err, edge.Denied)
 	if s, ok, err := load[siteRow](tx, []byte(sitePrefix+"district")); !ok || err != nil || !s.Hub {
 		t.Errorf("%+v %t %v", s, ok, err)

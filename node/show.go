@@ -143,7 +143,7 @@ func (n *Node) partStatus(ctx context.Context) []gateway.PartStatus {
 		Name() string
 		edge.Reporter
 	}
-	parts := []reporter{n.raft, n.site, n.broker, n.renewer, named{"journal", n.journals}, named{"disk", reportFunc(n.reportDisk)}, named{"audit", reportFunc(n.reportAudit)}}
+	parts := []reporter{n.raft, n.site, n.broker, n.renewer, n.succession, named{"journal", n.journals}, named{"disk", reportFunc(n.reportDisk)}, named{"audit", reportFunc(n.reportAudit)}}
 	if u := n.up.get(); u != nil {
 		parts = append(parts, u)
 	}

@@ -158,6 +158,7 @@ func (n *Node) followLeader(ctx context.Context) error {
 			return nil
 		case <-changes:
 			n.site.LeaderChanged()
+			n.succession.Wake()
 			n.up.kick() // the site's journals are delivered by the leader
 		}
 	}
@@ -185,7 +186,9 @@ func (n *Node) keepMembers(ctx context.Context) error {
 
 // settle does what is left to do between registry and log. What fails is tried again soon.
 func (n *Node) settle(ctx context.Context) {
-	if err := n.adoptAuthority(); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := n.adoptAuthority(ctx); err != nil && ctx.Err() == nil {
 		n.log.Warn("the site's authority cannot be taken over", "error", err)
 	}
 	if err := n.revokeRemoved(); err != nil {
@@ -195,8 +198,6 @@ func (n *Node) settle(ctx context.Context) {
 	if l.Self && !l.Ready {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	err := n.registerSelf(ctx)
 	if err == nil && l.Self {
 		err = n.settleLeader(ctx)
@@ -231,12 +232,12 @@ func (n *Node) settleLeader(ctx context.Context) error {
 	}
 	v := n.site.View()
 	rows := membersOf(v)
-	_, kept, err := load[authorityRow](v, []byte(authorityKey))
 	v.Close()
+	st, err := n.stand()
 	if err != nil {
 		return err
 	}
-	if ca := n.keys.site.Load(); ca != nil && !kept {
+	if ca := n.keys.site.Load(); ca != nil && (st.CA == nil || newer(ca, st.CA)) { // also what a crash kept from being shared
 		if err := n.shareAuthority(ctx, ca); err != nil {
 			return err
 		}
@@ -346,31 +347,4 @@ func (n *Node) shareAuthority(ctx context.Context, ca *pki.Authority) error {
 		return err
 	}
 	return n.propose(ctx, opKeepAuthority, authorityRow{Export: b, Secret: n.link.get().Secret}, nil)
-}
-
-// adoptAuthority takes the site's authority from the state where this node does not have it, or has it
-// without the region's word for it.
-func (n *Node) adoptAuthority() error {
-	have := n.keys.site.Load()
-	if have != nil && have.Cross() != nil {
-		return nil
-	}
-	v := n.site.View()
-	row, kept, err := load[authorityRow](v, []byte(authorityKey))
-	v.Close()
-	if err != nil || !kept {
-		return err
-	}
-	ca, err := pki.ImportAuthority(row.Export, nil, n.keys.trust.Now)
-	if err != nil {
-		return err
-	}
-	if have != nil && ca.Cross() == nil {
-		return nil
-	}
-	if err := n.keys.keepSite(ca); err != nil {
-		return err
-	}
-	n.renewer.Kick()
-	return nil
 }

@@ -113,7 +113,7 @@ func (n *Node) makeUplink() (*uplink.Uplink, error) {
 		TLS:     func(string) (*tls.Config, error) { return n.keys.end.ClientConfig(pki.ProtoSync, edge.NodeID{}), nil },
 		Sources: n.sources, Clock: n.clock, Profile: profiles[n.cfg.Uplink.Profile], Budget: n.budget(),
 		Keeper: &keeper{n.readings, []byte("uplink/keeper")},
-		Calls:  uplink.Callbacks{Doubt: n.doubt, Poisoned: n.poisoned, Time: n.tellTime},
+		Calls:  uplink.Callbacks{Doubt: n.doubt, Poisoned: n.poisoned, Time: n.tellTime, Changed: n.linkChanged},
 		Twin:   n.twin(), Command: &orders{n: n, s: n.readings}, Verify: n.verifyHub, Logger: n.part("uplink"),
 	})
 }
@@ -195,12 +195,23 @@ func (n *Node) poisoned(ctx context.Context, id wire.StreamID, r edge.Record, re
 	return err
 }
 
-// tellTime takes the hub's word for the time where it is good to a few seconds.
+// linkChanged lets what waits for a hub try again as soon as there is one.
+func (n *Node) linkChanged() {
+	u := n.up.get()
+	if up := u != nil && u.Connected(); n.linked.Swap(up) != up && up {
+		n.renewer.Wake()
+		n.succession.Wake()
+	}
+}
+
+// tellTime takes the hub's word for the time where it is good to a few seconds. ahead is measured by the
+// clock the uplink has from us, which is not the system's where that is wrong.
 func (n *Node) tellTime(ahead, uncertainty time.Duration) {
 	if uncertainty > 5*time.Second {
 		return
 	}
-	if err := n.keys.trust.TellTime(time.Now().Add(ahead)); err != nil {
+	now, _ := n.clock()
+	if err := n.keys.trust.TellTime(now.Add(ahead)); err != nil {
 		n.log.Warn("the hub's time cannot be kept", "error", err)
 	}
 }

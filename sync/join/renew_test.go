@@ -3,7 +3,9 @@ package join
 import (
 	"context"
 	"crypto/tls"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -283,4 +285,31 @@ func TestSiteCASuccession(t *testing.T) {
 	check(t, meets(t, second, first, pki.ProtoRaft))
 	check(t, meets(t, first, hub, pki.ProtoSync))
 	check(t, AskCross(t.Context(), first.End, nil, at, next, nil)) // prolonging the known one needs no predecessor
+}
+
+// What waits for a hub is tried again as soon as there is a link, not at the end of a pause of minutes.
+func TestRenewerWakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		id := must(pki.NewIdentity())
+		trust := must(pki.OpenTrust(pki.TrustState{Site: "clinic-a", Region: pki.LocalRegion}, pki.TrustOptions{}))
+		var tries atomic.Int64
+		r := &Renewer{End: pki.NewEndpoint(id, trust, nil), Sources: func() []Source { return []Source{{Addr: "a", As: pki.SameSite}} },
+			Dial: func(context.Context, string) (net.Conn, error) {
+				tries.Add(1)
+				return nil, edge.E(edge.Unavailable, "no route")
+			}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- r.Run(ctx) }()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		was := tries.Load()
+		r.Wake()
+		synctest.Wait()
+		if tries.Load() != was+1 {
+			t.Errorf("%d tries, then %d", was, tries.Load())
+		}
+		cancel()
+		check(t, <-done)
+	})
 }

@@ -40,12 +40,18 @@ type Renewer struct {
 // Name implements edge.Part.
 func (r *Renewer) Name() string { return "certificates" }
 
-// Kick asks for a look at once, and for the time: a connection was refused for reasons of time, a peer
-// came within reach, the site's CA became usable.
+// Kick asks for a look at once, and for the time: a connection was refused for reasons of time, or the
+// site's CA became usable.
 func (r *Renewer) Kick() {
 	r.mu.Lock()
 	r.doubt = true
 	r.mu.Unlock()
+	r.Wake()
+}
+
+// Wake asks for a look at once: a hub or a neighbour came within reach, so what waits for one need not wait
+// for the end of its pause. Where nothing is due it costs nothing on the wire.
+func (r *Renewer) Wake() {
 	select {
 	case r.kicked() <- struct{}{}:
 	default:

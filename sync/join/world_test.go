@@ -16,11 +16,20 @@ var testStart = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // clock is the true time of a test; each box may be off by its own amount.
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu    sync.Mutex
+	now   time.Time
+	began time.Time // where set, time goes by from there on: in a bubble of synctest
 }
 
-func (c *clock) time() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.now }
+func (c *clock) time() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.began.IsZero() {
+		return c.now
+	}
+	return c.now.Add(time.Since(c.began))
+}
+
 func (c *clock) move(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,6 +47,7 @@ type box struct {
 	codes *codes
 	list  *members
 	addr  string
+	dial  Dial // in place of addr
 }
 
 // newBox makes a machine with its own site CA, as the first start of a node does.
@@ -123,7 +133,7 @@ func (b *box) invite(role pki.JoinRole) pki.Code {
 }
 
 func (b *box) ask(code pki.Code, at *box, role pki.JoinRole) (Result, error) {
-	q := Request{Code: code, Server: at.addr, ID: b.End.ID, Role: role, Addr: "b:7701", Label: "box", Build: "test"}
+	q := Request{Code: code, Server: at.addr, Dial: at.dial, ID: b.End.ID, Role: role, Addr: "b:7701", Label: "box", Build: "test"}
 	if role != pki.JoinNode {
 		q.SiteCA = b.site
 	}
@@ -178,6 +188,7 @@ type members struct {
 	known map[edge.NodeID]Registration
 	sites map[string]edge.NodeID
 	fault error
+	after func() error // its error is returned though the registration was kept
 }
 
 func (m *members) Register(_ context.Context, r Registration) error {
@@ -193,6 +204,9 @@ func (m *members) Register(_ context.Context, r Registration) error {
 		m.sites[r.Name.Site] = r.SiteCA
 	}
 	m.known[r.Name.ID] = r
+	if m.after != nil && !r.Was.IsZero() {
+		return m.after()
+	}
 	return nil
 }
 

@@ -44,6 +44,13 @@ type StreamStatus struct {
 	ClearAt time.Time // when it is expected to have caught up; zero: not known
 }
 
+// Connected reports whether there is a link to a hub now. Unlike Status it costs nothing.
+func (u *Uplink) Connected() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.session != nil
+}
+
 // Status returns how the uplink is. It works from memory.
 func (u *Uplink) Status() Status {
 	now := time.Now()

@@ -58,6 +58,9 @@ type Endpoint struct {
 	// Known reports whether a node is registered here; it is asked before a leaf that is out of its time
 	// may renew. Nil: nobody is.
 	Known func(edge.NodeID) bool
+	// OutOfTime, where set, is called when a node that was called is refused and its certificate is out of
+	// its time: our own clock may be the one that is wrong. It must not block.
+	OutOfTime func()
 
 	tickets *ticketKeys
 	cache   tls.ClientSessionCache
@@ -212,7 +215,14 @@ func (e *Endpoint) callee(cs tls.ConnectionState, want Peers) (Peer, error) {
 		j = judgeLost
 	}
 	want &= Proto(cs.NegotiatedProtocol).callees() // nothing negotiated, nobody wanted
-	return e.Trust.verify(cs.PeerCertificates, want, x509.ExtKeyUsageServerAuth, j)
+	peer, err := e.Trust.verify(cs.PeerCertificates, want, x509.ExtKeyUsageServerAuth, j)
+	if err != nil && len(cs.PeerCertificates) > 0 && e.OutOfTime != nil {
+		leaf, now := cs.PeerCertificates[0], e.Trust.Now()
+		if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+			e.OutOfTime()
+		}
+	}
+	return peer, err
 }
 
 // CheckChain checks that a chain received for this node will be accepted where it is to be shown, before
