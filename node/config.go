@@ -79,6 +79,7 @@ type HubConfig struct {
 	Advertise    []string `toml:"advertise"`
 	Store        string   `toml:"store"`             // "badger" or "postgres"
 	PostgresFile string   `toml:"postgres_url_file"` // a file of mode 0600 with the connection URL
+	NodeObjects  Bytes    `toml:"node_objects"`      // large objects that one node may bring
 
 	Keep KeepConfig `toml:"keep"`
 }
@@ -102,6 +103,7 @@ type StorageConfig struct {
 	Reserve  Bytes    `toml:"reserve"`  // ballast given back when the disk fills up
 	MinFree  Bytes    `toml:"min_free"` // below this much free space writes are refused
 	Readings Bytes    `toml:"readings"` // budget of the readings journals
+	Blobs    Bytes    `toml:"blobs"`    // budget of large objects; on a hub, of all it takes from its nodes too
 	Keep     Duration `toml:"keep"`     // delivered readings are kept this long, budget permitting
 	KeyFile  string   `toml:"key_file"` // storage key; empty: $CREDENTIALS_DIRECTORY/storage.key, else keys/storage.key
 }
@@ -123,12 +125,12 @@ func Default() Config {
 		MQTT:    MQTTConfig{Addr: "127.0.0.1:1883", MaxClients: 2048, MaxPacket: 256 << 10},
 		Cluster: ClusterConfig{},
 		Uplink:  UplinkConfig{Profile: "normal"},
-		Hub: HubConfig{Addr: "0.0.0.0:8484", JoinAddr: "0.0.0.0:8485", Store: "badger", Keep: KeepConfig{
+		Hub: HubConfig{Addr: "0.0.0.0:8484", JoinAddr: "0.0.0.0:8485", Store: "badger", NodeObjects: 1 << 30, Keep: KeepConfig{
 			Community: KeepClass{Age: Duration(1095 * 24 * time.Hour), Size: 2 << 30},
 			Telemetry: KeepClass{Age: Duration(365 * 24 * time.Hour), Size: 8 << 30},
 			Bulk:      KeepClass{Age: Duration(90 * 24 * time.Hour), Size: 4 << 30},
 		}},
-		Storage: StorageConfig{Reserve: 64 << 20, MinFree: 64 << 20, Readings: 1 << 30, Keep: Duration(14 * 24 * time.Hour)},
+		Storage: StorageConfig{Reserve: 64 << 20, MinFree: 64 << 20, Readings: 1 << 30, Blobs: 1 << 30, Keep: Duration(14 * 24 * time.Hour)},
 		Host:    HostConfig{Every: Duration(time.Minute)},
 	}
 }

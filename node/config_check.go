@@ -161,6 +161,8 @@ func checkHub(c Config) error {
 		return bad("hub.store", `%q is not a store: "badger" or "postgres" is expected`, c.Hub.Store)
 	case c.Hub.Store == "postgres" && c.Hub.PostgresFile == "":
 		return bad("hub.postgres_url_file", "is empty: name a file of mode 0600 that holds the connection URL")
+	case c.Hub.NodeObjects < 0:
+		return bad("hub.node_objects", "must not be negative, it is %s", c.Hub.NodeObjects)
 	}
 	return checkKeep(c.Hub.Keep)
 }
@@ -184,6 +186,8 @@ func checkStorage(c Config) error {
 	switch {
 	case c.Storage.MinFree < 32<<20:
 		return bad("storage.min_free", "must be at least 32MiB, it is %s", c.Storage.MinFree)
+	case c.Storage.Blobs < 1<<20:
+		return bad("storage.blobs", "must be at least 1MiB, it is %s", c.Storage.Blobs)
 	case c.Storage.Readings < 16<<20:
 		return bad("storage.readings", "must be at least 16MiB, it is %s", c.Storage.Readings)
 	case c.Host.Every != 0 && time.Duration(c.Host.Every) < time.Second:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/aielon/edge/node/blob"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
 )
@@ -22,6 +23,7 @@ func (n *Node) keepHouse(ctx context.Context) error {
 	t := time.NewTicker(houseEvery)
 	defer t.Stop()
 	acked := n.siteMarks()
+	var suspects map[blob.Hash]bool
 	var trimmed, audited time.Time = time.Now(), time.Now()
 	for {
 		select {
@@ -31,6 +33,10 @@ func (n *Node) keepHouse(ctx context.Context) error {
 		}
 		if err := (&orders{s: n.readings}).forget(ctx, n.keys.trust.Now()); err != nil {
 			n.log.Warn("old orders are not forgotten", "error", err)
+		}
+		var err error
+		if suspects, err = n.blobs.sweep(ctx, suspects); err != nil {
+			n.log.Warn("large objects nobody knows are not removed", "error", err)
 		}
 		if time.Since(trimmed) >= siteKeepFor {
 			n.trimSite(ctx, acked)

@@ -50,7 +50,8 @@ func (n *Node) openHub(ctx context.Context) (err error) {
 	p.h, err = hub.Open(ctx, hub.Options{Addr: n.cfg.Hub.Addr, TLS: n.keys.end.ServerConfig(pki.ProtoSync), PeerID: n.admitted,
 		Store: p.store, Codec: codec, Self: n.keys.id.ID(), Signer: regionSigner{n.keys.region.Load()}, Kick: func(wire.StreamID) { n.up.kick() },
 		Keep: n.cfg.Hub.Keep.classes(), Parent: n.hasHub,
-		Clock: n.keys.trust.Now, ResetKey: [32]byte(n.keys.derive("quic/reset")), TokenKey: [32]byte(n.keys.derive("quic/token")), Logger: n.part("hub")})
+		Objects: &hub.Objects{Store: n.blobs.s, PerNode: int64(n.cfg.Hub.NodeObjects), Largest: int64(n.cfg.Storage.Blobs), Held: n.blobs.known},
+		Clock:   n.keys.trust.Now, ResetKey: [32]byte(n.keys.derive("quic/reset")), TokenKey: [32]byte(n.keys.derive("quic/token")), Logger: n.part("hub")})
 	if err != nil {
 		return err
 	}

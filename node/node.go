@@ -50,6 +50,7 @@ type Node struct {
 	readings   *state.Store
 	journals   *journal.Set
 	marks      *journal.Marks
+	blobs      *blobs
 	shelf      *site.Shelf
 	site       *site.Site
 	rolled     atomic.Pointer[rollList] // who belongs to the site; see roll.Member
@@ -101,7 +102,7 @@ func New(ctx context.Context, cfg Config, o Options) (_ *Node, err error) {
 		}
 	}()
 	for _, open := range []func(context.Context) error{
-		n.lock, n.openKeys, n.openReadings, n.openSite, n.openRaft, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openUplink, n.openDoor,
+		n.lock, n.openKeys, n.openReadings, n.openBlobs, n.openSite, n.openRaft, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openUplink, n.openDoor,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err

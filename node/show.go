@@ -78,6 +78,7 @@ func (n *Node) ledger() gateway.Ledger {
 		l.Rows = append(l.Rows, row)
 	}
 	l.Sum()
+	l.Objects = n.blobs.ledger()
 	return l
 }
 
@@ -243,6 +244,7 @@ func (s show) WriteMetrics(ctx context.Context, w io.Writer) {
 			fmt.Fprintf(w, "aielon_records{class=%q,fate=%q} %d\n", r.Class, fate, v)
 		}
 	}
+	n.blobMetrics(m)
 	m.one("aielon_messages_total", "Messages devices published.", "counter", float64(n.intake.messages.Load()))
 	m.one("aielon_quarantined_total", "Messages that could not be read and were kept aside.", "counter", float64(n.intake.quarantined.Load()))
 	st := n.site.Stats()

@@ -87,6 +87,27 @@ func (c *client) stream(ctx context.Context, method, path string, query url.Valu
 	return answer.Body, nil
 }
 
+// upload sends size bytes of body as they are and decodes the answer.
+func (c *client) upload(ctx context.Context, path string, query url.Values, body io.Reader, size int64, out any) error {
+	r, err := http.NewRequestWithContext(ctx, "POST", "http://node"+path+"?"+query.Encode(), body)
+	if err != nil {
+		return edge.E(edge.Internal, "the request cannot be made: %w", err)
+	}
+	r.ContentLength = size
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= 300 {
+		return problemOf(answer)
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(out); err != nil {
+		return edge.E(edge.Unavailable, "the node's answer cannot be read: %w", err)
+	}
+	return nil
+}
+
 // call is stream for answers that are one JSON value.
 func (c *client) call(ctx context.Context, method, path string, query url.Values, body, out any) error {
 	r, err := c.stream(ctx, method, path, query, body)

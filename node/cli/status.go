@@ -73,7 +73,11 @@ func linkLine(l gateway.Link) string {
 func printLedger(w io.Writer, l gateway.Ledger) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\taccepted\ton the hub\twaiting\tshed\tlost\t")
-	for _, r := range append(l.Rows, l.Total) {
+	rows := append(l.Rows, l.Total)
+	if l.Objects != nil {
+		rows = append(rows, *l.Objects)
+	}
+	for _, r := range rows {
 		if r.Accepted > 0 || r.Class == "total" {
 			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t\n", r.Class, r.Accepted, r.OnHub, r.Waiting, r.Shed, r.Lost)
 		}

@@ -54,8 +54,9 @@ type Link struct {
 // Ledger is what became of everything this node acknowledged. Each row is counted independently;
 // Lost is what the other columns do not account for, and must be zero.
 type Ledger struct {
-	Rows  []LedgerRow `json:"rows"`
-	Total LedgerRow   `json:"total"`
+	Rows    []LedgerRow `json:"rows"`
+	Total   LedgerRow   `json:"total"`             // of records
+	Objects *LedgerRow  `json:"objects,omitempty"` // large objects, which are counted apart
 }
 
 // LedgerRow counts the records of one class.

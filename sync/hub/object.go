@@ -16,9 +16,11 @@ import (
 
 // Objects says where a hub keeps large objects and how much of them. Store is required.
 type Objects struct {
-	Store      *blob.Store   // bounds all of them together
-	PerNode    int64         // bytes one node may bring; default 1 GiB
-	Largest    int64         // bytes of one object; default 1 GiB
+	Store   *blob.Store // bounds all of them together
+	PerNode int64       // bytes one node may bring; default 1 GiB
+	Largest int64       // bytes of one object; default 1 GiB
+	// Held says that an object is needed besides by what sites have brought; nil: none is.
+	Held       func(h blob.Hash) bool
 	Unfinished time.Duration // what came of an object is forgotten when nothing more came for so long; default 7 days
 }
 
@@ -231,12 +233,21 @@ func (h *Hub) RemoveObject(ctx context.Context, site string, x blob.Hash) error 
 	h.mu.Lock()
 	h.objects.used[row.Node] -= row.Size
 	h.mu.Unlock()
+	used, err := h.HasObject(ctx, x)
+	if o := h.o.Objects; err == nil && !used && (o.Held == nil || !o.Held(x)) {
+		err = o.Store.Delete(x)
+	}
+	return err
+}
+
+// HasObject reports whether any site has brought an object.
+func (h *Hub) HasObject(ctx context.Context, x blob.Hash) (bool, error) {
 	for r, err := range h.o.Store.Rows(ctx, "", kindObject, x.String()) {
 		if err != nil || r.Key == x.String() {
-			return err
+			return err == nil, err
 		}
 	}
-	return h.o.Objects.Store.Delete(x)
+	return false, nil
 }
 
 // expireObjects removes the beginnings of objects that nobody finishes.

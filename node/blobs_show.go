@@ -1,0 +1,92 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/aielon/edge/node/blob"
+	"github.com/aielon/edge/node/edge"
+)
+
+// blobControl is what the command line asks about large objects.
+func (n *Node) blobControl(m *http.ServeMux) {
+	m.HandleFunc("GET /v1/blobs", func(w http.ResponseWriter, r *http.Request) {
+		list, err := n.listBlobs(r.Context())
+		answer(w, list, err)
+	})
+	m.HandleFunc("POST /v1/blobs", func(w http.ResponseWriter, r *http.Request) {
+		info, err := n.blobs.put(r.Context(), r.Body, r.ContentLength, r.URL.Query().Get("name"))
+		answer(w, info, err)
+	})
+	m.HandleFunc("GET /v1/blobs/{hash}", n.serveBlob)
+	m.HandleFunc("DELETE /v1/blobs/{hash}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, struct{}{}, n.removeBlob(r.Context(), r.PathValue("hash"), r.URL.Query().Get("site")))
+	})
+}
+
+// listBlobs lists this node's objects, and on a hub those of its sites.
+func (n *Node) listBlobs(ctx context.Context) ([]BlobInfo, error) {
+	list := n.blobs.list()
+	if n.hub == nil {
+		return list, nil
+	}
+	rows, err := n.hub.h.ListObjects(ctx, "")
+	for _, r := range rows {
+		list = append(list, BlobInfo{Hash: r.Hex, Size: r.Size, Added: r.Time, State: "of site " + r.Site})
+	}
+	return list, err
+}
+
+// removeBlob removes an object of this node, or of a site of this hub.
+func (n *Node) removeBlob(ctx context.Context, hash, site string) error {
+	if site == "" {
+		return n.blobs.remove(ctx, hash)
+	}
+	h, err := blob.ParseHash(hash)
+	if err == nil && n.hub == nil {
+		err = edge.E(edge.Invalid, "this node is no hub")
+	}
+	if err != nil {
+		return err
+	}
+	return n.hub.h.RemoveObject(ctx, site, h)
+}
+
+// serveBlob writes the content of an object. One that turns out to be damaged ends the connection, so that
+// nobody takes the beginning for the whole.
+func (n *Node) serveBlob(w http.ResponseWriter, r *http.Request) {
+	in, err := n.blobs.get(r.PathValue("hash"))
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	defer in.Close()
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if _, err := io.Copy(w, in); err != nil {
+		n.blobs.log.Warn("an object could not be read to its end", "object", r.PathValue("hash"), "error", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (n *Node) blobMetrics(m metrics) {
+	if l := n.blobs.ledger(); l != nil {
+		m.head("aielon_objects", "Large objects of this node by fate.", "gauge")
+		for _, x := range []struct {
+			fate string
+			n    uint64
+		}{{"accepted", l.Accepted}, {"on_hub", l.OnHub}, {"waiting", l.Waiting}, {"removed", l.Shed}, {"lost", l.Lost}} {
+			fmt.Fprintf(m.w, "aielon_objects{fate=%q} %d\n", x.fate, x.n)
+		}
+	}
+	m.one("aielon_objects_bytes", "Bytes that large objects take on the disk.", "gauge", float64(n.blobs.s.Used()))
+	if n.hub == nil {
+		return
+	}
+	c := &n.hub.h.Counters().Objects
+	m.one("aielon_hub_objects_total", "Large objects taken from nodes since the start.", "counter", float64(c.Taken.Load()))
+	m.one("aielon_hub_object_bytes_total", "Bytes of large objects taken from nodes since the start.", "counter", float64(c.Bytes.Load()))
+	m.one("aielon_hub_objects_refused_total", "Large objects not taken, for any reason.", "counter", float64(c.Refused.Load()))
+	m.one("aielon_hub_objects_damaged_total", "Large objects that were something else than announced.", "counter", float64(c.Damaged.Load()))
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/aielon/edge/node"
+	"github.com/aielon/edge/node/edge"
+)
+
+type blobsCmd struct {
+	List   blobsListCmd   `cmd:"" default:"1" help:"List the large objects of this node and whether the hub has them."`
+	Put    blobsPutCmd    `cmd:"" help:"Take in a file as a large object; it is delivered to the hub when the line allows."`
+	Get    blobsGetCmd    `cmd:"" help:"Write a large object to a file."`
+	Remove blobsRemoveCmd `cmd:"" help:"Delete a large object here. The hub keeps what it has."`
+}
+
+type blobsListCmd struct{}
+
+func (blobsListCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	var list []node.BlobInfo
+	if err := c.call(in.ctx, "GET", "/v1/blobs", nil, nil, &list); err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(in.std.Out, 2, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "HASH\tSIZE\tSTATE\tADDED\tNAME\t")
+	for _, b := range list {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Hash, node.Bytes(b.Size), b.State, ago(b.Added), printable(b.Name), printable(b.Trouble))
+	}
+	return t.Flush()
+}
+
+type blobsPutCmd struct {
+	File string `arg:"" type:"existingfile" help:"The file."`
+}
+
+func (b blobsPutCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(b.File)
+	if err != nil {
+		return edge.E(edge.Invalid, "the file cannot be read: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return edge.E(edge.Invalid, "the file cannot be read: %w", err)
+	}
+	var out node.BlobInfo
+	if err := c.upload(in.ctx, "/v1/blobs", url.Values{"name": {filepath.Base(b.File)}}, f, info.Size(), &out); err != nil {
+		return err
+	}
+	fmt.Fprintf(in.std.Out, "%s %s, %s\n", out.Hash, node.Bytes(out.Size), out.State)
+	return nil
+}
+
+type blobsGetCmd struct {
+	Hash string `arg:"" help:"The object, 64 hexadecimal digits."`
+	File string `arg:"" optional:"" type:"path" help:"Where to write it; it must not exist yet. Without it: standard output."`
+}
+
+func (b blobsGetCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	if b.File != "" {
+		if _, err := os.Stat(b.File); err == nil {
+			return edge.E(edge.Conflict, "%s exists already", b.File).WithHint("choose another name")
+		}
+	}
+	r, err := c.stream(in.ctx, "GET", "/v1/blobs/"+url.PathEscape(b.Hash), nil, nil)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if b.File != "" {
+		_, err = writeWhole(b.File, r, newProgress(in.std.Err, "object"))
+		return err
+	}
+	if _, err := io.Copy(in.std.Out, r); err != nil {
+		return edge.E(edge.Unavailable, "the object ended early: %w", err)
+	}
+	return nil
+}
+
+type blobsRemoveCmd struct {
+	Hash string `arg:"" help:"The object, 64 hexadecimal digits."`
+	Site string `help:"On a hub: the site that brought it." placeholder:"SITE"`
+}
+
+func (b blobsRemoveCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	var out json.RawMessage
+	if err := c.call(in.ctx, "DELETE", "/v1/blobs/"+url.PathEscape(b.Hash), url.Values{"site": {b.Site}}, nil, &out); err != nil {
+		return err
+	}
+	fmt.Fprintln(in.std.Out, "The object is removed here.")
+	return nil
+}
