@@ -95,14 +95,37 @@ func (r *Run) client(ctx context.Context, number int) error {
 		time.Sleep(time.Duration(rng.Int64N(int64(2 * r.Length / time.Duration(r.Ops)))))
 		o := op{key: []string{"a", "b"}[rng.IntN(2)], value: fmt.Sprintf("%d.%d", number, i)}
 		o.do = []string{"add", "add", "add", "put", "put", "count", "count", "get"}[rng.IntN(8)]
-		call := time.Now()
-		answer, err := r.ask(ctx, rng, o)
-		if err != nil {
-			return fmt.Errorf("client %d: %s %s: %w", number, o.do, o.key, err)
+		var wg sync.WaitGroup
+		crowd := make([]error, rng.IntN(2)*rng.IntN(4))
+		for k := range crowd {
+			wg.Go(func() { crowd[k] = r.follow(ctx, 100*number+10+k, i) })
 		}
-		r.h.add(number, o, answer, call, time.Now())
+		err := r.one(ctx, rng, number, o)
+		wg.Wait()
+		if err = errors.Join(append(crowd, err)...); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// one asks for one thing and notes the answer.
+func (r *Run) one(ctx context.Context, rng *rand.Rand, number int, o op) error {
+	call := time.Now()
+	answer, err := r.ask(ctx, rng, o)
+	if err != nil {
+		return fmt.Errorf("client %d: %s %s: %w", number, o.do, o.key, err)
+	}
+	r.h.add(number, o, answer, call, time.Now())
+	return nil
+}
+
+// follow is a client that comes with others: while the first of them is on its way, the rest is evaluated
+// ahead. Now and then it comes a little later.
+func (r *Run) follow(ctx context.Context, number, round int) error {
+	rng := rand.New(rand.NewPCG(r.Seed, uint64(1000*number+round)))
+	time.Sleep(time.Duration(rng.IntN(2)*rng.IntN(60)) * time.Millisecond)
+	return r.one(ctx, rng, number, op{do: "add", key: []string{"a", "b"}[rng.IntN(2)]})
 }
 
 // logCap is how many entries the log keeps behind a mark. It must be above the 16 that one message of the log

@@ -106,7 +106,7 @@ func TestSeeds(t *testing.T) {
 	for _, what := range []string{
 		"crash", "power cut", "isolated", "deaf", "mute", "paused", "answers held", "transfer", "clock", "weather", "burst",
 		"append lost", "append got through", "append twice", "message cut", "message hold", "message drop", // happened
-		"retry", "again", "doubt", "refused base", "restored", // and mattered
+		"retry", "again", "doubt", "refused base", "restored", "ahead", "given up", // and mattered
 	} {
 		if what == "restored" && *seeds < 200 {
 			continue // too rare for a few dozen seeds

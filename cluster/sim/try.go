@@ -36,7 +36,20 @@ func (r *Run) try(ctx context.Context, s *site.Site, o op, cmd edge.Command) (st
 		r.fired("again")
 	}
 	r.h.ack(acked{cmd, o, out})
-	return string(out.Reply), nil
+	return string(out.Reply), r.atOnce(ctx, s, cmd, out)
+}
+
+// atOnce asks for a command again as soon as it is answered, when what comes after it may be under
+// evaluation already: the answer must be the same.
+func (r *Run) atOnce(ctx context.Context, s *site.Site, cmd edge.Command, out edge.Outcome) error {
+	if cmd.ID[15]%2 == 0 {
+		return nil
+	}
+	again, err := s.Propose(ctx, cmd)
+	if err == nil && (!again.Again || again.Index != out.Index || string(again.Reply) != string(out.Reply)) {
+		return fmt.Errorf("%s was answered with %s at %d and a moment later with %s at %d", cmd.Type, out.Reply, out.Index, again.Reply, again.Index)
+	}
+	return nil
 }
 
 // wrapLog makes the log forget answers and repeat itself: an append that got through and one that did not
@@ -164,6 +177,8 @@ func (r *Run) replica(n *Node, want map[string]int) (err error) {
 	r.note("restored", st.Restored)
 	r.note("refused base", st.TurnedOff)
 	r.note("doubt", st.Doubts)
+	r.note("ahead", st.Ahead)
+	r.note("given up", st.GivenUp)
 	return err
 }
 

@@ -13,16 +13,10 @@ func BenchmarkPlan(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			_, sites := openBench(b)
 			calls := benchCalls(n)
-			v := sites[0].view()
-			defer v.Close()
 			b.ReportAllocs()
 			for b.Loop() {
 				for rest := calls; len(rest) > 0; {
-					p, err := sites[0].seq.plan(v, rest)
-					if err != nil {
-						b.Fatal(err)
-					}
-					rest = p.rest
+					_, rest = benchPlan(b, sites[0].seq, rest)
 				}
 			}
 			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "commands/s")
@@ -36,12 +30,7 @@ func BenchmarkApply(b *testing.B) {
 	calls := benchCalls(256)
 	b.ReportAllocs()
 	for b.Loop() {
-		v := sites[0].view()
-		p, err := sites[0].seq.plan(v, calls)
-		v.Close()
-		if err != nil {
-			b.Fatal(err)
-		}
+		p, _ := benchPlan(b, sites[0].seq, calls)
 		for _, f := range calls {
 			f.cmd.ID = edge.NewID()
 		}
@@ -50,6 +39,14 @@ func BenchmarkApply(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(256*b.N)/b.Elapsed().Seconds(), "commands/s")
+}
+
+func benchPlan(b *testing.B, q *sequencer, calls []*call) (*plan, []*call) {
+	p, rest := q.fill(nil, nil, calls)
+	if err := q.seal(p); err != nil {
+		b.Fatal(err)
+	}
+	return p, rest
 }
 
 func openBench(b *testing.B) (*testLog, []*Site) {

@@ -103,6 +103,11 @@ func (q *queue) take(ctx context.Context, n, like int, linger time.Duration) []*
 	if like > 1 && q.len() < like {
 		q.linger(min(like, n), linger)
 	}
+	return q.grab(n)
+}
+
+// grab takes up to n of those that wait, oldest first.
+func (q *queue) grab(n int) []*call {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n = min(n, len(q.calls))

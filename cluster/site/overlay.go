@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/state"
 	"github.com/google/btree"
 )
 
 // An overlay is a view with the writes of a batch on top, in which each command sees what those before it
-// wrote. The sequencer's goroutine owns it.
+// wrote. The sequencer's goroutine owns it. It is a view itself, on which the batch after it is evaluated.
 type overlay struct {
 	base   edge.View
 	writes *btree.BTreeG[edge.Write] // of the commands that went through, by key
@@ -34,6 +35,31 @@ func valueOf(w edge.Write) ([]byte, error) {
 		return nil, edge.E(edge.NotFound, "there is nothing stored under this key")
 	}
 	return bytes.Clone(w.Value), nil
+}
+
+// Get implements edge.View, as Scan, Err and Index do.
+func (o *overlay) Get(key []byte) ([]byte, error) { return o.get(key) }
+
+func (o *overlay) Scan(prefix []byte) iter.Seq2[[]byte, []byte] {
+	return scan(o.base.Scan(prefix), o.under(prefix))
+}
+
+func (o *overlay) Err() error { return o.base.Err() }
+
+// Index is that of the state below the batch.
+func (o *overlay) Index() uint64 { return o.base.Index() }
+
+// scanFrom is Scan of a view that begins at a key: a state.View, or one with a batch on top.
+func scanFrom(v edge.View, prefix, from []byte) iter.Seq2[[]byte, []byte] {
+	o, ok := v.(*overlay)
+	if !ok {
+		return v.(*state.View).ScanFrom(prefix, from)
+	}
+	ws := o.under(prefix)
+	for len(ws) > 0 && bytes.Compare(ws[0].Key, from) < 0 {
+		ws = ws[1:]
+	}
+	return scan(scanFrom(o.base, prefix, from), ws)
 }
 
 // under lists the batch's writes below prefix, ascending.
@@ -72,8 +98,8 @@ func merge(before, own []edge.Write) []edge.Write {
 	return append(out, before...)
 }
 
-// scan yields what base holds under prefix, with the given writes in place of what they replace.
-func scan(base edge.View, prefix []byte, writes []edge.Write) iter.Seq2[[]byte, []byte] {
+// scan yields what base does, with the given writes in place of what they replace; both ascend.
+func scan(base iter.Seq2[[]byte, []byte], writes []edge.Write) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		rest := writes
 		// ahead yields the writes that come before key, and says whether one of them replaces it.
@@ -94,7 +120,7 @@ func scan(base edge.View, prefix []byte, writes []edge.Write) iter.Seq2[[]byte, 
 			}
 			return false, true
 		}
-		for k, v := range base.Scan(prefix) {
+		for k, v := range base {
 			replaced, more := ahead(k)
 			if !more || !replaced && !yield(k, v) {
 				return

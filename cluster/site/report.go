@@ -20,6 +20,8 @@ type counts struct {
 	largest   atomic.Uint64
 	refused   atomic.Uint64
 	turned    atomic.Uint64
+	ahead     atomic.Uint64
+	givenUp   atomic.Uint64
 	doubts    atomic.Uint64
 	marks     atomic.Uint64
 	restored  atomic.Uint64
@@ -58,6 +60,8 @@ type Stats struct {
 	Largest   uint64 // commands in the largest of them
 	Refused   uint64 // batches of this node that were evaluated anew because another leader's came first
 	TurnedOff uint64 // entries this replica refused for their base, whoever appended them
+	Ahead     uint64 // commands answered that were evaluated while the batch before theirs was on its way
+	GivenUp   uint64 // commands evaluated so and again, because that batch was refused or in doubt
 	Doubts    uint64 // appends whose outcome was not known
 	Marks     uint64 // entries appended for reads and after a change of leaders
 	Restored  uint64 // snapshots taken over from another node
@@ -76,7 +80,7 @@ func (s *Site) Stats() Stats {
 	return Stats{
 		Proposed: c.proposed.Load(), Evaluated: c.evaluated.Load(), Answered: c.answered.Load(), Again: c.again.Load(),
 		Panics: c.panics.Load(), Batches: c.batches.Load(), Bytes: c.bytes.Load(), Largest: c.largest.Load(),
-		Refused: c.refused.Load(), TurnedOff: c.turned.Load(), Doubts: c.doubts.Load(), Marks: c.marks.Load(),
+		Refused: c.refused.Load(), TurnedOff: c.turned.Load(), Ahead: c.ahead.Load(), GivenUp: c.givenUp.Load(), Doubts: c.doubts.Load(), Marks: c.marks.Load(),
 		Restored: c.restored.Load(), Waiting: s.seq.len(), Index: at.Index, Commits: at.Head.Count,
 	}
 }

@@ -45,13 +45,13 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 // Scan implements edge.View. It shows the writes made before it began.
 func (t *tx) Scan(prefix []byte) iter.Seq2[[]byte, []byte] {
 	ws := merge(t.under.under(prefix), sorted(t.writes, string(prefix)))
-	return scan(t.under.base, prefix, ws)
+	return scan(t.under.base.Scan(prefix), ws)
 }
 
 // Err implements edge.View.
 func (t *tx) Err() error { return t.under.base.Err() }
 
-// Index implements edge.View: the index below the batch this command is part of.
+// Index implements edge.View: an index below the batch this command is part of, and at most one batch more.
 func (t *tx) Index() uint64 { return t.under.base.Index() }
 
 // Now implements edge.Tx. It is one instant for the whole command.
