@@ -112,44 +112,6 @@ func (l *Log) publish(now Leadership) {
 	}
 }
 
-// ready reports whether this node leads its present term and holds all from before it.
-func (l *Log) ready() bool {
-	lead := l.Leadership()
-	return lead.Ready && lead.Term == l.raft.CurrentTerm()
-}
-
-// VerifyLeader returns nil if this node leads the site now and its CommitIndex covers everything that was
-// acknowledged before the call. It asks a quorum. It fails with Unavailable.
-func (l *Log) VerifyLeader(ctx context.Context) error {
-	if !l.ready() {
-		return edge.E(edge.Unavailable, "this node does not lead the site: %w", ErrNotLeader)
-	}
-	done := make(chan error, 1)
-	go func() { done <- l.raft.VerifyLeader().Error() }()
-	select {
-	case err := <-done:
-		if err != nil {
-			return edge.E(edge.Unavailable, "this node no longer leads the site (%v): %w", err, ErrNotLeader)
-		}
-		return nil
-	case <-ctx.Done():
-		return edge.E(edge.Unavailable, "the site did not confirm its leader in time: %w", ctx.Err())
-	}
-}
-
-// ReadIndex returns an index such that a state which Applied it shows every change acknowledged before the
-// call, anywhere on the site. Only the leader can tell. It fails with Unavailable.
-func (l *Log) ReadIndex(ctx context.Context) (uint64, error) {
-	if !l.ready() { // before the index is read: until then it may lack what earlier leaders acknowledged
-		return 0, edge.E(edge.Unavailable, "this node does not lead the site: %w", ErrNotLeader)
-	}
-	index := l.CommitIndex()
-	if err := l.VerifyLeader(ctx); err != nil {
-		return 0, err
-	}
-	return index, nil
-}
-
 // CommitIndex is the index of the newest committed entry the Applier will see. Raft's own entries, which
 // it does not see, are not counted: waiting for Applied to reach it always ends.
 func (l *Log) CommitIndex() uint64 {

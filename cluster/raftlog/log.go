@@ -48,6 +48,7 @@ type Log struct {
 	lastSeen atomic.Int64  // Unix nanoseconds when a leader was last known
 	fresh    atomic.Bool   // see Doubt
 	away     atomic.Bool   // see BeginAway
+	handing  atomic.Bool   // leadership is being handed over: no entries are taken
 	settled  chan struct{} // closed by Run; see Settled
 }
 
@@ -278,6 +279,9 @@ func (l *Log) writable(size int) error {
 	if l.raft.State() != raft.Leader {
 		return edge.E(edge.Unavailable, "this node does not lead the site: %w", ErrNotLeader)
 	}
+	if l.handing.Load() {
+		return edge.E(edge.Unavailable, "another node is about to lead the site: %w", ErrNotLeader)
+	}
 	return l.store.Writable()
 }
 
@@ -362,16 +366,6 @@ func (l *Log) tick(ctx context.Context) {
 	}
 	l.balance(ctx)
 	l.regainVote()
-}
-
-// handOver lets another voter lead before this node goes, so that nobody waits for an election.
-func (l *Log) handOver() {
-	if l.raft.State() != raft.Leader || len(l.configuration().Servers) < 2 {
-		return
-	}
-	if err := l.raft.LeadershipTransfer().Error(); err != nil {
-		l.log.Info("leadership could not be handed over", "error", err)
-	}
 }
 
 // Close stops this node's part in the log and closes its storage. Appends under way are given time to end.

@@ -80,21 +80,6 @@ func (l *Log) Remove(ctx context.Context, id edge.NodeID) error {
 	return l.change(ctx, func(wait time.Duration) raft.Future { return l.raft.RemoveServer(serverID(id), 0, wait) })
 }
 
-// Transfer hands leadership to a voter, or to the one with the most of the log for the zero id.
-func (l *Log) Transfer(ctx context.Context, to edge.NodeID) error {
-	return l.change(ctx, func(time.Duration) raft.Future {
-		if to.IsZero() {
-			return l.raft.LeadershipTransfer()
-		}
-		for _, s := range l.configuration().Servers {
-			if s.ID == serverID(to) && s.Suffrage == raft.Voter {
-				return l.raft.LeadershipTransferToServer(s.ID, s.Address)
-			}
-		}
-		return nil
-	})
-}
-
 // change makes one change of membership and waits for it, as long as ctx lets it.
 func (l *Log) change(ctx context.Context, f func(wait time.Duration) raft.Future) error {
 	wait := appendTimeout
@@ -107,12 +92,7 @@ func (l *Log) change(ctx context.Context, f func(wait time.Duration) raft.Future
 	done := make(chan error, 1)
 	go func() {
 		defer l.appends.Done()
-		future := f(wait)
-		if future == nil {
-			done <- edge.E(edge.NotFound, "that node has no vote and cannot lead")
-			return
-		}
-		if err := future.Error(); err != nil {
+		if err := f(wait).Error(); err != nil {
 			done <- appendError(err)
 			return
 		}

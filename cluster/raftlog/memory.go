@@ -19,6 +19,22 @@ func NewMemory() *Memory { return &Memory{InmemStore: raft.NewInmemStore()} }
 // IsMonotonic tells raft to leave no gaps, as with a log on disk.
 func (m *Memory) IsMonotonic() bool { return true }
 
+// DeleteRange keeps raft's store in memory from counting up to 2^64 where raft means all of them.
+func (m *Memory) DeleteRange(lo, hi uint64) error {
+	first, err := m.FirstIndex()
+	if err != nil {
+		return err
+	}
+	last, err := m.LastIndex()
+	if err != nil || first == 0 {
+		return err
+	}
+	if lo, hi = max(lo, first), min(hi, last); lo > hi {
+		return nil
+	}
+	return m.InmemStore.DeleteRange(lo, hi)
+}
+
 // Marks and SaveMarks keep the marks.
 func (m *Memory) Marks() Marks { m.mu.Lock(); defer m.mu.Unlock(); return m.marks }
 

@@ -23,6 +23,7 @@ type simNode struct {
 	app   *ledger
 	tr    *raft.InmemTransport
 	log   *Log
+	ran   chan struct{} // closed when Run has returned
 	stop  func()
 }
 
@@ -42,7 +43,7 @@ func (s *simSite) start(n *simNode, bootstrap bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { l.Run(ctx); close(done) }()
-	n.log = l
+	n.log, n.ran = l, done
 	n.stop = func() { cancel(); <-done; l.Close() }
 	delete(s.down, n)
 	s.wire()
@@ -71,7 +72,7 @@ func (s *simSite) isolate(n *simNode) {
 func (s *simSite) leader() *simNode {
 	for range 10_000 {
 		for _, n := range s.nodes {
-			if !s.down[n] && n.log != nil && n.log.Leadership().Ready && n.log.VerifyLeader(s.t.Context()) == nil {
+			if !s.down[n] && n.log != nil && n.log.Leadership().Ready && n.log.leads() {
 				return n
 			}
 		}

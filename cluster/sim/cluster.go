@@ -60,15 +60,6 @@ type memory struct {
 	shrink atomic.Bool
 }
 
-// DeleteRange keeps raft's store in memory from counting up to 2^64 when raft means "all of them".
-func (m *memory) DeleteRange(lo, hi uint64) error {
-	last, err := m.LastIndex()
-	if err != nil {
-		return err
-	}
-	return m.Memory.DeleteRange(lo, min(hi, last))
-}
-
 // Size implements raftlog.Storage.
 func (m *memory) Size() int64 {
 	if m.shrink.Load() {
