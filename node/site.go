@@ -315,7 +315,7 @@ func (n *Node) followRoll(ctx context.Context, rows []memberRow) error {
 }
 
 // handOver makes another node lead, because this one was removed; the other then takes it out of the log.
-// A standby gets its vote first where nobody else has one.
+// A standby, which gets its vote with it, only has to where nobody else has one.
 func (n *Node) handOver(ctx context.Context, rows []memberRow) error {
 	stays := func(m raftlog.Member) bool {
 		return slices.ContainsFunc(rows, func(r memberRow) bool { return r.ID == m.ID && !r.Removed })
@@ -332,9 +332,6 @@ func (n *Node) handOver(ctx context.Context, rows []memberRow) error {
 	}
 	if standby == nil {
 		return edge.E(edge.Unavailable, "this node was removed, and no other can lead yet")
-	}
-	if err := n.raft.AddVoter(ctx, standby.ID, standby.Addr); err != nil {
-		return err
 	}
 	return n.raft.Transfer(ctx, standby.ID)
 }

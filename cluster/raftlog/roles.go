@@ -62,7 +62,7 @@ func PlanRoles(members []Member, now time.Time) (Role, bool) {
 
 // balance makes the next change PlanRoles asks for, if this node leads. Only Run's goroutine calls it.
 func (l *Log) balance(ctx context.Context) {
-	if l.o.ManualRoles || !l.Leadership().Ready || l.raft.State() != raft.Leader {
+	if l.o.ManualRoles || l.handing.Load() || !l.Leadership().Ready || l.raft.State() != raft.Leader {
 		return
 	}
 	r, ok := PlanRoles(l.Members(), time.Now())

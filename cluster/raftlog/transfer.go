@@ -15,16 +15,17 @@ import (
 // time it leads. All a transfer needs is to hold back new entries, to wait until the heir has all, and to tell it
 // to call an election at once; and every step of that has a bound here.
 
-// Transfer hands leadership to a voter, or to the one with the most of the log for the zero id. It takes no longer
-// than eight election timeouts, in which this node takes no entries. It fails with NotFound for a node without a
-// vote and with Unavailable where the heir does not take over in time, or another transfer is under way.
+// Transfer hands leadership to a member, or to the voter with the most of the log for the zero id. A member without
+// a vote is given one first. It takes no longer than eight election timeouts, in which this node takes no entries
+// and changes no other votes. It fails with NotFound where there is no such member and with Unavailable where the
+// heir does not take over in time, or another transfer is under way.
 func (l *Log) Transfer(ctx context.Context, to edge.NodeID) error {
 	if l.raft.State() != raft.Leader {
 		return edge.E(edge.Unavailable, "this node does not lead the site: %w", ErrNotLeader)
 	}
 	heir, ok := l.heir(to)
 	if !ok {
-		return edge.E(edge.NotFound, "that node has no vote and cannot lead")
+		return edge.E(edge.NotFound, "there is no such node that could lead")
 	}
 	if !l.handing.CompareAndSwap(false, true) {
 		return edge.E(edge.Unavailable, "leadership is being handed over already")
@@ -32,6 +33,12 @@ func (l *Log) Transfer(ctx context.Context, to edge.NodeID) error {
 	defer l.handing.Store(false)
 	ctx, cancel := context.WithTimeout(ctx, 8*l.o.Timing.Election)
 	defer cancel()
+	if heir.Suffrage != raft.Voter {
+		add := func(wait time.Duration) raft.Future { return l.raft.AddVoter(heir.ID, heir.Address, 0, wait) }
+		if err := l.change(ctx, add); err != nil {
+			return err
+		}
+	}
 	term := l.raft.CurrentTerm()
 	lost := func() bool { return l.raft.State() != raft.Leader || l.raft.CurrentTerm() != term }
 	if !l.until(ctx, func() bool { return lost() || l.watch.progress(heir.ID).Index >= l.raft.LastIndex() }) {
@@ -49,14 +56,15 @@ func (l *Log) Transfer(ctx context.Context, to edge.NodeID) error {
 	return nil
 }
 
-// heir finds the voter that is to lead.
+// heir finds the member that is to lead.
 func (l *Log) heir(to edge.NodeID) (heir raft.Server, found bool) {
 	var most Progress
 	for _, s := range l.configuration().Servers {
 		switch p := l.watch.progress(s.ID); {
-		case s.Suffrage != raft.Voter || s.ID == serverID(l.o.ID):
+		case s.ID == serverID(l.o.ID):
 		case s.ID == serverID(to):
 			return s, true
+		case s.Suffrage != raft.Voter:
 		case to.IsZero() && (!found || p.Index > most.Index || p.Index == most.Index && p.Contact.After(most.Contact)):
 			heir, most, found = s, p, true
 		}
