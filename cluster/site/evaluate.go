@@ -26,7 +26,7 @@ func (q *sequencer) evaluate(o *overlay, c edge.Command, now int64, room int) ev
 	if err != nil { // not for good: a newer node may know it
 		return evaluated{Change: edge.Change{Err: refusal(err)}, cost: answerCost}
 	}
-	t := &tx{under: o, now: time.Unix(0, now).UTC(), actor: c.Actor, room: room - answerCost, writes: map[string][]byte{}}
+	t := &tx{under: o, now: time.Unix(0, now).UTC(), actor: c.Actor, room: room - answerCost, store: q.site.shelf.Store(), writes: map[string][]byte{}}
 	reply, err := q.call(h, t, c)
 	if err == nil {
 		t.spend(len(reply))

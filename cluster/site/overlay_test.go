@@ -42,7 +42,7 @@ func TestTxIsAMap(t *testing.T) {
 
 // command lets one command write and compares all it reads; it goes through or not.
 func commandOn(t *rapid.T, o *overlay, world map[string]string, key *rapid.Generator[string]) {
-	x, mine := &tx{under: o, room: 1 << 20, writes: map[string][]byte{}}, maps.Clone(world)
+	x, mine := &tx{under: o, room: 1 << 20, store: roomy{}, writes: map[string][]byte{}}, maps.Clone(world)
 	for range rapid.IntRange(0, 6).Draw(t, "steps") {
 		k := key.Draw(t, "key")
 		switch rapid.IntRange(0, 3).Draw(t, "what") {
@@ -109,13 +109,18 @@ func TestTxRefusesWhatNoStoreCanHold(t *testing.T) {
 		},
 		"bad event": func(x *tx) { x.Emit(edge.Event{}) },
 	} {
-		x := &tx{under: newOverlay(v), room: 512 << 10, writes: map[string][]byte{}}
+		x := &tx{under: newOverlay(v), room: 512 << 10, store: roomy{}, writes: map[string][]byte{}}
 		if do(x); x.fail == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	x := &tx{under: newOverlay(v), room: 512 << 10, writes: map[string][]byte{}}
+	x := &tx{under: newOverlay(v), room: 512 << 10, store: roomy{}, writes: map[string][]byte{}}
 	if x.Set([]byte("jobs/1"), []byte("v")); x.fail != nil {
 		t.Error(x.fail)
 	}
 }
+
+// roomy is a store that takes every event.
+type roomy struct{}
+
+func (roomy) MaxValue() int { return 2 << 20 }

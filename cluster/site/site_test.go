@@ -106,6 +106,10 @@ func testMux() *edge.Mux {
 		tx.Set([]byte("big"), make([]byte, in.Bytes))
 		return in.Bytes, nil
 	})
+	edge.Do(m, edge.Op{Name: "tell"}, func(tx edge.Tx, in struct{ Bytes int }) (int, error) {
+		tx.Emit(edge.Event{Type: "test.told", Urgency: edge.Bulk, Body: make([]byte, in.Bytes)})
+		return in.Bytes, nil
+	})
 	edge.Ask(m, edge.Op{Name: "get"}, func(v edge.View, in addIn) (string, error) {
 		b, err := v.Get([]byte("r/" + in.Key))
 		return string(b), err

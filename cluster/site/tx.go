@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/journal"
 )
 
 // What a write, an event or an answer costs the store besides its own bytes: more than its sealing, its
@@ -22,7 +23,8 @@ type tx struct {
 	under  *overlay
 	now    time.Time
 	actor  edge.Actor
-	room   int // bytes this command may still cost
+	room   int                         // bytes this command may still cost
+	store  interface{ MaxValue() int } // that every event must fit into; all replicas' are alike
 	writes map[string][]byte
 	events []edge.Event
 	fail   error // the first thing that went wrong whatever the handler made of it
@@ -91,12 +93,8 @@ func (t *tx) Emit(e edge.Event) {
 	if e.Time.IsZero() {
 		e.Time = t.now
 	}
-	if err := edge.CheckEvent(e); err != nil {
+	if err := journal.Fits(t.store, e); err != nil { // now, for no replica may meet an event it cannot store
 		t.failed(err)
-		return
-	}
-	if y := e.Time.Year(); y < 1679 || y > 2261 {
-		t.failed(edge.E(edge.Invalid, "an event of the year %d cannot be stored", y))
 		return
 	}
 	if t.spend(len(e.Type) + len(e.Subject) + len(e.Body) + eventCost) {
