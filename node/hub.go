@@ -152,6 +152,8 @@ type NodeInfo struct {
 	State   string      `json:"state"` // "online", "away", "revoked"
 	Desired uint64      `json:"desired"`
 	Applied uint64      `json:"applied"`
+	InForce string      `json:"in_force,omitempty"` // what the node says of its configuration, JSON
+	Trouble string      `json:"trouble,omitempty"`  // why it did not apply the newest
 	Seen    time.Time   `json:"seen"`
 }
 
@@ -180,7 +182,7 @@ func (p *hubPart) nodes(ctx context.Context) []NodeInfo {
 			i.Desired = d.Version
 		}
 		if r, err := p.h.Reported(ctx, x.ID); err == nil {
-			i.Applied = r.Version
+			i.Applied, i.InForce, i.Trouble = r.Version, string(r.Doc), r.Err
 		}
 		list = append(list, i)
 	}

@@ -55,7 +55,7 @@ func (n *Node) openJoin(context.Context) error {
 // authority in good time succeeded.
 func (n *Node) openRenewal() {
 	dial := func(ctx context.Context, addr string) (net.Conn, error) {
-		return (&net.Dialer{Timeout: portUserExpiry}).DialContext(ctx, "tcp", addr)
+		return dialer().DialContext(ctx, "tcp", addr)
 	}
 	n.renewer = &join.Renewer{End: n.keys.end, SiteCA: n.keys.site.Load, RegionCA: n.keys.region.Load, Sources: n.renewalSources, Dial: dial, Log: n.part("certificates")}
 	n.succession = n.newSuccession(dial)

@@ -70,7 +70,7 @@ func (n *Node) knock(ctx context.Context, rows []memberRow) (err error) {
 	for _, row := range rows {
 		// Each with an ID of its own: an answer from memory would not prove that anything is committed now.
 		cmd := edge.Command{ID: edge.NewID(), Type: opMemberRegister, Actor: n.actor(), Body: body}
-		one, cancel := context.WithTimeout(ctx, portUserExpiry)
+		one, cancel := context.WithTimeout(ctx, dialTime)
 		o, ferr := n.client.Forward(one, row.ID, cmd)
 		cancel()
 		switch {

@@ -75,7 +75,7 @@ type Node struct {
 	doorAddr net.Addr
 	socket   *gateway.Socket
 
-	desired  atomic.Pointer[twin]
+	desired  *twin
 	sup      *supervisor
 	recent   recent
 	restored string         // why the site's journals must begin a new epoch; empty mostly
@@ -172,6 +172,7 @@ func (n *Node) part(name string) *slog.Logger { return n.log.With("part", name) 
 func (n *Node) hasHub() bool { return len(n.link.get().Hubs)+len(n.cfg.Uplink.Hubs) > 0 }
 
 func (n *Node) openThings(context.Context) (err error) {
+	n.desired = openTwin(n.readings, settings{HostEvery: n.cfg.Host.Every})
 	n.intake = &intake{journals: n.journals, decoder: device.New(device.Options{})}
 	if n.sampler, err = host.New(host.Options{DataDir: n.cfg.DataDir}); err != nil {
 		return err
@@ -233,10 +234,8 @@ func (n *Node) services() []edge.Part {
 		partFunc{"housekeeping", n.keepHouse},
 		partFunc{"device rights", n.followDevices},
 		partFunc{"device certificates", n.followTrust},
+		partFunc{"host", n.sampleHost},
 		partFunc{"newest", n.followRecent}}
-	if n.cfg.Host.Every > 0 {
-		parts = append(parts, partFunc{"host", n.sampleHost})
-	}
 	for _, b := range n.bridges {
 		parts = append(parts, b)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
-	"github.com/aielon/edge/sync/uplink"
 	"github.com/aielon/edge/sync/wire"
 )
 
@@ -108,12 +107,14 @@ type settings struct {
 
 // A twin is the configuration in force, as the hub asked for it.
 type twin struct {
-	s *state.Store
+	s   *state.Store
+	own settings // what the node's own file says
 
 	mu      sync.Mutex // guards what follows
 	version uint64
 	doc     []byte
 	set     settings
+	moved   chan struct{} // closed when set changes
 }
 
 type twinRow struct {
@@ -123,18 +124,17 @@ type twinRow struct {
 
 var twinKey = []byte("twin")
 
-// twin opens the configuration the hub last asked for. One that cannot be read counts as none: the hub
-// sends it again.
-func (n *Node) twin() uplink.Twin {
-	t := &twin{s: n.readings}
-	v := n.readings.View()
+// openTwin opens the configuration the hub last asked for, with or without a link to it now. One that
+// cannot be read counts as none: the hub sends it again.
+func openTwin(s *state.Store, own settings) *twin {
+	t := &twin{s: s, own: own, moved: make(chan struct{})}
+	v := s.View()
 	defer v.Close()
 	row, found, err := load[twinRow](v, twinKey)
 	if err == nil && found {
-		t.version, t.doc = row.Version, row.Doc
-		t.set, _ = parseSettings(row.Doc)
+		set, _ := parseSettings(row.Doc)
+		t.put(row.Version, row.Doc, set)
 	}
-	n.desired.Store(t)
 	return t
 }
 
@@ -158,19 +158,40 @@ func (t *twin) Apply(ctx context.Context, version uint64, doc []byte) error {
 	if err := t.s.Commit(ctx, func(out *state.Batch) { out.Set(twinKey, b) }); err != nil {
 		return err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.version, t.doc, t.set = version, doc, set
+	t.put(version, doc, set)
 	return nil
 }
 
-func (t *twin) settings() settings {
-	if t == nil {
-		return settings{}
-	}
+// put makes a configuration the one in force.
+func (t *twin) put(version uint64, doc []byte, set settings) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.version, t.doc, t.set = version, doc, set
+	close(t.moved)
+	t.moved = make(chan struct{})
+}
+
+// changes returns a channel that is closed when another configuration is in force.
+func (t *twin) changes() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.moved
+}
+
+// settings is what is in force: what the hub asked for, else what the node's own file says.
+func (t *twin) settings() settings {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.set.HostEvery == 0 {
+		return t.own
+	}
 	return t.set
+}
+
+// InForce implements uplink.TwinReporter.
+func (t *twin) InForce() []byte {
+	b, _ := json.Marshal(t.settings()) // plain fields always encode
+	return b
 }
 
 func parseSettings(doc []byte) (s settings, err error) {

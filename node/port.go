@@ -14,13 +14,27 @@ import (
 )
 
 const (
-	handshakeTime  = 10 * time.Second
-	maxHandshakes  = 64 // at the same time; further connections wait in the kernel's queue
-	laneQueue      = 16 // accepted connections that nobody has taken yet, per protocol
-	acceptPause    = 50 * time.Millisecond
-	portKeepalive  = 15 * time.Second
-	portUserExpiry = 5 * time.Second
+	handshakeTime = 10 * time.Second
+	maxHandshakes = 64 // at the same time; further connections wait in the kernel's queue
+	laneQueue     = 16 // accepted connections that nobody has taken yet, per protocol
+	acceptPause   = 50 * time.Millisecond
+	dialTime      = 5 * time.Second // for the TCP handshake with another machine
+	// A peer that has acknowledged nothing for silentTime is given up: a box that lost its power sends no
+	// farewell, and what is written to it would wait for a quarter of an hour otherwise. Connections
+	// without traffic are asked after idleTime.
+	silentTime = 10 * time.Second
+	idleTime   = 5 * time.Second
 )
+
+// keepAlive asks idle peers whether they are there.
+func keepAlive() net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: true, Idle: idleTime, Interval: idleTime, Count: int(silentTime / idleTime)}
+}
+
+// dialer opens connections to other machines.
+func dialer() *net.Dialer {
+	return &net.Dialer{Timeout: dialTime, KeepAliveConfig: keepAlive(), Control: giveUpSilent}
+}
 
 // A port is one TCP port that speaks several protocols over TLS 1.3, told apart by ALPN. Who may use
 // which protocol is decided in the handshake, by package pki.
@@ -39,7 +53,8 @@ type port struct {
 
 // newPort listens at addr. Protocols are opened with lane before run is called.
 func newPort(addr string, ep *pki.Endpoint, log *slog.Logger, protos ...pki.Proto) (*port, error) {
-	l, err := net.Listen("tcp", addr)
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive(), Control: giveUpSilent} // accepted connections take over what the listener has
+	l, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, edge.E(edge.Unavailable, "port %s cannot be opened: %w", addr, err).WithHint("is another node running, or the address not of this machine?")
 	}
@@ -137,7 +152,7 @@ func (l *lane) Dial(ctx context.Context, addr, proto string) (*tls.Conn, error) 
 }
 
 func dialNode(ctx context.Context, ep *pki.Endpoint, addr string, proto pki.Proto, pin edge.NodeID) (*tls.Conn, error) {
-	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: portUserExpiry, KeepAlive: portKeepalive}, Config: ep.ClientConfig(proto, pin)}
+	d := tls.Dialer{NetDialer: dialer(), Config: ep.ClientConfig(proto, pin)}
 	c, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, edge.E(edge.Unavailable, "%s cannot be reached: %w", addr, err)

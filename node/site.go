@@ -275,7 +275,7 @@ func (n *Node) callIn(ctx context.Context, r registration) error {
 		if m.ID == r.Node {
 			continue
 		}
-		one, cancel := context.WithTimeout(ctx, portUserExpiry)
+		one, cancel := context.WithTimeout(ctx, dialTime)
 		o, err := n.client.Forward(one, m.ID, cmd)
 		cancel()
 		switch {

@@ -20,7 +20,10 @@ import (
 
 // hostBatch is how many samples of the box itself are gathered before they are stored. Nobody waits for
 // them, and every commit wears the flash.
-const hostBatch = 5
+const (
+	hostBatch = 5
+	hostDelay = 10 * time.Minute // and no measurement waits longer than this, if there are any
+)
 
 func (n *Node) openBroker() (err error) {
 	auth := &deviceAuth{end: n.keys.end, behind: n.behindItsLog,
@@ -141,31 +144,61 @@ func (n *Node) openBridge(b Bridge) (*mqtt.Bridge, error) {
 	return mqtt.NewBridge(o)
 }
 
-// sampleHost measures the box and stores what it measured now and then.
+// sampleHost measures the box and stores what it measured now and then. Another interval that the hub asks
+// for counts from the moment it is applied; the first measurement under it is stored at once, so that
+// whoever asked sees that it works.
 func (n *Node) sampleHost(ctx context.Context) error {
-	t := time.NewTicker(time.Duration(n.cfg.Host.Every))
-	defer t.Stop()
 	var events []edge.Event
+	first, oldest := true, time.Now()
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
+		changed, every := n.desired.changes(), time.Duration(n.desired.settings().HostEvery)
+		if !due(ctx, every, changed) {
+			if ctx.Err() != nil {
+				return nil
+			}
+			first = true
+			continue
 		}
-		now := n.keys.trust.Now()
-		samples, _ := n.sampler.Sample(ctx, now)
-		if len(samples) > 0 {
-			r := edge.Reading{Device: "node-" + n.keys.id.ID().Short(), Received: now, DeviceTime: now, Confidence: edge.Exact, Samples: samples}
-			events = append(events, edge.Event{Type: edge.TypeReading, Subject: r.Device, Class: edge.SiteOnly, Urgency: edge.Telemetry, Time: now, Body: r.AppendSenML(nil)})
+		e, ok := n.measure(ctx)
+		if !ok {
+			continue
 		}
-		if len(events) < hostBatch {
+		if events = append(events, e); len(events) == 1 {
+			oldest = time.Now()
+		}
+		if !first && len(events) < hostBatch && time.Since(oldest)+every < hostDelay {
 			continue
 		}
 		if _, err := n.journals.Append(ctx, events...); err != nil {
 			n.log.Warn("measurements of this box could not be stored", "error", err)
 		}
-		events = nil
+		first, events = false, nil
 	}
+}
+
+// due waits for an interval, for ever where it is 0, and reports false where something else came first.
+func due(ctx context.Context, every time.Duration, other <-chan struct{}) bool {
+	var tick <-chan time.Time
+	if every > 0 {
+		t := time.NewTimer(every)
+		defer t.Stop()
+		tick = t.C
+	}
+	select {
+	case <-tick:
+		return true
+	case <-ctx.Done():
+	case <-other:
+	}
+	return false
+}
+
+// measure is one reading of the box itself.
+func (n *Node) measure(ctx context.Context) (edge.Event, bool) {
+	now := n.keys.trust.Now()
+	samples, _ := n.sampler.Sample(ctx, now)
+	r := edge.Reading{Device: "node-" + n.keys.id.ID().Short(), Received: now, DeviceTime: now, Confidence: edge.Exact, Samples: samples}
+	return edge.Event{Type: edge.TypeReading, Subject: r.Device, Class: edge.SiteOnly, Urgency: edge.Telemetry, Time: now, Body: r.AppendSenML(nil)}, len(samples) > 0
 }
 
 // followRecent keeps the newest readings for the page. It begins at the present: history is in the journal.

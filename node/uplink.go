@@ -114,7 +114,7 @@ func (n *Node) makeUplink() (*uplink.Uplink, error) {
 		Sources: n.sources, Clock: n.clock, Profile: profiles[n.cfg.Uplink.Profile], Budget: n.budget(),
 		Keeper: &keeper{n.readings, []byte("uplink/keeper")},
 		Calls:  uplink.Callbacks{Doubt: n.doubt, Poisoned: n.poisoned, Time: n.tellTime, Changed: n.linkChanged},
-		Twin:   n.twin(), Command: &orders{n: n, s: n.readings}, Verify: n.verifyHub, Objects: n.blobs, Logger: n.part("uplink"),
+		Twin:   n.desired, Command: &orders{n: n, s: n.readings}, Verify: n.verifyHub, Objects: n.blobs, Logger: n.part("uplink"),
 	})
 }
 

@@ -272,8 +272,11 @@ func TestHubCommandsANode(t *testing.T) {
 		}
 		return nil
 	})
-	if got := n.desired.Load().settings(); time.Duration(got.HostEvery) != 7*time.Minute {
+	if got := n.desired.settings(); time.Duration(got.HostEvery) != 7*time.Minute {
 		t.Errorf("in force: %+v", got)
+	}
+	if r, err := p.h.Reported(t.Context(), id); err != nil || string(r.Doc) != `{"host_every":"7m0s"}` {
+		t.Errorf("reported as in force: %s %v", r.Doc, err)
 	}
 	for _, life := range []time.Duration{0, -1, 31 * 24 * time.Hour} {
 		if _, err := p.send(t.Context(), id, CommandRequest{Name: "sample", Life: life}); !edge.IsKind(err, edge.Invalid) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,9 +32,9 @@ func (nodesListCmd) Run(in *invocation) error {
 		return err
 	}
 	t := tabwriter.NewWriter(in.std.Out, 2, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NODE\tSITE\tSTATE\tDESIRED\tAPPLIED\tLAST SEEN")
+	fmt.Fprintln(t, "NODE\tSITE\tSTATE\tDESIRED\tAPPLIED\tLAST SEEN\tIN FORCE")
 	for _, n := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", n.ID, printable(n.Site), n.State, n.Desired, n.Applied, ago(n.Seen))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", n.ID, printable(n.Site), n.State, n.Desired, n.Applied, ago(n.Seen), printable(cmp.Or(n.Trouble, n.InForce)))
 	}
 	return t.Flush()
 }

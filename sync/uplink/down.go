@@ -29,6 +29,10 @@ type Twin interface {
 	Apply(ctx context.Context, version uint64, doc []byte) error
 }
 
+// A TwinReporter is a Twin that tells the hub what is in force, beside the version it comes from: JSON of
+// at most a few KiB.
+type TwinReporter interface{ InForce() []byte }
+
 // Commands runs what the hub asks for, each once.
 type Commands interface {
 	// Begin notes durably that a command is about to run. Where it was noted before, first is false and
@@ -172,6 +176,9 @@ func (d *downlink) report(ctx context.Context, l *link, err error) {
 	}
 	if err != nil {
 		r.Err = clip(err.Error())
+	}
+	if t, ok := d.o.Twin.(TwinReporter); ok {
+		r.Doc = t.InForce()
 	}
 	l.say(ctx, r) // a link that breaks is reported again on the next
 }
