@@ -79,7 +79,8 @@ func (n *Node) hubControl(m *http.ServeMux) {
 func (n *Node) onHub(f func(*hubPart, *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if n.hub == nil {
-			answer(w, nil, edge.E(edge.Invalid, "this node is no hub"))
+			answer(w, nil, edge.E(edge.Invalid, "this node is no hub, which this is for").
+				WithHint("run it on the hub; the nodes of this site are in: aielon-edge status"))
 			return
 		}
 		out, err := f(n.hub, r)

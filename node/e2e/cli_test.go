@@ -41,6 +41,7 @@ func TestCLI(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NOT_UTF8", "fri\xff\xfege")
+			e.Setenv("SOMEBODY", strings.Repeat("0123456789abcdef", 4)) // a node's id
 			e.Setenv("RED", "\x1b[31mred\u202egnihton")
 			return nil
 		},
