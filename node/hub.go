@@ -47,7 +47,7 @@ func (n *Node) openHub(ctx context.Context) (err error) {
 		return err
 	}
 	n.onClose(func() error { p.port.l.Close(); return nil })
-	p.h, err = hub.Open(ctx, hub.Options{Addr: n.cfg.Hub.Addr, TLS: n.keys.end.ServerConfig(pki.ProtoSync), PeerID: n.admitted,
+	p.h, err = hub.Open(ctx, hub.Options{Addr: n.cfg.Hub.Addr, TLS: n.keys.end.ServerConfig(pki.ProtoSync), PeerID: n.admitted, Child: n.joinedAsHub,
 		Store: p.store, Codec: codec, Self: n.keys.id.ID(), Signer: regionSigner{n.keys.region.Load()}, Kick: func(wire.StreamID) { n.up.kick() },
 		Keep: n.cfg.Hub.Keep.classes(), Parent: n.hasHub,
 		Objects: &hub.Objects{Store: n.blobs.s, PerNode: int64(n.cfg.Hub.NodeObjects), Largest: int64(n.cfg.Storage.Blobs), Held: n.blobs.known},
@@ -98,6 +98,14 @@ func (n *Node) admitted(cs tls.ConnectionState) (edge.NodeID, string, error) {
 	defer cancel()
 	peer, err := join.Admit(ctx, n.keys.end, roll{n}, cs)
 	return peer.Name.ID, peer.Name.Site, err
+}
+
+// joinedAsHub reports whether a peer's site joined this region as a hub: it brings what others gave it.
+func (n *Node) joinedAsHub(p hub.Peer) bool {
+	v := n.site.View()
+	defer v.Close()
+	s, known, err := load[siteRow](v, []byte(sitePrefix+p.Site))
+	return err == nil && known && s.Hub && !s.Remove
 }
 
 func (p *hubPart) parts() []edge.Part {

@@ -20,6 +20,9 @@ type Options struct {
 	// Admit is asked in every handshake, resumed ones too, and again at HELLO. nil admits all whom the
 	// certificate check let through.
 	Admit func(ctx context.Context, p Peer) error
+	// Child says whether a peer has joined as a hub: then it is registered as one that may bring the streams
+	// of any origin that nobody else brings. nil: hubs are made known with Register only.
+	Child func(p Peer) bool
 	Store store.Store
 	Codec *wire.Codec
 

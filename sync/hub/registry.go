@@ -169,11 +169,15 @@ func (h *Hub) welcome(ctx context.Context, p Peer) error {
 	return nil
 }
 
-// known makes a row for a node that comes for the first time, or from another site than before.
+// known makes a row for a node that comes for the first time, from another site than before, or as a hub.
 func (h *Hub) known(ctx context.Context, p Peer) error {
 	n, err := h.Node(p.ID)
-	if err == nil && n.Site == p.Site {
+	child := !n.Hub && h.o.Child != nil && h.o.Child(p)
+	if err == nil && n.Site == p.Site && !child {
 		return nil
+	}
+	if child {
+		n.Hub, n.Any = true, true
 	}
 	n.ID, n.Site, n.Seen = p.ID, p.Site, h.now()
 	return h.Register(ctx, n)
