@@ -446,12 +446,15 @@ func TestCopiedNodeIsNoticed(t *testing.T) {
 	two.delivered()
 	got := numbers(h.hubHas(telemetryOf(one)))
 	for i := range 5 {
-		if got[1] != 1 || got[100+i] != 1 || got[200+i] != 0 || got[300] != 1 {
+		if got[1] != 1 || got[100+i] != 1 || got[200+i] != 1 || got[300] != 1 {
 			t.Fatalf("the hub has %v", got)
 		}
 	}
-	if kept := numbers(records(t, two.journals.Journal(edge.Telemetry))); kept[204] != 1 {
+	if kept := numbers(records(t, two.journals.Journal(edge.Telemetry))); kept[204] != 2 {
 		t.Errorf("the copy has lost what the hub cannot have: %v", kept)
+	}
+	if l := two.ledger().Total; l.Lost != 0 || l.Waiting != 0 || l.Accepted != l.OnHub {
+		t.Errorf("the account %+v", l)
 	}
 	one = start(t, cfg)
 	eventually(t, "a clone", func() error { return h.noticed(one.ID(), hub.AlarmClone) })

@@ -7,6 +7,7 @@ import (
 	"github.com/aielon/edge/node/blob"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
+	"github.com/aielon/edge/sync/hub/store"
 )
 
 const (
@@ -63,6 +64,9 @@ func (n *Node) trimSite(ctx context.Context, acked map[edge.Urgency]edge.Pos) {
 		return
 	}
 	for u, p := range acked {
+		if now := n.marks.Source(n.siteJournal(u)).Mark(uplinkFollower); store.Before(now, p) {
+			p = now // the hub has less than it had a day ago: it was restored
+		}
 		if p.IsZero() {
 			continue
 		}

@@ -147,6 +147,9 @@ func (n *Node) forwarded() []uplink.Source {
 
 type forwardedSource struct{ *hub.Source }
 
+// Foreign implements uplink.Foreign.
+func (f forwardedSource) Foreign() bool { return true }
+
 // Epoch implements uplink.Epochs.
 func (f forwardedSource) Epoch(number uint64) (uplink.Epoch, bool) {
 	genesis, fork, why, ok := f.Source.Epoch(number)

@@ -2,9 +2,14 @@ package node
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway"
 	"github.com/aielon/edge/sync/hub/store"
 	"github.com/aielon/edge/sync/wire"
 )
@@ -88,3 +93,120 @@ func TestHubOfHubs(t *testing.T) {
 	}
 }
 
+// TestRestoredHub puts a hub back to what it had some time ago. What the node still keeps arrives once more
+// by itself, once; what it keeps no longer is counted as lost and told in words, on the page and in the
+// journal, also after the node was started again.
+func TestRestoredHub(t *testing.T) {
+	for name, empty := range map[string]bool{"an old backup": false, "nothing": true} {
+		t.Run(name, func(t *testing.T) { restoredHub(t, empty) })
+	}
+}
+
+func restoredHub(t *testing.T, empty bool) {
+	hcfg, cfg := hubConfig(t), smallConfig(t)
+	h, n := start(t, hcfg), start(t, cfg)
+	n.joinTo(h)
+	n.stop()
+	n = start(t, cfg)
+	id, last := telemetryOf(n), 0
+	write := func(count, pad int) {
+		for range count {
+			last++
+			if err := n.publish("fridge", "fridge/state", fmt.Sprintf(`{"number":%d,"pad":%q}`, last, strings.Repeat("x", pad))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.delivered()
+	}
+	write(10, 1)
+	h.stop()
+	dir, saved := filepath.Join(hcfg.DataDir, "hub"), filepath.Join(t.TempDir(), "hub")
+	if err := os.CopyFS(saved, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	h = start(t, hcfg)
+	for range 10 { // more than there is room for: what is delivered goes
+		write(12, 190<<10)
+	}
+	n.stop() // the node writes nothing more that could make it forget
+	h.stop()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if !empty {
+		if err := os.CopyFS(dir, os.DirFS(saved)); err != nil {
+			t.Fatal(err)
+		}
+		private(t, dir)
+	}
+	h, n = start(t, hcfg), start(t, cfg)
+	j := n.journals.Journal(edge.Telemetry)
+	kept := 0
+	for _, err := range j.Read(t.Context(), edge.Pos{}) {
+		if err == nil {
+			kept++
+		}
+	}
+	had := map[bool]int{false: 10, true: 0}[empty]
+	all := int(j.Totals().Accepted.Records) // long messages are more than one
+	gone := all - had - kept
+	if gone <= 0 || kept == 0 {
+		t.Fatalf("nothing to see: %d of %d are kept", kept, all)
+	}
+	eventually(t, "what is kept at the hub", func() error {
+		if s := h.streamOf(id); s.Cursor != j.Head() {
+			return fmt.Errorf("%v of %v", s.Cursor, j.Head())
+		}
+		return nil
+	})
+	s, got := h.streamOf(id), map[int]int{}
+	for r, err := range h.hub.store.Read(t.Context(), id, edge.Pos{}) {
+		if err == nil {
+			for k, v := range numbers([]edge.Record{r}) {
+				got[k] += v
+			}
+		}
+	}
+	if s.Counts.Accepted != uint64(had+kept) || s.Counts.Skipped != uint64(gone) {
+		t.Errorf("the hub has %d numbers, want %d and %d records: %+v", len(got), had, kept, s.Counts)
+	}
+	for i := 1; i <= last; i++ {
+		if got[i] > 1 || i <= had && got[i] != 1 || i == last && got[i] != 1 {
+			t.Errorf("number %d is there %d times", i, got[i])
+		}
+	}
+	for range 2 { // now, and after the node was started again
+		n.delivered()
+		row := n.ledger().Rows[slices.IndexFunc(n.ledger().Rows, func(r gateway.LedgerRow) bool { return r.Class == "telemetry" })]
+		if row.Lost != uint64(gone) || row.Accepted != uint64(all) || row.OnHub != uint64(had+kept) {
+			t.Errorf("the page says %+v, gone are %d", row, gone)
+		}
+		if r := n.reportGone(); r.Level != edge.Degraded || !strings.Contains(r.Msg, "are gone") {
+			t.Errorf("in words: %+v", r)
+		}
+		n.stop()
+		n = start(t, cfg)
+	}
+	n.delivered()
+	told := 0
+	for r, err := range h.hub.store.Read(t.Context(), wire.StreamID{Origin: n.ID().String(), Name: "readings.ledger"}, edge.Pos{}) {
+		if err == nil && r.Type == TypeGone && r.Subject == "readings.telemetry" {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+}
+
+func TestSpans(t *testing.T) {
+	list := joinSpans(nil, span{1, 10, 20}, span{1, 15, 30}, span{2, 5, 5}, span{2, 0, 3})
+	if again := joinSpans(list, span{1, 10, 20}); len(list) != 2 || countOf(list) != 23 || countOf(again) != 23 {
+		t.Errorf("%v %v", list, again)
+	}
+	for p, want := range map[edge.Pos]uint64{{}: 0, {Epoch: 1, Seq: 5}: 0, {Epoch: 1, Seq: 12}: 2, {Epoch: 1, Seq: 99}: 20, {Epoch: 2, Seq: 1}: 21, {Epoch: 3}: 23} {
+		if got := reached(list, p); got != want {
+			t.Errorf("up to %v are %d, want %d", p, got, want)
+		}
+	}
+}

@@ -197,6 +197,9 @@ func (n *Node) takeIn(res join.Result, addr string) error {
 	if err := res.Apply(n.keys.id, n.keys.trust, n.keys.site.Load(), n.keys.keepSite); err != nil {
 		return err
 	}
+	if n.journals != nil { // running: from now on the hub must have a record before it is trimmed
+		n.journals.Require(uplinkFollower)
+	}
 	return n.link.update(func(l *link) { l.Hubs, l.Renew = res.Hubs, []string{addr} })
 }
 

@@ -74,6 +74,7 @@ func (n *Node) ledger() gateway.Ledger {
 	for _, j := range n.journals.Journals() {
 		c := j.Counts(uplinkFollower)
 		row := gateway.LedgerRow{Class: j.Urgency().String(), Accepted: c.Accepted, OnHub: c.Acked, Waiting: c.Waiting, Shed: c.Shed + c.Trimmed, Lost: c.Lost}
+		n.book(&row, j, j.Mark(uplinkFollower), false)
 		n.addSite(&row, j.Urgency())
 		l.Rows = append(l.Rows, row)
 	}
@@ -94,7 +95,8 @@ func (n *Node) addSite(row *gateway.LedgerRow, u edge.Urgency) {
 	if err != nil {
 		return
 	}
-	mark := n.marks.Source(n.siteJournal(u)).Mark(uplinkFollower)
+	j := n.siteJournal(u)
+	mark := n.marks.Source(j).Mark(uplinkFollower)
 	var acked, waiting uint64
 	before := !mark.IsZero()
 	for _, e := range c.Epochs() {
@@ -108,8 +110,9 @@ func (n *Node) addSite(row *gateway.LedgerRow, u edge.Urgency) {
 		}
 	}
 	accepted := c.Totals().Accepted.Records
-	row.Accepted, row.OnHub, row.Waiting = row.Accepted+accepted, row.OnHub+acked, row.Waiting+waiting
-	row.Lost += accepted - acked - waiting
+	own := gateway.LedgerRow{Accepted: accepted, OnHub: acked, Waiting: waiting, Lost: accepted - acked - waiting}
+	n.book(&own, j, mark, true)
+	row.Accepted, row.OnHub, row.Waiting, row.Lost = row.Accepted+own.Accepted, row.OnHub+own.OnHub, row.Waiting+own.Waiting, row.Lost+own.Lost
 }
 
 func (n *Node) linkStatus() gateway.Link {
@@ -144,7 +147,8 @@ func (n *Node) partStatus(ctx context.Context) []gateway.PartStatus {
 		Name() string
 		edge.Reporter
 	}
-	parts := []reporter{n.raft, n.site, n.broker, n.renewer, n.succession, named{"journal", n.journals}, named{"disk", reportFunc(n.reportDisk)}, named{"audit", reportFunc(n.reportAudit)}}
+	parts := []reporter{n.raft, n.site, n.broker, n.renewer, n.succession, named{"journal", n.journals}, named{"disk", reportFunc(n.reportDisk)}, named{"audit", reportFunc(n.reportAudit)},
+		named{"delivery", reportFunc(n.reportGone)}}
 	if u := n.up.get(); u != nil {
 		parts = append(parts, u)
 	}

@@ -42,7 +42,7 @@ func (n *Node) sources() []uplink.Source {
 	var list []uplink.Source
 	for _, j := range n.journals.Journals() {
 		list = append(list, &source{Journal: j, id: wire.StreamID{Origin: n.keys.id.ID().String(), Name: j.Stream()}, urgency: j.Urgency(), epochs: j.Epochs,
-			mark: func(ctx context.Context, p edge.Pos) error { return j.SetMark(ctx, uplinkFollower, p) }})
+			mark: n.marker(j)})
 	}
 	// Not before everything that was decided in earlier terms is applied here: after a power cut the state
 	// may be behind its own log, and the hub's records would look as if this node had lost them.
@@ -60,9 +60,26 @@ func (n *Node) siteSources() []uplink.Source {
 		j := n.marks.Source(n.siteJournal(u))
 		list = append(list, &source{Journal: j, id: wire.StreamID{Origin: origin, Name: site.Stream(u)}, urgency: u,
 			epochs: func() []journal.Epoch { return n.siteEpochs(u) },
-			mark:   func(ctx context.Context, p edge.Pos) error { return j.SetMark(ctx, uplinkFollower, p) }})
+			mark:   n.marker(j)})
 	}
 	return list
+}
+
+// A marked journal remembers how far its followers have come.
+type marked interface {
+	edge.Journal
+	Mark(follower string) edge.Pos
+	SetMark(ctx context.Context, follower string, p edge.Pos) error
+}
+
+// marker moves the uplink's mark of a journal; what a mark that goes back leaves behind is booked first.
+func (n *Node) marker(j marked) func(context.Context, edge.Pos) error {
+	return func(ctx context.Context, p edge.Pos) error {
+		if err := n.movedBack(ctx, j, j.Mark(uplinkFollower), p); err != nil {
+			return err
+		}
+		return j.SetMark(ctx, uplinkFollower, p)
+	}
 }
 
 // emptyEpochLook is how long a wait may go by a record that came just before the newest epoch began.

@@ -11,6 +11,7 @@ import (
 	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/journal"
 	"github.com/aielon/edge/node/state"
 	"github.com/aielon/edge/sync/uplink"
 	"github.com/aielon/edge/sync/wire"
@@ -18,7 +19,7 @@ import (
 
 // An uplinkPart is the uplink of a node that may join a hub, or another one, while it runs.
 type uplinkPart struct {
-	make func() (*uplink.Uplink, error) // nil uplink: there is no hub yet
+	make func(context.Context) (*uplink.Uplink, error) // nil uplink: there is no hub yet
 	log  *slog.Logger
 
 	mu    sync.Mutex // guards cur, again
@@ -51,7 +52,7 @@ func (p *uplinkPart) Run(ctx context.Context) error {
 func (p *uplinkPart) session(ctx context.Context, again <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	u, err := p.make()
+	u, err := p.make(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,10 +104,13 @@ func (p *uplinkPart) restart() {
 	p.again = make(chan struct{})
 }
 
-func (n *Node) makeUplink() (*uplink.Uplink, error) {
+func (n *Node) makeUplink(ctx context.Context) (*uplink.Uplink, error) {
 	hubs := append(append([]string{}, n.cfg.Uplink.Hubs...), n.link.get().Hubs...)
 	if len(hubs) == 0 || len(n.keys.trust.Roots(pki.RootAbove)) == 0 {
 		return nil, nil
+	}
+	if err := n.sendRest(ctx); err != nil {
+		return nil, err
 	}
 	return uplink.New(uplink.Options{
 		Hubs: hubs[:min(len(hubs), 16)], Node: n.keys.id.ID(), Build: n.version, Hub: n.cfg.Role == "hub",
@@ -146,23 +150,57 @@ func (n *Node) doubt(ctx context.Context, id wire.StreamID, hub edge.Pos) error 
 	const why = "the hub has records that this node has not"
 	n.log.Warn("a stream begins a new epoch", "stream", id.Name, "reason", why, "hub", hub)
 	if id.Origin == n.keys.id.ID().String() {
-		note := n.parted(id, hub)
-		if err := n.journals.NewEpoch(ctx, why); err != nil || note == nil {
-			return err
-		}
-		_, err := n.journals.Append(ctx, *note)
-		return err
+		return n.doubtOwn(ctx, id, hub, why)
 	}
 	if id.Origin == site.Origin(n.keys.trust.Site()) {
+		if err := n.apartSite(ctx, id, hub); err != nil {
+			return err
+		}
 		return n.site.NewEpoch(ctx, why)
 	}
 	return edge.E(edge.Conflict, "the hub above has more of %s than this hub", id.Origin).WithHint("restore this hub from its newest backup, or let the hub above forget the stream")
 }
 
+// doubtOwn begins a new epoch of this node's own journals. What the hub cannot have under the numbers it has
+// here is told, and written once more.
+func (n *Node) doubtOwn(ctx context.Context, id wire.StreamID, hub edge.Pos, why string) error {
+	j, note := n.parted(id, hub)
+	if note == nil {
+		return n.journals.NewEpoch(ctx, why)
+	}
+	if mark, head := j.Mark(uplinkFollower), j.Head(); mark.Epoch == head.Epoch || mark.IsZero() {
+		if err := n.setApart(ctx, id.Name, span{Epoch: head.Epoch, From: mark.Seq, To: head.Seq}); err != nil {
+			return err
+		}
+	}
+	if err := n.journals.NewEpoch(ctx, why); err != nil {
+		return err
+	}
+	if _, err := n.journals.Append(ctx, *note); err != nil {
+		return err
+	}
+	return n.sendAgain(ctx, j)
+}
+
+// apartSite books what the hub cannot have of a journal of the site. It is not written once more: what moves
+// money may be in it.
+func (n *Node) apartSite(ctx context.Context, id wire.StreamID, hub edge.Pos) error {
+	for _, u := range edge.Urgencies() {
+		if site.Stream(u) != id.Name {
+			continue
+		}
+		j := n.marks.Source(n.siteJournal(u))
+		mark, head := j.Mark(uplinkFollower), j.Head()
+		if hub.Epoch == head.Epoch && hub.Seq <= head.Seq && mark.Epoch == head.Epoch && mark.Seq < head.Seq {
+			return n.setApart(ctx, id.Name, span{Epoch: head.Epoch, From: mark.Seq, To: head.Seq})
+		}
+	}
+	return nil
+}
+
 // parted describes what cannot be delivered where hub and node have different records under the same
-// numbers: the disk forgot what it had confirmed, or a copy of this node runs elsewhere. The records stay
-// in the journal here; that they are not on the hub is not kept quiet.
-func (n *Node) parted(id wire.StreamID, hub edge.Pos) *edge.Event {
+// numbers: the disk forgot what it had confirmed, or a copy of this node runs elsewhere.
+func (n *Node) parted(id wire.StreamID, hub edge.Pos) (*journal.Journal, *edge.Event) {
 	for _, j := range n.journals.Journals() {
 		head := j.Head()
 		if j.Stream() != id.Name || hub.Epoch != head.Epoch || hub.Seq > head.Seq {
@@ -175,9 +213,9 @@ func (n *Node) parted(id wire.StreamID, hub edge.Pos) *edge.Event {
 			After   string `json:"after"`
 			Records uint64 `json:"records"`
 		}{id.Name, hub.String(), head.String(), j.Mark(uplinkFollower).String(), j.Counts(uplinkFollower).Waiting})
-		return &edge.Event{Type: TypeParted, Subject: id.Name, Class: edge.SiteOnly, Urgency: edge.Ledger, Body: body}
+		return j, &edge.Event{Type: TypeParted, Subject: id.Name, Class: edge.SiteOnly, Urgency: edge.Ledger, Body: body}
 	}
-	return nil
+	return nil, nil
 }
 
 // TypeParted is the event type of records that the hub cannot take because it has others in their place.

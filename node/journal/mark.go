@@ -107,7 +107,10 @@ func (j *Journal) Forget(ctx context.Context, follower string) error {
 	if err := checkName("follower", follower); err != nil {
 		return err
 	}
-	if slices.Contains(j.set.o.Required, follower) {
+	j.set.mu.Lock()
+	required := slices.Contains(j.set.o.Required, follower)
+	j.set.mu.Unlock()
+	if required {
 		return edge.E(edge.Conflict, "%s is required to follow the journal %q", follower, j.stream).WithHint("change the configuration first")
 	}
 	j.set.mu.Lock()
@@ -121,6 +124,15 @@ func (j *Journal) Followers() []string {
 	j.set.mu.Lock()
 	defer j.set.mu.Unlock()
 	return slices.Sorted(maps.Keys(j.marks))
+}
+
+// Require adds a follower that must have a record before it is trimmed: the node has joined a hub.
+func (s *Set) Require(follower string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.o.Required, follower) {
+		s.o.Required = append(slices.Clone(s.o.Required), follower)
+	}
 }
 
 // delivered is the position that every required follower has reached; the head where none is required.

@@ -117,9 +117,11 @@ func (s *session) tell(ctx context.Context) {
 			continue
 		}
 		s.mu.Lock()
-		st.marked = p
+		st.marked, st.told = p, true
 		s.mu.Unlock()
-		s.u.delivered(st.id, p)
+		if p != (edge.Pos{}) {
+			s.u.delivered(st.id, p)
+		}
 	}
 }
 
@@ -127,7 +129,7 @@ func (s *session) unmarked() (list []*stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, st := range s.streams {
-		if st.acked != st.marked && st.acked != (edge.Pos{}) {
+		if st.acked != st.marked || !st.told {
 			list = append(list, st)
 		}
 	}

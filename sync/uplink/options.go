@@ -39,6 +39,12 @@ type Epochs interface {
 	Epoch(number uint64) (Epoch, bool)
 }
 
+// Foreign is what a Source may say of itself besides: its records were made elsewhere and are only handed on.
+// Where the hub has more of them than there is here, nobody here can begin a new epoch; the stream waits.
+type Foreign interface {
+	Foreign() bool
+}
+
 // A Profile says how eager the uplink is.
 type Profile uint8
 

@@ -188,7 +188,12 @@ func (s *session) add(ctx context.Context, src Source, c wire.Cursor) error {
 	if err := st.id.Check(); err != nil || !st.class.Valid() {
 		return edge.E(edge.Invalid, "the source %q cannot be delivered: %w", src.ID(), err)
 	}
-	doubted := c.Pos.Epoch != 0 && ahead(c.Pos, src.Head())
+	behind := c.Pos.Epoch != 0 && ahead(c.Pos, src.Head())
+	foreign := isForeign(src)
+	doubted := behind && !foreign
+	if behind && foreign {
+		s.u.trouble(st.id, edge.E(edge.Unavailable, "the hub above has more of this stream than there is here: it goes on when its origin has sent the rest again"))
+	}
 	if doubted {
 		if err := s.u.doubt(ctx, st.id, c.Pos); err != nil {
 			return err
@@ -196,7 +201,7 @@ func (s *session) add(ctx context.Context, src Source, c wire.Cursor) error {
 	}
 	st.sent, st.acked, st.opened = c.Pos, c.Pos, c.Pos.Epoch
 	if doubted {
-		st.marked, st.parted = c.Pos, c.Pos.Epoch // the source knows no such position
+		st.marked, st.told, st.parted = c.Pos, true, c.Pos.Epoch // the source knows no such position
 	}
 	if c.Frozen {
 		st.stopped = "the hub has frozen this stream"
@@ -207,6 +212,11 @@ func (s *session) add(ctx context.Context, src Source, c wire.Cursor) error {
 	s.byClass[st.class] = append(s.byClass[st.class], st)
 	s.signalMarks()
 	return nil
+}
+
+func isForeign(src Source) bool {
+	f, ok := src.(Foreign)
+	return ok && f.Foreign()
 }
 
 // ahead reports whether the hub holds records of the epoch that is open here beyond our head, or another

@@ -164,7 +164,7 @@ func (s *session) unreadable(ctx context.Context, st *stream, at edge.Pos, err e
 	st.hold = time.Now().Add(5 * time.Second)
 	s.mu.Unlock()
 	s.u.trouble(st.id, err)
-	if !theirs || !edge.IsKind(err, edge.Conflict) && !edge.IsKind(err, edge.NotFound) {
+	if !theirs || isForeign(st.src) || !edge.IsKind(err, edge.Conflict) && !edge.IsKind(err, edge.NotFound) {
 		return nil
 	}
 	if err := s.u.doubt(ctx, st.id, at); err != nil {
