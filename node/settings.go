@@ -87,39 +87,16 @@ func settingGet(v edge.View, in SettingGet) (Setting, error) {
 	return s, err
 }
 
-// doRequest and askRequest are a command and a query as the local socket takes them.
-type doRequest struct {
-	ID   edge.ID `json:"id"` // the same for every try of one command; zero: this is the only try
-	Type string  `json:"type"`
-	Body rawJSON `json:"body"`
-}
-
+// askRequest is a query as the local socket takes it.
 type askRequest struct {
 	Name   string  `json:"name"`
 	Body   rawJSON `json:"body"`
 	Strict bool    `json:"strict"` // linearizable, instead of what this node has
 }
 
-type doAnswer struct {
-	Index uint64  `json:"index"`
-	Again bool    `json:"again,omitempty"`
-	Reply rawJSON `json:"reply"`
-	Old   string  `json:"old,omitempty"` // why a local read may be older than what this node showed before it was started
-}
-
 // siteControl lets the operator of this box use every command and query of the site.
 func (n *Node) siteControl(m *http.ServeMux) {
-	m.HandleFunc("POST /v1/do", with(func(r *http.Request, q doRequest) (any, error) {
-		if q.ID.IsZero() {
-			q.ID = edge.NewID()
-		}
-		who := edge.Actor{Kind: edge.Person, ID: "operator", Site: n.keys.trust.Site()}
-		o, err := n.site.Propose(r.Context(), edge.Command{ID: q.ID, Type: q.Type, Actor: who, Body: q.Body})
-		if err == nil && o.Err != nil {
-			err = o.Err
-		}
-		return doAnswer{Index: o.Index, Again: o.Again, Reply: o.Reply}, err
-	}))
+	m.HandleFunc("POST /v1/do", n.serveDo)
 	m.HandleFunc("POST /v1/ask", with(func(r *http.Request, q askRequest) (any, error) {
 		mode := site.Local
 		if q.Strict {
