@@ -150,3 +150,50 @@ func TestScanFromOverlay(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// What the leader remembers of its own batches does not hide what another leader's changed.
+func TestRecentRowsGiveWay(t *testing.T) {
+	l := &testLog{}
+	s := openSlow(t, l, 1, nil)[0]
+	add := func(want string) {
+		t.Helper()
+		if out := propose(t, s, command("add", addIn{"x"})); string(out.Reply) != want {
+			t.Fatalf("%s, want %s", out.Reply, want)
+		}
+	}
+	add("1")
+	add("2")
+	for round, value := range []string{"41", ""} {
+		count, sum := s.Head()
+		w := edge.Write{Key: []byte("n/x")}
+		if value != "" {
+			w.Value = []byte(value)
+		}
+		if _, err := l.put(appendBatch(nil, &batch{Base: head{Count: count, Sum: sum}, Now: int64(1 + round), Writes: []edge.Write{w}}), fine); err != nil {
+			t.Fatal(err)
+		}
+		if value != "" {
+			add("42")
+			add("43")
+		} else {
+			add("1")
+			add("2")
+		}
+	}
+}
+
+// What is remembered is bounded.
+func TestRecentIsBounded(t *testing.T) {
+	r, base := recent{}, head{}
+	for i := range uint64(20) {
+		to := head{Count: i + 1}
+		r.applied(base, to, []edge.Write{{Key: []byte{byte(i)}, Value: make([]byte, recentMost/4)}, {Key: []byte(keyQueue), Value: make([]byte, 9)}})
+		base = to
+		if r.size > 2*recentMost || len(r.rows) > 6 {
+			t.Fatalf("%d rows, %d bytes", len(r.rows), r.size)
+		}
+	}
+	if v := r.over(nil, head{Count: 3}); v != nil {
+		t.Error("rows of another head are shown")
+	}
+}

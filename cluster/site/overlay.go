@@ -53,6 +53,9 @@ func (o *overlay) Index() uint64 { return o.base.Index() }
 func scanFrom(v edge.View, prefix, from []byte) iter.Seq2[[]byte, []byte] {
 	o, ok := v.(*overlay)
 	if !ok {
+		if r, ok := v.(*remembered); ok {
+			v = r.View
+		}
 		return v.(*state.View).ScanFrom(prefix, from)
 	}
 	ws := o.under(prefix)

@@ -40,14 +40,15 @@ func (q *sequencer) begin(before *plan) (*plan, error) {
 	p := &plan{before: before, view: q.site.view()}
 	if before != nil {
 		// The view shows the state without that batch or with it: its writes on top come to the same.
-		p.next, p.over = before.next, newOverlay(&overlay{base: p.view, writes: before.over.writes})
+		under := q.recent.over(p.view, before.batch.Base)
+		p.next, p.over = before.next, newOverlay(&overlay{base: under, writes: before.over.writes})
 	} else {
 		var err error
 		if p.next, err = loadMeta(p.view); err != nil {
 			p.view.Close()
 			return nil, err
 		}
-		p.over = newOverlay(p.view)
+		p.over = newOverlay(q.recent.over(p.view, p.next.Head))
 	}
 	p.batch = &batch{Base: p.next.Head, Now: p.next.Now}
 	return p, nil
@@ -106,6 +107,7 @@ func (q *sequencer) seal(p *plan) error {
 	b.Writes = p.over.all()
 	p.entry = appendBatch(make([]byte, 0, p.cost), b)
 	p.next = meta{Head: b.Base.next(p.entry), Now: b.Now}
+	q.site.sealed.Store(&sealed{p.entry, b.Base, p.next.Head})
 	return nil
 }
 

@@ -16,6 +16,7 @@ type sequencer struct {
 	clock  clock
 	synced bool // everything agreed on before this leadership, or before a doubt, has been applied here
 	last   int  // calls in the batch before: how many to expect
+	recent recent
 }
 
 // run serves calls until ctx ends, and then answers what still waits.
@@ -66,7 +67,7 @@ const maxRefused = 8
 // disk, and has applied everything that was agreed on before.
 func (q *sequencer) ready(ctx context.Context, calls []*call) error {
 	if !q.site.leads() {
-		q.synced = false
+		q.synced, q.recent = false, recent{}
 		return notLeading()
 	}
 	if err := q.site.writable(); err != nil {
@@ -259,6 +260,7 @@ func (q *sequencer) land(p *plan, l landing) (again []*call, ok bool) {
 		return nil, false
 	}
 	q.enter()
+	q.recent.applied(p.batch.Base, p.next.Head, p.batch.Writes)
 	q.site.count.batch(len(p.answers), len(p.entry))
 	pos := q.site.ledgerAt(l.index)
 	for _, a := range p.answers {

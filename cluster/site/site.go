@@ -77,6 +77,7 @@ type Site struct {
 	count  counts
 	log    atomic.Pointer[wiring]
 	watch  atomic.Uint64 // see Changes
+	sealed atomic.Pointer[sealed]
 
 	place *place // owned by the goroutine that calls Apply and Restore; they never run at once
 
