@@ -35,11 +35,14 @@ func (b *bench) config(name, extra string) (*box, error) {
 	text := fmt.Sprintf("data_dir = %q\nrole = %q\nsite = %q\nregion = \"bench\"\n[log]\nlevel = \"warn\"\n[door]\naddr = %q\n[mqtt]\naddr = %q\n%s", x.dir, role, site, x.door, x.mqtt, extra)
 	x.config = x.dir + ".toml"
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(x.dir, "control.sock"))
+		return (&net.Dialer{}).DialContext(ctx, "unix", x.socket())
 	}
 	x.http = &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 1024}, Timeout: time.Minute}
 	return x, os.WriteFile(x.config, []byte(text), 0o600)
 }
+
+// socket is where the command line and programs of the box reach it.
+func (x *box) socket() string { return filepath.Join(x.dir, "control.sock") }
 
 // up starts the box and waits until it says that it is ready. It returns how long that took.
 func (b *bench) up(x *box) (took time.Duration, err error) {
