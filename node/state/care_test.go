@@ -167,7 +167,7 @@ func TestFailStop(t *testing.T) {
 	if get(t, s, "k") != "v" {
 		t.Error("reads must go on")
 	}
-	s.db.Close()
+	s.db.Load().Close()
 }
 
 // TestIdle: a store nobody writes to writes nothing and takes next to no time.

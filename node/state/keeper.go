@@ -159,7 +159,7 @@ func (s *Store) compactionNeed() int64 {
 		return 0
 	}
 	var size []int64
-	for _, l := range s.db.Levels() {
+	for _, l := range s.db.Load().Levels() {
 		size = append(size, l.Size)
 	}
 	return needFor(size, s.opt.MemTable)

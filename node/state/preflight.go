@@ -73,6 +73,12 @@ func (p *preflight) check(ctx context.Context) error {
 			return err
 		}
 	}
+	if p.s.reading.Load() {
+		if err := p.cutForReading(); err != nil {
+			return err
+		}
+		return p.sweepForReading()
+	}
 	return p.sweep()
 }
 
@@ -267,7 +273,7 @@ func (p *preflight) prune() error {
 			delete(p.sums.tables, id)
 		}
 	}
-	if len(p.sums.tables) == n {
+	if len(p.sums.tables) == n || p.s.reading.Load() { // nothing is written anew under their numbers then
 		return nil
 	}
 	if err := p.sums.store(p.dir, p.key); err != nil {

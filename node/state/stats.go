@@ -55,7 +55,7 @@ func (v *views) count() (n int) {
 
 // Size returns the bytes of the tables, as they are on disk, and the bytes free on the disk.
 func (s *Store) Size() (lsm, free int64) {
-	for _, t := range s.db.Tables() {
+	for _, t := range s.db.Load().Tables() {
 		lsm += int64(t.OnDiskSize)
 	}
 	return lsm, s.guard.look()

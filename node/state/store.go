@@ -28,7 +28,7 @@ var seqKey = []byte("!state!seq")
 type Store struct {
 	opt Options
 	log *slog.Logger
-	db  *badger.DB
+	db  atomic.Pointer[badger.DB] // replaced once at most, see reopen
 	env *envelope
 
 	applied atomic.Uint64 // index of the last commit that readers see
@@ -40,6 +40,9 @@ type Store struct {
 	locked  *os.File
 	logs    logReserve
 	stats   counters
+
+	swap    sync.RWMutex // held for reading while a view is opened, for writing to replace db
+	reading atomic.Bool  // there was no room to open for writing
 
 	commitMu sync.Mutex // one commit at a time: Badger, the envelope's counter and the witness rely on it
 	entries  []badger.Entry
@@ -95,17 +98,17 @@ func (s *Store) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	db, err := s.openBadger()
+	db, err := s.openBadger(s.reading.Load())
 	if err != nil {
 		return s.openError(err)
 	}
-	s.db = db
+	s.db.Store(db)
 	last := db.MaxVersion()
 	if err := s.settle(last); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	s.applied.Store(last)
-	s.views.open(last, s.opt.Managed, s.opt.KeepVersions, db.SetDiscardTs)
+	s.views.open(last, s.opt.Managed, s.opt.KeepVersions, func(ts uint64) { s.db.Load().SetDiscardTs(ts) })
 	s.start()
 	s.log.Debug("open", "index", last)
 	return nil
@@ -119,7 +122,10 @@ func (s *Store) inspect(ctx context.Context) error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	if err := s.guard.open(s.opt, s.log); err != nil {
+	if err := s.guard.open(s.opt, s.log); edge.IsKind(err, edge.Exhausted) && existing(s.opt.Dir) {
+		s.reading.Store(true)
+		s.log.Warn("the disk is full: the store is opened for reading only, until there is room", "error", err)
+	} else if err != nil {
 		return err
 	}
 	if err := s.witness.load(s.opt.Dir, derive(s.opt.Key, purposeWitness, nil)); err != nil {
@@ -130,23 +136,25 @@ func (s *Store) inspect(ctx context.Context) error {
 	if err := p.check(ctx); err != nil {
 		return err
 	}
-	if need := p.compactionNeed(); !s.guard.room(need) {
+	if need := p.compactionNeed(); !s.reading.Load() && !s.guard.room(need) {
 		s.opt.still = true
 		s.log.Warn("the disk has no room for compactions; there will be none until the next start", "need", need)
 	}
-	s.guard.lay()
+	if !s.reading.Load() {
+		s.guard.lay()
+	}
 	s.keeper.s, s.keeper.key, s.keeper.sums, s.keeper.kick = s, p.key, p.sums, make(chan struct{}, 1)
 	return nil
 }
 
 // openBadger turns a panic of Badger over damaged data into an error, as far as it happens here.
-func (s *Store) openBadger() (db *badger.DB, err error) {
+func (s *Store) openBadger(reading bool) (db *badger.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("badger: %s", firstLine(r))
 		}
 	}()
-	return badger.OpenManaged(s.opt.badger(s.badgerKey()))
+	return badger.OpenManaged(s.opt.badger(s.badgerKey()).WithReadOnly(reading))
 }
 
 // settle compares what Badger found with the witness, and sums what there is. highest is Badger's.
@@ -160,6 +168,10 @@ func (s *Store) settle(highest uint64) error {
 	}
 	if highest < need {
 		return s.missing(need - highest)
+	}
+	if s.reading.Load() {
+		s.guard.need.Store(s.compactionNeed())
+		return nil
 	}
 	if _, err := s.keeper.update(); err != nil {
 		return edge.E(edge.Unavailable, "the sums of the store %q cannot be written: %w", s.opt.Name, err)
@@ -175,6 +187,9 @@ func (s *Store) start() {
 	}
 	if !s.opt.InMemory {
 		s.running.Go(func() { s.keeper.run(s.stop) })
+	}
+	if s.reading.Load() {
+		s.running.Go(s.waitForRoom)
 	}
 }
 
@@ -228,6 +243,9 @@ func (s *Store) writable(fresh bool) error {
 	if e := s.broken.Load(); e != nil {
 		return e
 	}
+	if s.reading.Load() {
+		return s.noRoom()
+	}
 	return s.guard.check(fresh)
 }
 
@@ -260,7 +278,7 @@ func (s *Store) Close() error {
 		return nil
 	case !s.views.drain(closeWait):
 		return edge.E(edge.Internal, "the store %q is still being read after %v; it stays open", s.opt.Name, closeWait)
-	case !s.guard.room(s.closeNeed()):
+	case !s.reading.Load() && !s.guard.room(s.closeNeed()):
 		// Badger would turn its logs into tables and die of the full disk.
 		err := edge.E(edge.Exhausted, "the disk has no room to close the store %q in order", s.opt.Name).
 			WithHint("end the process, free some space and start again; nothing is lost")
@@ -272,10 +290,10 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) closeBadger() error {
-	if err := s.db.Close(); err != nil {
+	if err := s.db.Load().Close(); err != nil {
 		return edge.E(edge.Internal, "the store %q did not close cleanly: %w", s.opt.Name, err)
 	}
-	if s.opt.InMemory {
+	if s.opt.InMemory || s.reading.Load() {
 		return nil
 	}
 	// Badger wrote its memtables as tables: all of them get their sums, and the witness may be sure.
@@ -313,7 +331,7 @@ func (s *Store) write(b *Batch, ts uint64) error {
 	}
 	entries := s.entries[:len(b.ops)]
 	defer clear(entries)
-	txn := s.db.NewTransactionAt(math.MaxUint64, true)
+	txn := s.db.Load().NewTransactionAt(math.MaxUint64, true)
 	defer txn.Discard()
 	for i, o := range b.ops {
 		var err error

@@ -28,11 +28,13 @@ type View struct {
 
 // View opens the newest state.
 func (s *Store) View() *View {
+	s.swap.RLock()
+	defer s.swap.RUnlock()
 	at, ok := s.views.enter(s.applied.Load)
 	if !ok {
 		return &View{s: s, err: s.errClosed()}
 	}
-	return &View{s: s, at: at, txn: s.db.NewTransactionAt(at, false)}
+	return &View{s: s, at: at, txn: s.db.Load().NewTransactionAt(at, false)}
 }
 
 // ViewAt opens the state as it was at index at. Where that is no longer readable, or not yet known, every
@@ -41,11 +43,13 @@ func (s *Store) ViewAt(at uint64) *View {
 	if last := s.applied.Load(); at > last {
 		return &View{s: s, at: at, err: edge.E(edge.Unavailable, "index %d is not here yet; the store %q is at %d", at, s.opt.Name, last)}
 	}
+	s.swap.RLock()
+	defer s.swap.RUnlock()
 	ok, from := s.views.enterAt(at)
 	if !ok {
 		return &View{s: s, at: at, err: edge.E(edge.NotFound, "index %d of the store %q is forgotten; %d is the oldest that can be read", at, s.opt.Name, from)}
 	}
-	return &View{s: s, at: at, txn: s.db.NewTransactionAt(at, false)}
+	return &View{s: s, at: at, txn: s.db.Load().NewTransactionAt(at, false)}
 }
 
 // Index is the commit index the view shows.
