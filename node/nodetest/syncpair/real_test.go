@@ -49,6 +49,7 @@ type realPair struct {
 	id    edge.NodeID
 	set   *journal.Set
 	disk  *state.Store
+	dir   string // of disk
 	certs *hubtest.Certs
 	conf  *tls.Config
 	link  *badlink.Link
@@ -99,12 +100,17 @@ func openTuned(t testing.TB, bad badlink.Options, o uplink.Options, tune func(*h
 	bad.Target = p.hub.Addr()
 	p.link = must[*badlink.Link](t)(badlink.Listen(bad))
 	t.Cleanup(func() { p.link.Close() })
-	p.disk = openState(t, "readings", t.TempDir())
-	t.Cleanup(func() { p.disk.Close() })
-	p.set = must[*journal.Set](t)(journal.OpenSet(p.disk, journal.SetOptions{Family: "readings", Origin: p.id}))
-	t.Cleanup(func() { p.set.Close() })
+	p.openSet(t.TempDir())
 	p.startUplink(o)
 	return p
+}
+
+func (p *realPair) openSet(dir string) {
+	p.Helper()
+	p.dir, p.disk = dir, openState(p, "readings", dir)
+	p.Cleanup(func() { p.disk.Close() })
+	p.set = must[*journal.Set](p)(journal.OpenSet(p.disk, journal.SetOptions{Family: "readings", Origin: p.id}))
+	p.Cleanup(func() { p.set.Close() })
 }
 
 func openState(t testing.TB, name, dir string) *state.Store {
