@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
@@ -109,7 +110,28 @@ func (n *Node) joinedAsHub(p hub.Peer) bool {
 }
 
 func (p *hubPart) parts() []edge.Part {
-	return []edge.Part{p.h, partFunc{"join port", p.port.run}}
+	return []edge.Part{p.h, partFunc{"join port", p.port.run}, partFunc{"own records", p.takeOwn}}
+}
+
+// takeOwn puts this box's own records into the hub's store: they are on the hub then, kept and handed on as
+// those of any node.
+func (p *hubPart) takeOwn(ctx context.Context) error {
+	n := p.n
+	return p.h.TakeOwn(ctx, hub.Owns{Site: n.keys.trust.Site(), Origins: []string{n.keys.id.ID().String(), site.Origin(n.keys.trust.Site())}, Doubt: n.doubt,
+		Sources: func() (list []hub.Own) {
+			for _, s := range n.own() {
+				list = append(list, ownSource{s})
+			}
+			return list
+		}})
+}
+
+type ownSource struct{ *source }
+
+// Begun implements hub.Own.
+func (o ownSource) Begun(number uint64) (genesis, fork edge.Pos, reason string, ok bool) {
+	e, ok := o.Epoch(number)
+	return e.First, e.Fork, e.Reason, ok
 }
 
 func (p *hubPart) addr() string     { return p.h.Addr() }

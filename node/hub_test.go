@@ -93,6 +93,76 @@ func TestHubOfHubs(t *testing.T) {
 	}
 }
 
+// TestHubsOwnRecords looks at a hub that has no hub above: what it gathers of itself is on the hub, once, and
+// nothing waits for ever. When it joins a hub, that gets all of it.
+func TestHubsOwnRecords(t *testing.T) {
+	cfg, topCfg := hubConfig(t), hubConfig(t)
+	cfg.Site, topCfg.Site, topCfg.Region = "district", "top", "country"
+	h := start(t, cfg)
+	all := func(from, to int) {
+		t.Helper()
+		for i := from; i <= to; i++ {
+			h.number(i)
+		}
+		h.delivered()
+		if l := h.ledger().Total; l.Lost != 0 || l.OnHub != l.Accepted || l.Accepted == 0 {
+			t.Errorf("the page says %+v", l)
+		}
+		got := numbers(h.hubHas(telemetryOf(h)))
+		for i := 1; i <= to; i++ {
+			if got[i] != 1 {
+				t.Fatalf("number %d is in the store %d times", i, got[i])
+			}
+		}
+	}
+	all(1, 20)
+	h.stop()
+	h = start(t, cfg)
+	all(21, 30)
+	top := start(t, topCfg)
+	h.joinHubTo(top)
+	all(31, 40)
+	eventually(t, "all at the top", func() error {
+		for _, s := range must(h.hub.h.Streams(t.Context())) {
+			if above := top.streamOf(s.ID); above.Cursor != s.Cursor || above.Counts.Accepted != s.Counts.Accepted {
+				return fmt.Errorf("%s: %v of %v", s.ID, above.Cursor, s.Cursor)
+			}
+		}
+		return nil
+	})
+	if n := len(numbers(top.hubHas(telemetryOf(h)))); n != 40 {
+		t.Errorf("the top has %d", n)
+	}
+	top.delivered()
+	eventually(t, "the page of the hub below", func() error {
+		if st := h.hub.status(t.Context()); st.Above != 0 {
+			return fmt.Errorf("%d wait for the hub above", st.Above)
+		}
+		return nil
+	})
+}
+
+// TestHubsOwnName keeps a site from taking the name of the hub's own.
+func TestHubsOwnName(t *testing.T) {
+	h, cfg := start(t, hubConfig(t)), smallConfig(t)
+	cfg.Site = "hub"
+	n := start(t, cfg)
+	inv, err := h.Invite(t.Context(), InviteRequest{Role: "site"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.JoinHub(t.Context(), JoinRequest{Addr: inv.Addr, Code: inv.Code}); !edge.IsKind(err, edge.Conflict) {
+		t.Errorf("joined: %v", err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 // TestRestoredHub puts a hub back to what it had some time ago. What the node still keeps arrives once more
 // by itself, once; what it keeps no longer is counted as lost and told in words, on the page and in the
 // journal, also after the node was started again.

@@ -273,6 +273,9 @@ type roll struct{ n *Node }
 func (r roll) Register(ctx context.Context, reg join.Registration) error {
 	own := reg.Role == pki.JoinNode && reg.Name.Site == r.n.keys.trust.Site() && reg.Name.Role == pki.RoleNode && reg.SiteCA.IsZero()
 	in := registration{Site: reg.Name.Site, Node: reg.Name.ID, Role: reg.Role, SiteCA: reg.SiteCA, Was: reg.Was, Addr: reg.Addr, Label: reg.Label, Build: reg.Build, Own: own}
+	if reg.Role != pki.JoinNode && reg.Name.Site == r.n.keys.trust.Site() {
+		return edge.E(edge.Conflict, "the hub's own site is called %s", reg.Name.Site).WithHint("choose another site name")
+	}
 	if !own && reg.Role == pki.JoinNode && r.known(in) {
 		return nil // every reconnection comes here: nothing new is no command
 	}

@@ -147,7 +147,7 @@ func (n *Node) openReadings(ctx context.Context) (err error) {
 	tb := o.Budgets[edge.Telemetry]
 	tb.Keep = time.Duration(n.cfg.Storage.Keep)
 	o.Budgets[edge.Telemetry] = tb
-	if n.hasHub() {
+	if n.hasHub() || n.cfg.Role == "hub" {
 		o.Required = []string{uplinkFollower}
 	}
 	if n.journals, err = journal.OpenSet(n.readings, o); err != nil {

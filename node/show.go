@@ -233,6 +233,11 @@ func (p *hubPart) status(ctx context.Context) *gateway.HubStatus {
 	slices.SortFunc(h.Streams, func(a, b gateway.HubStream) int {
 		return strings.Compare(a.Site+"\x00"+a.Origin+a.Name, b.Site+"\x00"+b.Origin+b.Name)
 	})
+	if u := p.n.up.get(); u != nil {
+		for _, s := range u.Status().Streams {
+			h.Above += s.Waiting
+		}
+	}
 	for _, a := range p.h.Alarms() {
 		h.Alarms = append(h.Alarms, a.Text)
 	}

@@ -37,9 +37,21 @@ func epochOf(list []journal.Epoch, number uint64) (uplink.Epoch, bool) {
 	return uplink.Epoch{}, false
 }
 
-// sources lists what this node delivers: its own readings always, the site's journals while it leads.
+// sources lists what this node delivers. A hub delivers what is in its store, its own records among it.
 func (n *Node) sources() []uplink.Source {
+	if n.hub != nil {
+		return n.forwarded()
+	}
 	var list []uplink.Source
+	for _, s := range n.own() {
+		list = append(list, s)
+	}
+	return list
+}
+
+// own lists the journals of this box: its readings always, the site's journals while it leads.
+func (n *Node) own() []*source {
+	var list []*source
 	for _, j := range n.journals.Journals() {
 		list = append(list, &source{Journal: j, id: wire.StreamID{Origin: n.keys.id.ID().String(), Name: j.Stream()}, urgency: j.Urgency(), epochs: j.Epochs,
 			mark: n.marker(j)})
@@ -50,11 +62,11 @@ func (n *Node) sources() []uplink.Source {
 	if _, self := n.raft.Leader(); self && n.raft.Leadership().Ready && !n.forkDue.Load() {
 		list = append(list, n.siteSources()...)
 	}
-	return append(list, n.forwarded()...)
+	return list
 }
 
-func (n *Node) siteSources() []uplink.Source {
-	var list []uplink.Source
+func (n *Node) siteSources() []*source {
+	var list []*source
 	origin := site.Origin(n.keys.trust.Site())
 	for _, u := range edge.Urgencies() {
 		j := n.marks.Source(n.siteJournal(u))

@@ -104,6 +104,7 @@ type HubStatus struct {
 	Records uint64      `json:"records"`
 	Trimmed uint64      `json:"trimmed"`    // of Records: forgotten, because hub.keep says so
 	Kept    uint64      `json:"kept_bytes"` // of the others, before they are packed
+	Above   uint64      `json:"above"`      // records that wait for the hub above, where there is one
 	Streams []HubStream `json:"streams"`
 	Alarms  []string    `json:"alarms"`
 	Online  int         `json:"online"`

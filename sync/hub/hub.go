@@ -33,6 +33,7 @@ type Hub struct {
 	boots     map[edge.NodeID]boots
 	nodes     map[edge.NodeID]Node
 	parents   map[string][]edge.NodeID // who forwards for an origin
+	own       map[string]bool          // origins that are this box itself
 	alarms    map[string]Alarm
 	waiters   map[wire.StreamID]chan struct{} // closed when a stream moves
 	failing   error                           // why the store did not work last
@@ -48,7 +49,7 @@ func Open(ctx context.Context, o Options) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{o: o, codec: o.Codec, hellos: semaphore.NewWeighted(64), sessions: map[edge.NodeID]*session{}, boots: map[edge.NodeID]boots{},
-		nodes: map[edge.NodeID]Node{}, parents: map[string][]edge.NodeID{}, alarms: map[string]Alarm{},
+		nodes: map[edge.NodeID]Node{}, parents: map[string][]edge.NodeID{}, own: map[string]bool{}, alarms: map[string]Alarm{},
 		waiters: map[wire.StreamID]chan struct{}{}, windows: map[*quic.Conn]int64{}}
 	h.in = newIntake(h, o.Budget)
 	if err := h.load(ctx); err != nil {

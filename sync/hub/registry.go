@@ -204,7 +204,10 @@ func (h *Hub) cloned(p Peer) error {
 // site says whether a peer may write a stream, and whose data it is. A node writes its own streams and
 // its site's; a hub writes what it is registered for, or, if it may bring any, what nobody else brings.
 func (h *Hub) site(p Peer, id wire.StreamID) (string, bool) {
-	if id.Check() != nil {
+	h.mu.Lock()
+	own := h.own[id.Origin]
+	h.mu.Unlock()
+	if own || id.Check() != nil {
 		return "", false
 	}
 	if n, ok := id.Node(); ok && n == p.ID {
