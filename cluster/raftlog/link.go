@@ -22,7 +22,11 @@ type link struct {
 	r    *bufio.Reader
 	id   raft.ServerID
 	used time.Time
+	buf  []byte // of the last request, for the next
 }
+
+// keepBuffer is the largest buffer a link keeps for its next request, in bytes.
+const keepBuffer = 256 << 10
 
 func (l *link) close() {
 	l.conn.Close()
@@ -108,7 +112,13 @@ func (w *wire) back(l *link) {
 }
 
 func (l *link) send(cmd any) error {
-	kind, b := encodeRequest(make([]byte, 5, 512), cmd)
+	if l.buf == nil {
+		l.buf = make([]byte, 5, 512)
+	}
+	kind, b := encodeRequest(l.buf[:5], cmd)
+	if l.buf = b; cap(b) > keepBuffer {
+		l.buf = nil
+	}
 	l.conn.SetWriteDeadline(time.Now().Add(l.w.timeoutFor(cmd)))
 	return writeMessage(l.conn, kind, b)
 }

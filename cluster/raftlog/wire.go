@@ -271,7 +271,11 @@ func writeMessage(w io.Writer, kind byte, b []byte) error {
 	return err
 }
 
-// readMessage reads one message. Memory grows with what arrives, not with what is announced.
+// eagerMessage is up to where the memory for a message is taken before it has arrived, in bytes: several
+// batches of a busy site. It bounds what the connections of all peers can take by announcing it.
+const eagerMessage = 512 << 10
+
+// readMessage reads one message. Memory for large ones grows with what arrives, not with what is announced.
 func readMessage(r io.Reader, limit uint32) (kind byte, body []byte, err error) {
 	var h [5]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {
@@ -284,7 +288,7 @@ func readMessage(r io.Reader, limit uint32) (kind byte, body []byte, err error) 
 	if n < 1 || n > limit {
 		return 0, nil, edge.E(edge.Invalid, "a message of %d bytes is refused", n)
 	}
-	if n--; n <= smallMessage {
+	if n--; n <= eagerMessage {
 		body = make([]byte, n)
 		_, err = io.ReadFull(r, body)
 		return h[4], body, err

@@ -105,7 +105,7 @@ func (q *sequencer) seal(p *plan) error {
 		return err
 	}
 	b.Writes = p.over.all()
-	p.entry = appendBatch(make([]byte, 0, p.cost), b)
+	p.entry = appendBatch(make([]byte, 0, p.cost/2), b) // the cost is counted with overhead
 	p.next = meta{Head: b.Base.next(p.entry), Now: b.Now}
 	q.site.sealed.Store(&sealed{p.entry, b.Base, p.next.Head})
 	return nil
