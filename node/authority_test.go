@@ -65,8 +65,8 @@ func TestSuccessionOps(t *testing.T) {
 	if err != nil || string(row.Secret) != "s" || len(row.Next) > 0 {
 		t.Errorf("%v %d bytes of a next one, %v", row.Secret, len(row.Next), err)
 	}
-	if len(tx.events) != 1 || tx.events[0].Type != "site.authority-changed" {
-		t.Errorf("%+v", tx.events)
+	if len(tx.Events) != 1 || tx.Events[0].Type != "site.authority-changed" {
+		t.Errorf("%+v", tx.Events)
 	}
 	_, err = try(newTx(edge.Person), succeed, succeeding{})
 	wantKind(t, "a person", err, edge.Denied)

@@ -1,59 +1,25 @@
 package node
 
 import (
-	"bytes"
-	"iter"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/edgetest"
 )
 
-// memTx is a site's state in memory, as commands see it.
-type memTx struct {
-	kv     map[string][]byte
-	events []edge.Event
-	actor  edge.Actor
+func newTx(kind edge.ActorKind) *edgetest.State {
+	return edgetest.New(edge.Actor{Kind: kind, ID: "somebody"}, time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
 }
-
-func newTx(kind edge.ActorKind) *memTx {
-	return &memTx{kv: map[string][]byte{}, actor: edge.Actor{Kind: kind, ID: "somebody"}}
-}
-
-func (m *memTx) Get(k []byte) ([]byte, error) {
-	if v, ok := m.kv[string(k)]; ok {
-		return v, nil
-	}
-	return nil, edge.E(edge.NotFound, "there is no such key")
-}
-func (m *memTx) Scan(p []byte) iter.Seq2[[]byte, []byte] {
-	return func(yield func(k, v []byte) bool) {
-		for _, k := range slices.Sorted(maps.Keys(m.kv)) {
-			if strings.HasPrefix(k, string(p)) && !yield([]byte(k), m.kv[k]) {
-				return
-			}
-		}
-	}
-}
-func (m *memTx) Err() error        { return nil }
-func (m *memTx) Index() uint64     { return 0 }
-func (m *memTx) Set(k, v []byte)   { m.kv[string(k)] = bytes.Clone(v) }
-func (m *memTx) Delete(k []byte)   { delete(m.kv, string(k)) }
-func (m *memTx) Emit(e edge.Event) { m.events = append(m.events, e) }
-func (m *memTx) Now() time.Time    { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC) }
-func (m *memTx) Actor() edge.Actor { return m.actor }
 
 // try runs a command and, where it fails, takes its writes back as a site does.
-func try[In, Out any](tx *memTx, f func(edge.Tx, In) (Out, error), in In) (Out, error) {
-	before, events := maps.Clone(tx.kv), len(tx.events)
-	out, err := f(tx, in)
-	if err != nil {
-		tx.kv, tx.events = before, tx.events[:events]
-	}
+func try[In, Out any](tx *edgetest.State, f func(edge.Tx, In) (Out, error), in In) (out Out, err error) {
+	err = tx.Try(func(tx edge.Tx) (err error) {
+		out, err = f(tx, in)
+		return err
+	})
 	return out, err
 }
 
@@ -108,8 +74,8 @@ func TestMembersOfTheSite(t *testing.T) {
 	if len(rows) != 6 || living(tx) != maxMembers || rows[0].Addr != "a:2" || !rows[1].Removed {
 		t.Errorf("%+v", rows)
 	}
-	if len(tx.events) != 7 { // six joined, one removed; a new address is no event
-		t.Errorf("%d events", len(tx.events))
+	if len(tx.Events) != 7 { // six joined, one removed; a new address is no event
+		t.Errorf("%d events", len(tx.Events))
 	}
 }
 
@@ -158,7 +124,7 @@ func TestOnlyNodes(t *testing.T) {
 		for _, err := range []error{err1, err2, err3} {
 			wantKind(t, "not a node", err, edge.Denied)
 		}
-		if len(tx.kv)+len(tx.events) > 0 {
+		if len(tx.Rows)+len(tx.Events) > 0 {
 			t.Error("a refused command wrote something")
 		}
 	}

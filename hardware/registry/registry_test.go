@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -17,50 +15,20 @@ import (
 
 	"github.com/aielon/edge/node/auth/device"
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/edgetest"
 )
 
 // site is a site's state in memory with the registry's operations on it.
 type site struct {
-	mux    *edge.Mux
-	kv     map[string][]byte
-	events []edge.Event
-	now    time.Time
+	*edgetest.State
+	mux *edge.Mux
 }
 
 func newSite() *site {
-	s := &site{mux: edge.NewMux(), kv: map[string][]byte{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	s := &site{mux: edge.NewMux(), State: edgetest.New(edge.Actor{Kind: edge.Person, ID: "amina"}, time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))}
 	Register(s.mux)
 	return s
 }
-
-// tx is the state as one command sees it.
-type tx struct {
-	*site
-	emitted []edge.Event
-}
-
-func (t *site) Get(k []byte) ([]byte, error) {
-	if v, ok := t.kv[string(k)]; ok {
-		return v, nil
-	}
-	return nil, edge.E(edge.NotFound, "there is no such key")
-}
-func (t *site) Scan(p []byte) iter.Seq2[[]byte, []byte] {
-	return func(yield func(k, v []byte) bool) {
-		for _, k := range slices.Sorted(maps.Keys(t.kv)) {
-			if strings.HasPrefix(k, string(p)) && !yield([]byte(k), t.kv[k]) {
-				return
-			}
-		}
-	}
-}
-func (t *site) Err() error      { return nil }
-func (t *site) Index() uint64   { return 0 }
-func (t *tx) Set(k, v []byte)   { t.kv[string(k)] = bytes.Clone(v) }
-func (t *tx) Delete(k []byte)   { delete(t.kv, string(k)) }
-func (t *tx) Emit(e edge.Event) { t.emitted = append(t.emitted, e) }
-func (t *tx) Now() time.Time    { return t.now }
-func (t *tx) Actor() edge.Actor { return edge.Actor{Kind: edge.Person, ID: "amina"} }
 
 // do evaluates one command and keeps nothing of it where it fails.
 func do[Out any](s *site, name string, in any) (out Out, err error) {
@@ -68,16 +36,18 @@ func do[Out any](s *site, name string, in any) (out Out, err error) {
 	if err != nil {
 		return out, err
 	}
-	t := &tx{site: &site{kv: maps.Clone(s.kv), now: s.now}}
 	body, ok := in.([]byte)
 	if !ok {
 		body = must(json.Marshal(in))
 	}
-	reply, err := h(t, body)
+	var reply []byte
+	err = s.Try(func(tx edge.Tx) (err error) {
+		reply, err = h(tx, body)
+		return err
+	})
 	if err != nil {
 		return out, err
 	}
-	s.kv, s.events = t.kv, append(s.events, t.emitted...)
 	return out, json.Unmarshal(reply, &out)
 }
 
@@ -104,7 +74,7 @@ func refused(t testing.TB, err error, k edge.Kind) {
 }
 
 func (s *site) auth() *Authenticator {
-	return &Authenticator{View: func(f func(edge.View) error) error { return f(s) }, Verifier: device.NewVerifier(), Now: func() time.Time { return s.now }}
+	return &Authenticator{View: func(f func(edge.View) error) error { return f(s) }, Verifier: device.NewVerifier(), Now: func() time.Time { return s.Time }}
 }
 
 func TestLifeOfADevice(t *testing.T) {
@@ -132,7 +102,7 @@ func TestLifeOfADevice(t *testing.T) {
 	if enter(in.Token) != nil || enter(next.Token) != nil {
 		t.Error("one of both tokens does not work in the grace time")
 	}
-	s.now = s.now.Add(time.Minute)
+	s.Time = s.Time.Add(time.Minute)
 	refused(t, enter(in.Token), edge.Denied)
 	third := must(do[Issued](s, "devices.rotate", Rotation{ID: "bp-1"}))
 	refused(t, enter(next.Token), edge.Denied)
@@ -162,7 +132,7 @@ func TestLifeOfADevice(t *testing.T) {
 	_, err = ask[Device](s, "devices.get", Ref{ID: "bp-1"})
 	refused(t, err, edge.NotFound)
 	var types []string
-	for _, e := range s.events {
+	for _, e := range s.Events {
 		types = append(types, e.Type)
 		if e.Class != edge.SiteOnly || e.Urgency != edge.Ledger || e.Subject != "device:bp-1" || edge.CheckEvent(e) != nil {
 			t.Errorf("%+v", e)
@@ -186,7 +156,7 @@ func TestSecretsStayHome(t *testing.T) {
 		t.Error(err)
 	}
 	told := fmt.Sprint(must(ask[List](s, "devices.list", ListQuery{})), must(ask[Device](s, "devices.get", Ref{ID: "a"})))
-	for _, e := range s.events {
+	for _, e := range s.Events {
 		told += string(e.Body)
 	}
 	for _, hidden := range []string{in.Token, own, "green lentils", "credential", "argon2id", hex.EncodeToString(device.TokenHash("a", in.Token))} {
@@ -194,7 +164,7 @@ func TestSecretsStayHome(t *testing.T) {
 			t.Errorf("%q is told", hidden)
 		}
 	}
-	for k, v := range s.kv {
+	for k, v := range s.Rows {
 		if strings.Contains(string(v), in.Token) || strings.Contains(string(v), own) || strings.Contains(string(v), "lentils") {
 			t.Errorf("a secret lies at %s", k)
 		}
@@ -204,7 +174,7 @@ func TestSecretsStayHome(t *testing.T) {
 func TestRegistrationsRefused(t *testing.T) {
 	s := newSite()
 	must(do[Issued](s, "devices.register", Registration{ID: "there"}))
-	n, many := len(s.kv), make([]string, MaxPatterns+1)
+	n, many := len(s.Rows), make([]string, MaxPatterns+1)
 	for what, tt := range map[string]struct {
 		in   any
 		kind edge.Kind
@@ -241,7 +211,7 @@ func TestRegistrationsRefused(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if len(s.kv) != n || len(s.events) != 1 {
+	if len(s.Rows) != n || len(s.Events) != 1 {
 		t.Error("a refusal changed something")
 	}
 	for name, in := range map[string]any{"devices.rotate": Rotation{ID: "no"}, "devices.remove": Ref{ID: "no"}, "devices.change": Change{ID: "no"}, "devices.certify": Certification{ID: "no"}} {
@@ -256,7 +226,7 @@ func TestRegistrationsRefused(t *testing.T) {
 
 func TestAsManyAsMayBe(t *testing.T) {
 	s := newSite()
-	s.kv[string(countKey())] = []byte("9999")
+	s.Rows[string(countKey())] = []byte("9999")
 	must(do[Issued](s, "devices.register", Registration{ID: "last"}))
 	_, err := do[Issued](s, "devices.register", Registration{ID: "more"})
 	refused(t, err, edge.Exhausted)
@@ -267,7 +237,7 @@ func TestAsManyAsMayBe(t *testing.T) {
 func TestPages(t *testing.T) {
 	s := newSite()
 	rapid.Check(t, func(rt *rapid.T) {
-		s.kv = map[string][]byte{}
+		s.Rows = map[string][]byte{}
 		ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z0-9._:-]{1,6}`).Filter(func(s string) bool { return checkID(s) == nil }), 0, 30, rapid.ID[string]).Draw(rt, "ids")
 		for _, id := range ids {
 			must(do[Issued](s, "devices.register", Registration{ID: id, TokenHash: strings.Repeat("0", 64)}))
@@ -351,8 +321,8 @@ func TestEnrolment(t *testing.T) {
 		_, err = come(fmt.Sprintf("noise-%d", i), device.NewToken())
 	}
 	refused(t, err, edge.Exhausted)
-	s.now = s.now.Add(time.Hour)
-	s.kv[string(enrolledKey())] = []byte("500")
+	s.Time = s.Time.Add(time.Hour)
+	s.Rows[string(enrolledKey())] = []byte("500")
 	_, err = come("one-more", device.NewToken())
 	refused(t, err, edge.Exhausted)
 	for what, e := range map[string]Enrolment{"nothing": {ID: "x"}, "both": {ID: "x", Password: "$", Token: "00"}, "a dear hash": {ID: "x", Password: "$argon2id$v=19$m=4194304,t=9,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAA"}, "a bad hash": {ID: "x", Token: "zz"}} {

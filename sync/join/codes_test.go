@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,49 +12,20 @@ import (
 
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/edgetest"
 )
-
-// memTx is a site's state in memory, as commands see it.
-type memTx struct {
-	kv    map[string][]byte
-	now   time.Time
-	actor edge.Actor
-}
-
-func (m *memTx) Get(k []byte) ([]byte, error) {
-	if v, ok := m.kv[string(k)]; ok {
-		return v, nil
-	}
-	return nil, edge.E(edge.NotFound, "there is no such key")
-}
-func (m *memTx) Scan(p []byte) iter.Seq2[[]byte, []byte] {
-	return func(yield func(k, v []byte) bool) {
-		for _, k := range slices.Sorted(maps.Keys(m.kv)) {
-			if strings.HasPrefix(k, string(p)) && !yield([]byte(k), m.kv[k]) {
-				return
-			}
-		}
-	}
-}
-func (m *memTx) Err() error        { return nil }
-func (m *memTx) Index() uint64     { return 0 }
-func (m *memTx) Set(k, v []byte)   { m.kv[string(k)] = bytes.Clone(v) }
-func (m *memTx) Delete(k []byte)   { delete(m.kv, string(k)) }
-func (m *memTx) Emit(edge.Event)   {}
-func (m *memTx) Now() time.Time    { return m.now }
-func (m *memTx) Actor() edge.Actor { return m.actor }
 
 // proposer evaluates commands at once, keeps nothing of those that fail, and remembers answers by ID.
 type proposer struct {
 	mu    sync.Mutex
 	mux   *edge.Mux
-	tx    *memTx
+	tx    *edgetest.State
 	done  map[edge.ID]edge.Outcome
 	fault []string // for the next calls: "lost" = not evaluated, "through" = evaluated but not answered
 }
 
 func newProposer() *proposer {
-	p := &proposer{mux: edge.NewMux(), tx: &memTx{kv: map[string][]byte{}, now: testStart}, done: map[edge.ID]edge.Outcome{}}
+	p := &proposer{mux: edge.NewMux(), tx: edgetest.New(edge.Actor{}, testStart), done: map[edge.ID]edge.Outcome{}}
 	Register(p.mux)
 	return p
 }
@@ -78,16 +47,18 @@ func (p *proposer) Propose(_ context.Context, c edge.Command) (edge.Outcome, err
 	if err != nil {
 		return edge.Outcome{}, err
 	}
-	tx := &memTx{kv: maps.Clone(p.tx.kv), now: p.tx.now, actor: c.Actor}
 	var o edge.Outcome
-	if reply, err := h(tx, c.Body); err != nil {
+	p.tx.By = c.Actor
+	err = p.tx.Try(func(tx edge.Tx) (err error) {
+		o.Reply, err = h(tx, c.Body)
+		return err
+	})
+	if err != nil {
 		e, ok := err.(*edge.Error)
 		if !ok {
 			e = edge.E(edge.KindOf(err), "%w", err)
 		}
-		o.Err = e
-	} else {
-		p.tx.kv, o.Reply = tx.kv, reply
+		o.Reply, o.Err = nil, e
 	}
 	p.done[c.ID] = o
 	if fault == "through" {
@@ -104,7 +75,7 @@ func TestCodesInTheSitesState(t *testing.T) {
 	keep := SiteCodes{Site: p, Self: edge.Actor{Kind: edge.Node, ID: "n1"}}
 	code, err := Invite(t.Context(), p, admin, edge.NodeID{1}, pki.JoinNode, "", 0)
 	check(t, err)
-	for k, v := range p.tx.kv {
+	for k, v := range p.tx.Rows {
 		if bytes.Contains(v, code.Secret[:]) || strings.Contains(k+string(v), code.String()[68:]) {
 			t.Error("the secret is in the state")
 		}
@@ -114,7 +85,7 @@ func TestCodesInTheSitesState(t *testing.T) {
 	alice, bob := edge.NodeID{'a'}, edge.NodeID{'b'}
 	_, err = keep.Spend(t.Context(), code.Key(), wrong.Hash(), bob)
 	refusedAs(t, err, edge.Denied)
-	if rec := must(get(p.tx.kv[codePrefix+code.Key()])); rec.Tries != 1 {
+	if rec := must(get(p.tx.Rows[codePrefix+code.Key()])); rec.Tries != 1 {
 		t.Errorf("a wrong try was not counted: %+v", rec)
 	}
 	rec, err := keep.Spend(t.Context(), code.Key(), code.Hash(), alice)
@@ -135,10 +106,10 @@ func TestCodesInTheSitesState(t *testing.T) {
 	if len(listed) != 1 || listed[0].Hash != [32]byte{} || listed[0].UsedBy != alice {
 		t.Errorf("%+v", listed)
 	}
-	p.tx.now = testStart.Add(keepDead + 2*time.Hour)
+	p.tx.Time = testStart.Add(keepDead + 2*time.Hour)
 	_, err = Invite(t.Context(), p, admin, edge.NodeID{1}, pki.JoinSite, "clinic-a", time.Hour)
 	check(t, err)
-	if len(p.tx.kv) != 1 {
+	if len(p.tx.Rows) != 1 {
 		t.Error("dead codes are kept for ever")
 	}
 }
