@@ -63,13 +63,14 @@ const (
 // becomeFresh watches a start until the state is fresh.
 func (l *Log) becomeFresh(ctx context.Context) {
 	var c catching
+	start := time.Now()
 	for pause := freshFirst; ; pause = min(pause+freshFirst, freshLate) {
 		if c.done(l) {
 			l.fresh.Store(true)
 			l.settle()
 			return
 		}
-		if l.enough(time.Since(l.begun)) {
+		if l.enough(time.Since(start)) {
 			l.settle()
 		}
 		select {

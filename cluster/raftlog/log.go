@@ -94,6 +94,7 @@ func (l *Log) startRaft() (err error) {
 		transport = l.wire
 	}
 	l.watch = newWatch(transport)
+	l.watch.inlet = &inlet{l: l, inner: transport, rpcs: make(chan raft.RPC), closed: l.closed}
 	l.watch.voteless = func() bool { return l.store.Marks().NoVote }
 	l.watch.behind = func(last, commit uint64) bool {
 		<-l.started
@@ -105,6 +106,7 @@ func (l *Log) startRaft() (err error) {
 		return err
 	}
 	close(l.started)
+	go l.watch.inlet.run() // until Close
 	if l.wire != nil {
 		l.wire.start()
 	}

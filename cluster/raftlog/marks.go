@@ -174,8 +174,7 @@ func (k *sink) stale(in *staged) error {
 	if in.head.index != k.mark.Index || in.head.term != k.mark.Term {
 		return edge.E(edge.Invalid, "the snapshot is of entry %d, not of %d", in.head.index, k.mark.Index)
 	}
-	var e raft.Log
-	if err := k.s.l.store.GetLog(k.mark.Index, &e); err == nil && e.Term == k.mark.Term {
+	if k.s.l.holds(k.mark.Index, k.mark.Term) {
 		return edge.E(edge.Conflict, "the snapshot of entry %d is not needed here", k.mark.Index)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package raftlog
 
 import (
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ type watch struct {
 	seen map[raft.ServerID]Progress
 	news chan struct{} // closed and replaced when there is something to send
 
+	inlet    *inlet
 	behind   func(last, commit uint64) bool // there is more to send than this
 	voteless func() bool                    // this node must not ask for votes
 }
@@ -32,6 +34,9 @@ type Progress struct {
 func newWatch(t raft.Transport) *watch {
 	return &watch{Transport: t, seen: map[raft.ServerID]Progress{}, news: make(chan struct{})}
 }
+
+// Consumer implements raft.Transport.
+func (w *watch) Consumer() <-chan raft.RPC { return w.inlet.rpcs }
 
 // wake lets appends that wait go.
 func (w *watch) wake() {
@@ -173,6 +178,20 @@ type wakingStore struct {
 }
 
 func (s wakingStore) IsMonotonic() bool { return true }
+
+// GetLog also knows the term of the entry at the mark where the log begins right behind it: without that, raft
+// cannot tell that what a leader sends follows what it has.
+func (s wakingStore) GetLog(index uint64, e *raft.Log) error {
+	err := s.Storage.GetLog(index, e)
+	if !errors.Is(err, raft.ErrLogNotFound) {
+		return err
+	}
+	if m := s.Storage.Marks().Done; index > 1 && m.Index == index {
+		*e = raft.Log{Index: index, Term: m.Term, Type: raft.LogNoop}
+		return nil
+	}
+	return err
+}
 
 func (s wakingStore) StoreLogs(logs []*raft.Log) error {
 	err := s.Storage.StoreLogs(logs)

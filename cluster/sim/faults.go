@@ -87,7 +87,7 @@ func (r *Run) burst() {
 	for _, n := range r.c.Nodes() {
 		n.mem.shrink.Store(true)
 	}
-	for i := range 2 * logCap {
+	for i := range 40 {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		if s := r.c.nodes[1+i%(len(r.c.nodes)-1)].Site(); s != nil {
 			s.Propose(ctx, edge.Command{ID: edge.NewID(), Type: "put", Body: []byte(`{"Key":"burst","Value":"x"}`)})

@@ -232,7 +232,7 @@ func (p *player) must(err error) {
 func (p *player) begin(f []string) {
 	nodes := 3
 	fmt.Sscanf(f[1], "nodes=%d", &nodes)
-	c, err := New(Options{Nodes: nodes, Seed: 1, Mux: Mux(), LogCap: logCap, Invariant: func(edge.View) error { return nil },
+	c, err := New(Options{Nodes: nodes, Seed: 1, Mux: Mux(), LogCap: logCap(1), Invariant: func(edge.View) error { return nil },
 		WrapLog: func(_ int, l edge.Log) edge.Log { return &fatedLog{l, p} }})
 	if err != nil {
 		p.t.Fatal(err)
