@@ -80,7 +80,7 @@ func (s *session) handle(ctx context.Context, f wire.Frame, size int, late *time
 			return edge.E(edge.Invalid, "HELLO must be the first frame and come once")
 		}
 		late.Stop()
-		return s.open(ctx, hello)
+		return s.openAside(ctx, hello)
 	}
 	switch f := f.(type) {
 	case *wire.Batch:
@@ -106,6 +106,14 @@ func (s *session) handle(ctx context.Context, f wire.Frame, size int, late *time
 		return edge.E(edge.Invalid, "a node may not send a frame of type %d", f.Type())
 	}
 	return nil
+}
+
+// openAside opens the session on a stack that goes when it is done: asking the store takes a deep one, and
+// the goroutine that reads control lives as long as the node is connected.
+func (s *session) openAside(ctx context.Context, f *wire.Hello) error {
+	done := make(chan error, 1)
+	go func() { done <- s.open(ctx, f) }()
+	return <-done
 }
 
 // open answers HELLO with all a node needs to go on.
