@@ -32,6 +32,7 @@ const (
 	blobWaiting = "waiting" // the hub does not have it yet
 	blobOnHub   = "on the hub"
 	blobHere    = "here"    // it is not meant for a hub
+	blobWanted  = "wanted"  // it is to be fetched from the hub
 	blobFetched = "fetched" // it came from the hub
 	blobLost    = "damaged" // it is not whole here any more, and the hub does not have it
 )
@@ -39,6 +40,9 @@ const (
 // TypeBlob is the event type of a large object that was taken in. The record does not wait for the object:
 // it is small and goes in its own class, so that what refers to an image is known before the image is there.
 const TypeBlob = "blob.kept"
+
+// TypeFetched is the event type of a large object that came from the hub.
+const TypeFetched = "blob.fetched"
 
 // BlobInfo is one large object of this node.
 type BlobInfo struct {
@@ -170,9 +174,9 @@ func (b *blobs) keep(ctx context.Context, h blob.Hash, row BlobInfo) (BlobInfo, 
 		case !b.s.Has(h):
 			gone = true
 			return old, found
-		case found && old.State != blobLost:
+		case found && old.State != blobLost && old.State != blobWanted:
 			return old, true
-		case found:
+		case found && old.State == blobLost:
 			c.Lost--
 		case row.State == blobWaiting:
 			c.Accepted++
@@ -411,4 +415,68 @@ func (b *blobs) whole(h blob.Hash, err error) bool {
 	defer r.Close()
 	_, err = io.Copy(io.Discard, r)
 	return err == nil
+}
+
+// want notes that an object is to be fetched from the hub. What is here already is not.
+func (b *blobs) want(ctx context.Context, h blob.Hash, name string) error {
+	if len(name) > maxBlobName {
+		return edge.E(edge.Invalid, "the name of an object may have %d bytes", maxBlobName)
+	}
+	if err := b.room(0); err != nil {
+		return err
+	}
+	row := BlobInfo{Hash: h.String(), Name: name, Added: b.n.keys.trust.Now(), State: blobWanted}
+	_, err := b.update(ctx, h, func(old BlobInfo, found bool, c *blobCounts) (BlobInfo, bool) {
+		switch {
+		case found && b.s.Has(h):
+			return old, true
+		case found && old.State != blobOnHub && old.State != blobFetched && old.State != blobHere:
+			return old, true // it waits for something already
+		}
+		return row, true
+	})
+	if err == nil {
+		b.n.up.kick()
+	}
+	return err
+}
+
+// Wanted implements uplink.Objects.
+func (b *blobs) Wanted() (list []blob.Hash) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for h, row := range b.rows {
+		if row.State == blobWanted && len(list) < waitingList {
+			list = append(list, h)
+		}
+	}
+	slices.SortFunc(list, func(x, y blob.Hash) int { return b.rows[x].Added.Compare(b.rows[y].Added) })
+	return list
+}
+
+// Fetched implements uplink.Objects. The record of it tells the hub.
+func (b *blobs) Fetched(ctx context.Context, h blob.Hash) {
+	size, err := b.s.Size(h)
+	if err == nil {
+		_, err = b.update(ctx, h, func(old BlobInfo, found bool, _ *blobCounts) (BlobInfo, bool) {
+			if old.State == blobWanted {
+				old.State, old.Size, old.Trouble = blobFetched, size, ""
+			}
+			return old, found
+		})
+	}
+	if err == nil {
+		_, err = b.n.journals.Append(ctx, edge.Event{Type: TypeFetched, Subject: h.String(), Class: edge.SiteOnly, Urgency: edge.Community, Time: b.n.keys.trust.Now()})
+	}
+	if err != nil {
+		b.log.Warn("that an object came from the hub cannot be noted", "object", h.String(), "error", err)
+	}
+}
+
+// Missed implements uplink.Objects.
+func (b *blobs) Missed(ctx context.Context, h blob.Hash, err error) {
+	b.update(ctx, h, func(old BlobInfo, found bool, _ *blobCounts) (BlobInfo, bool) { // nothing is written: trouble is of the moment
+		old.Trouble = err.Error()
+		return old, found
+	})
 }

@@ -1,10 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/aielon/edge/node/blob"
 	"github.com/aielon/edge/node/edge"
@@ -20,6 +23,10 @@ func (n *Node) blobControl(m *http.ServeMux) {
 		info, err := n.blobs.put(r.Context(), r.Body, r.ContentLength, r.URL.Query().Get("name"))
 		answer(w, info, err)
 	})
+	m.HandleFunc("POST /v1/nodes/{id}/blobs/{hash}", n.onNode(func(p *hubPart, r *http.Request, id edge.NodeID) (any, error) {
+		cmd, err := p.give(r.Context(), id, r.PathValue("hash"))
+		return struct{ ID edge.ID }{cmd}, err
+	}))
 	m.HandleFunc("GET /v1/blobs/{hash}", n.serveBlob)
 	m.HandleFunc("DELETE /v1/blobs/{hash}", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, struct{}{}, n.removeBlob(r.Context(), r.PathValue("hash"), r.URL.Query().Get("site")))
@@ -52,6 +59,53 @@ func (n *Node) removeBlob(ctx context.Context, hash, site string) error {
 		return err
 	}
 	return n.hub.h.RemoveObject(ctx, site, h)
+}
+
+// fetchOrder is the command with which a hub makes a node fetch an object.
+const fetchOrder = "fetch"
+
+// fetchRequest is the body of that command.
+type fetchRequest struct {
+	Hash string `json:"hash"`
+	Name string `json:"name,omitempty"`
+}
+
+// giveLife is how long a node has to begin fetching.
+const giveLife = 30 * 24 * time.Hour
+
+// fetchBlob notes what the hub wants this node to fetch.
+func (n *Node) fetchBlob(ctx context.Context, body []byte) error {
+	var q fetchRequest
+	if err := strictly(bytes.NewReader(body), &q); err != nil {
+		return edge.E(edge.Invalid, "what to fetch cannot be read: %w", err)
+	}
+	h, err := blob.ParseHash(q.Hash)
+	if err != nil {
+		return err
+	}
+	return n.blobs.want(ctx, h, q.Name)
+}
+
+// give lets a node fetch an object of this hub and tells it to, by a signed command.
+func (p *hubPart) give(ctx context.Context, id edge.NodeID, hash string) (edge.ID, error) {
+	h, err := blob.ParseHash(hash)
+	if err != nil {
+		return edge.ID{}, err
+	}
+	if err := p.h.Give(ctx, id, h); err != nil {
+		return edge.ID{}, err
+	}
+	q := fetchRequest{Hash: hash}
+	for _, x := range p.n.blobs.list() {
+		if x.Hash == hash {
+			q.Name = x.Name
+		}
+	}
+	body, err := json.Marshal(q)
+	if err != nil {
+		return edge.ID{}, edge.E(edge.Internal, "the command cannot be written: %w", err)
+	}
+	return p.send(ctx, id, CommandRequest{Name: fetchOrder, Body: body, Life: giveLife})
 }
 
 // serveBlob writes the content of an object. One that turns out to be damaged ends the connection, so that
@@ -88,5 +142,7 @@ func (n *Node) blobMetrics(m metrics) {
 	m.one("aielon_hub_objects_total", "Large objects taken from nodes since the start.", "counter", float64(c.Taken.Load()))
 	m.one("aielon_hub_object_bytes_total", "Bytes of large objects taken from nodes since the start.", "counter", float64(c.Bytes.Load()))
 	m.one("aielon_hub_objects_refused_total", "Large objects not taken, for any reason.", "counter", float64(c.Refused.Load()))
+	m.one("aielon_hub_objects_given_total", "Large objects fetched by nodes.", "counter", float64(c.Given.Load()))
+	m.one("aielon_hub_objects_denied_total", "Large objects that nodes wanted and that are not meant for them.", "counter", float64(c.Denied.Load()))
 	m.one("aielon_hub_objects_damaged_total", "Large objects that were something else than announced.", "counter", float64(c.Damaged.Load()))
 }

@@ -165,3 +165,47 @@ func TestBlobSweep(t *testing.T) {
 		t.Errorf("second look: %v", err)
 	}
 }
+
+// A hub gives a node an object by a signed command; the node fetches it, keeps it and says so in a record.
+func TestHubGivesABlob(t *testing.T) {
+	hub, n := start(t, hubConfig(t)), start(t, smallConfig(t))
+	n.joinTo(hub)
+	n.number(1)
+	n.delivered()
+	content := randomBytes(500_000, 5)
+	info := hub.putBlob(content, "dictionary")
+	if info.State != blobHere {
+		t.Errorf("at the hub it is %s", info.State)
+	}
+	if _, err := hub.hub.give(t.Context(), n.ID(), strings.Repeat("ab", 32)); !edge.IsKind(err, edge.NotFound) {
+		t.Errorf("what is not there was given: %v", err)
+	}
+	if _, err := hub.hub.give(t.Context(), n.ID(), info.Hash); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the object", func() error {
+		if s := n.blobState(info.Hash); s != blobFetched {
+			return fmt.Errorf("it is %s: %+v", s, n.blobs.list())
+		}
+		return nil
+	})
+	r, err := n.blobs.get(info.Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, content) || n.blobs.list()[0].Name != "dictionary" {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	eventually(t, "the record of it", func() error {
+		for _, r := range records(t, n.journals.Journal(edge.Community)) {
+			if r.Type == TypeFetched && r.Subject == info.Hash {
+				return nil
+			}
+		}
+		return fmt.Errorf("not there")
+	})
+	if n.blobs.ledger() != nil {
+		t.Error("what comes from the hub stands in the ledger of what goes to it")
+	}
+}

@@ -72,11 +72,13 @@ func (o *orders) Run(ctx context.Context, c *wire.Cmd) ([]byte, error) {
 			return nil, err
 		}
 		return json.Marshal(res)
+	case fetchOrder:
+		return nil, o.n.fetchBlob(ctx, c.Body)
 	case "restart-uplink":
 		time.AfterFunc(time.Second, o.n.up.restart) // after the result has gone
 		return nil, nil
 	}
-	return nil, edge.E(edge.Invalid, "this version knows no command %q", c.Name).WithHint("sample, scrub and restart-uplink are known")
+	return nil, edge.E(edge.Invalid, "this version knows no command %q", c.Name).WithHint("sample, scrub, fetch and restart-uplink are known")
 }
 
 // forget drops orders that expired more than a day ago: a replay of them is refused for their age.

@@ -17,6 +17,7 @@ type blobsCmd struct {
 	List   blobsListCmd   `cmd:"" default:"1" help:"List the large objects of this node and whether the hub has them."`
 	Put    blobsPutCmd    `cmd:"" help:"Take in a file as a large object; it is delivered to the hub when the line allows."`
 	Get    blobsGetCmd    `cmd:"" help:"Write a large object to a file."`
+	Give   blobsGiveCmd   `cmd:"" help:"On a hub: let a node fetch a large object, and tell it to."`
 	Remove blobsRemoveCmd `cmd:"" help:"Delete a large object here. The hub keeps what it has."`
 }
 
@@ -92,6 +93,24 @@ func (b blobsGetCmd) Run(in *invocation) error {
 	if _, err := io.Copy(in.std.Out, r); err != nil {
 		return edge.E(edge.Unavailable, "the object ended early: %w", err)
 	}
+	return nil
+}
+
+type blobsGiveCmd struct {
+	ID   string `arg:"" help:"The node, 64 hexadecimal digits."`
+	Hash string `arg:"" help:"The object, 64 hexadecimal digits."`
+}
+
+func (b blobsGiveCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	var out struct{ ID edge.ID }
+	if err := c.call(in.ctx, "POST", "/v1/nodes/"+url.PathEscape(b.ID)+"/blobs/"+url.PathEscape(b.Hash), nil, nil, &out); err != nil {
+		return err
+	}
+	fmt.Fprintln(in.std.Out, "Queued as", out.ID)
 	return nil
 }
 

@@ -42,6 +42,8 @@ type ObjectCounters struct {
 	Refused atomic.Uint64 // for any reason
 	Damaged atomic.Uint64 // of which were not what their hash says
 	Expired atomic.Uint64 // beginnings of objects nobody finished
+	Given   atomic.Uint64 // fetched by nodes
+	Denied  atomic.Uint64 // wanted by nodes they are not meant for
 }
 
 // An ObjectRow says that a site has brought an object.
@@ -105,25 +107,34 @@ func (s *session) object(f wire.Frame) error {
 		s.recv.Offer(f)
 	case *wire.Chunk:
 		return s.recv.Chunk(f)
+	case *wire.Want:
+		s.give.want(f)
+	case *wire.Have:
+		s.give.sender.Have(f)
 	case *wire.Decline:
+		s.give.sender.Declined(f)
 		s.recv.Drop(f)
 	}
 	return nil
 }
 
-// takeObjects makes the session able to receive; it is called before the first frame.
-func (s *session) takeObjects() {
+// moveObjects makes the session able to take and give objects for as long as ctx; it is called before the
+// first frame.
+func (s *session) moveObjects(ctx context.Context) {
 	if s.h.o.Objects == nil {
 		return
 	}
 	s.recv = object.NewReceiver(s.h.o.Objects.Store, s.peer.ID.String(), taker{s}, s.out.object, s.h.o.Logger.With("node", s.peer.ID.Short()))
+	s.give = newGiver(ctx, s)
 }
 
 // closeObjects keeps what has come.
 func (s *session) closeObjects() {
-	if s.recv != nil {
-		s.recv.Close()
+	if s.recv == nil {
+		return
 	}
+	s.recv.Close()
+	s.give.wg.Wait()
 }
 
 // taker is the rules by which a hub takes objects of one node.

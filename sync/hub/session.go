@@ -36,6 +36,7 @@ type session struct {
 	out  outbox
 	born time.Time
 	recv *object.Receiver // of large objects; nil where the hub takes none
+	give *giver           // nil where recv is
 
 	// Guarded by the queue's mu.
 	waiting [edge.Bulk + 1][]work
@@ -57,11 +58,13 @@ type session struct {
 // serve runs the session until its link ends.
 func (h *Hub) serve(ctx context.Context, l wire.Link, p Peer) error {
 	s := &session{h: h, link: l, peer: p, out: outbox{link: l}, born: time.Now()}
-	s.takeObjects()
+	ctx, over := context.WithCancel(ctx)
+	s.moveObjects(ctx)
 	late := time.AfterFunc(helloTime, func() { l.Close(edge.E(edge.Unavailable, "no HELLO came")) })
 	defer late.Stop()
 	err := l.Serve(ctx, func(f wire.Frame, size int) error { return s.handle(ctx, f, size, late) })
 	h.in.q.drop(s)
+	over()
 	s.closeObjects()
 	h.leave(s, err)
 	return err

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/sync/wire"
@@ -18,8 +19,9 @@ type link struct {
 	wire.Link
 	hub   string
 	inbox chan wire.Frame
-	dead  chan struct{} // closed when Serve has ended
-	err   error         // why; set before dead is closed
+	dead  chan struct{}                           // closed when Serve has ended
+	err   error                                   // why; set before dead is closed
+	chunk atomic.Pointer[func(*wire.Chunk) error] // takes chunks of objects; they do not go through the inbox
 }
 
 // serve starts reading. The goroutine ends with the link.
@@ -38,6 +40,12 @@ func serve(l wire.Link, hub string) *link {
 func (k *link) handle(f wire.Frame, _ int) error {
 	if f == nil {
 		return nil
+	}
+	if c, ok := f.(*wire.Chunk); ok {
+		if take := k.chunk.Load(); take != nil {
+			return (*take)(c)
+		}
+		return nil // nothing was asked for
 	}
 	k.inbox <- f
 	return nil

@@ -33,6 +33,12 @@ type Objects interface {
 	// Refused says why an object does not get through for now: the hub does not take it, or it is not
 	// whole here (Corrupt, NotFound). It is tried again later, unless Waiting lists it no more.
 	Refused(ctx context.Context, h blob.Hash, err error)
+	// Wanted lists what is to be fetched from the hub.
+	Wanted() []blob.Hash
+	// Fetched says that an object from the hub lies in Store, durably.
+	Fetched(ctx context.Context, h blob.Hash)
+	// Missed says why an object does not come for now. It is asked for again later.
+	Missed(ctx context.Context, h blob.Hash, err error)
 }
 
 // A held object is not tried before a time.
@@ -48,8 +54,12 @@ type objects struct {
 	wake   chan struct{} // capacity 1
 	moved  chan struct{} // capacity 1: one of the workers took an object; let the next look
 
+	recv *object.Receiver
+	look chan struct{} // capacity 1: there may be something to fetch
+
 	mu    sync.Mutex
-	taken map[blob.Hash]bool // guarded by mu: by a worker
+	taken map[blob.Hash]bool      // guarded by mu: by a worker
+	asked map[blob.Hash]time.Time // guarded by mu: wanted from the hub, and when it last sent something
 }
 
 // newObjects returns nil where either side does not move objects.
@@ -57,8 +67,9 @@ func newObjects(s *session, w *wire.Welcome) *objects {
 	if s.u.o.Objects == nil || w.Extra.Get(wire.Objects) == "" {
 		return nil
 	}
-	o := &objects{s: s, wake: make(chan struct{}, 1), moved: make(chan struct{}, 1), taken: map[blob.Hash]bool{}}
+	o := &objects{s: s, wake: make(chan struct{}, 1), moved: make(chan struct{}, 1), taken: map[blob.Hash]bool{}, look: make(chan struct{}, 1), asked: map[blob.Hash]time.Time{}}
 	o.sender = object.NewSender(s.u.o.Objects.Store(), o)
+	o.receive()
 	return o
 }
 
@@ -68,7 +79,9 @@ func (o *objects) run(ctx context.Context) {
 		return
 	}
 	var all sync.WaitGroup
+	defer o.recv.Close()
 	defer all.Wait()
+	all.Go(func() { o.fetch(ctx) })
 	for range objectsAtOnce {
 		all.Go(func() { o.deliver(ctx) })
 	}
@@ -78,6 +91,7 @@ func (o *objects) run(ctx context.Context) {
 func (o *objects) kick() {
 	if o != nil {
 		nudge(o.wake)
+		nudge(o.look)
 	}
 }
 
@@ -196,7 +210,7 @@ func (u *Uplink) objectsWait(now time.Time) bool {
 	if !ok {
 		return false
 	}
-	for _, h := range u.o.Objects.Waiting() {
+	for _, h := range append(u.o.Objects.Waiting(), u.o.Objects.Wanted()...) {
 		if u.objectHeld(h, now) <= 0 {
 			return true
 		}
@@ -245,8 +259,11 @@ func (o *objects) frame(f wire.Frame) {
 		o.sender.Have(f)
 	case *wire.Decline:
 		o.sender.Declined(f)
+		o.refusedUs(f)
+	case *wire.Object:
+		o.recv.Offer(f)
 	}
 }
 
 // flying reports whether chunks are on their way.
-func (o *objects) flying() bool { return o != nil && o.sender.Flying() > 0 }
+func (o *objects) flying() bool { return o != nil && (o.sender.Flying() > 0 || o.fetching() > 0) }

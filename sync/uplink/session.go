@@ -283,7 +283,7 @@ func (s *session) handle(ctx context.Context, f wire.Frame) error {
 		}
 	case *wire.Time:
 		s.timed(f)
-	case *wire.Have, *wire.Decline:
+	case *wire.Have, *wire.Decline, *wire.Object:
 		s.obj.frame(f)
 	case *wire.Twin, *wire.Cmd:
 		s.u.down.take(f)

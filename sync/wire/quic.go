@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -181,7 +182,10 @@ func (l *quicLink) acceptLanes(wg *sync.WaitGroup, handle func(Frame, int) error
 func (l *quicLink) readLane(s *quic.ReceiveStream, handle func(Frame, int) error) {
 	var b [1]byte
 	if _, err := s.Read(b[:]); err != nil {
-		l.Close(ended(err))
+		var reset *quic.StreamError
+		if !errors.As(err, &reset) { // a range may be given up before its first byte has arrived
+			l.Close(ended(err))
+		}
 		return
 	}
 	if b[0] == rangeKind {

@@ -28,6 +28,32 @@ type shelf struct {
 	mu      sync.Mutex // guards what follows
 	waiting []blob.Hash
 	refused []error
+	wanted  []blob.Hash
+	missed  []error
+}
+
+func (x *shelf) Wanted() []blob.Hash {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Clone(x.wanted)
+}
+
+func (x *shelf) want(h blob.Hash) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.wanted = append(x.wanted, h)
+}
+
+func (x *shelf) Fetched(_ context.Context, h blob.Hash) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.wanted = slices.DeleteFunc(x.wanted, func(y blob.Hash) bool { return y == h })
+}
+
+func (x *shelf) Missed(_ context.Context, _ blob.Hash, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.missed = append(x.missed, err)
 }
 
 func (x *shelf) Store() *blob.Store { return x.s }
@@ -312,6 +338,58 @@ func TestKnownObjectsAreNotSentAgain(t *testing.T) {
 	l.say(&wire.Object{ID: wire.ObjectID(h), Size: uint64(len(b))})
 	if f := next[*wire.Have](l); !f.Done {
 		t.Errorf("of our own: %+v", f)
+	}
+}
+
+// A node fetches what is meant for it and nothing else, over either transport, through cuts.
+func TestObjectsComeFromTheHub(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		o    uplink.Options
+	}{{"quic", uplink.Options{NoTCP: true}}, {"tcp", uplink.Options{NoQUIC: true}}} {
+		t.Run(c.name, func(t *testing.T) {
+			shape := badlink.Shape{Rate: 20_000_000, Delay: 2 * time.Millisecond, Loss: .01, Queue: 128 << 10}
+			p, x, at := openObjects(t, badlink.Options{Up: shape, Down: shape, Seed: 4}, c.o, t.TempDir(), hub.Objects{})
+			ctx := context.Background()
+			b, secret := random(3<<20, 1), random(1000, 2)
+			h := must[blob.Hash](t)(at.Put(ctx, bytes.NewReader(b), 1<<30))
+			other := must[blob.Hash](t)(at.Put(ctx, bytes.NewReader(secret), 1<<30))
+			await(t, 20*time.Second, "the node", func() bool { p.up.Kick(); return len(p.hub.Sessions()) > 0 })
+			if err := p.hub.Give(ctx, p.id, blob.Hash{1}); !edge.IsKind(err, edge.NotFound) {
+				t.Errorf("what is not there was given: %v", err)
+			}
+			if err := p.hub.Give(ctx, p.id, h); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			x.want(h)
+			x.want(other)
+			for range 4 {
+				time.Sleep(300 * time.Millisecond)
+				p.link.Cut(badlink.Both)
+				p.link.Heal()
+				for _, s := range p.hub.Sessions() {
+					p.hub.Cut(s.Node, "cut")
+				}
+				p.up.Kick()
+			}
+			await(t, 60*time.Second, "the object", func() bool { p.up.Kick(); return !slices.Contains(x.Wanted(), h) })
+			same(t, x.s, h, b)
+			sent := p.link.Meter(badlink.Down).InBytes
+			t.Logf("3 MiB in %v, %.3f times their size was sent", time.Since(began).Round(time.Millisecond), float64(sent)/float64(len(b)))
+			if float64(sent) > 1.3*float64(len(b)) {
+				t.Errorf("%d bytes came for %d", sent, len(b))
+			}
+			await(t, 20*time.Second, "the gift to be forgotten", func() bool {
+				list, err := p.hub.Gifts(ctx, p.id)
+				return err == nil && len(list) == 0
+			})
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			if x.s.Has(other) || len(x.missed) == 0 || !edge.IsKind(x.missed[0], edge.Denied) {
+				t.Errorf("what is not meant for the node: %v", x.missed)
+			}
+		})
 	}
 }
 
