@@ -134,7 +134,7 @@ func TestObjectsReachTheHub(t *testing.T) {
 			p, x, at := openObjects(t, badlink.Options{}, c.o, t.TempDir(), hub.Objects{})
 			began := time.Now()
 			want := map[blob.Hash][]byte{}
-			for i, n := range []int{0, 1, blob.ChunkSize, blob.ChunkSize + 1, 3 << 20} {
+			for i, n := range []int{0, 1, blob.ChunkSize, blob.ChunkSize + 1, 1 << 20} {
 				b := random(n, byte(i))
 				want[x.put(t, b)] = b
 			}
@@ -159,7 +159,7 @@ func TestObjectsReachTheHub(t *testing.T) {
 func TestObjectSurvivesCutsAndRestarts(t *testing.T) {
 	size, rate := 20<<20, int64(24_000_000)
 	if !long {
-		size, rate = 6<<20, 12_000_000
+		size, rate = 4<<20, 6_000_000
 	}
 	shape := badlink.Shape{Rate: rate, Delay: 2 * time.Millisecond, Loss: .05, Queue: 128 << 10}
 	down := badlink.Shape{Delay: 2 * time.Millisecond, Loss: .05}
