@@ -117,13 +117,27 @@ func (p *hubPart) parts() []edge.Part {
 // those of any node.
 func (p *hubPart) takeOwn(ctx context.Context) error {
 	n := p.n
-	return p.h.TakeOwn(ctx, hub.Owns{Site: n.keys.trust.Site(), Origins: []string{n.keys.id.ID().String(), site.Origin(n.keys.trust.Site())}, Doubt: n.doubt,
+	return p.h.TakeOwn(ctx, hub.Owns{Site: n.keys.trust.Site(), Origins: []string{n.keys.id.ID().String(), site.Origin(n.keys.trust.Site())}, Doubt: n.doubt, Moved: n.ownMoved,
 		Sources: func() (list []hub.Own) {
 			for _, s := range n.own() {
 				list = append(list, ownSource{s})
 			}
 			return list
 		}})
+}
+
+// ownMoved is another number whenever a journal of this box may have something new. An idle hub asks it every
+// second: it makes no garbage.
+func (n *Node) ownMoved() uint64 {
+	sum := n.site.Applied() << 1
+	if _, self := n.raft.Leader(); self && n.raft.Leadership().Ready && !n.forkDue.Load() {
+		sum++
+	}
+	for _, u := range edge.Urgencies() {
+		h := n.journals.Journal(u).Head()
+		sum = sum*31 + h.Epoch + h.Seq
+	}
+	return sum
 }
 
 type ownSource struct{ *source }

@@ -52,6 +52,8 @@ func TestHubOfHubs(t *testing.T) {
 	arrived := func(count int) {
 		t.Helper()
 		eventually(t, "the records at the top", func() error {
+			n.up.kick() // a hub that restarts asks for patience
+			mid.up.kick()
 			a, b := mid.streamOf(id), top.streamOf(id)
 			if b.Cursor != n.journals.Journal(edge.Telemetry).Head() || a.Cursor != b.Cursor {
 				return fmt.Errorf("the node is at %v, the hubs at %v and %v; %v; alarms %v", n.journals.Journal(edge.Telemetry).Head(), a.Cursor, b.Cursor, mid.up.get().Report(t.Context()), top.hub.h.Alarms())
@@ -224,6 +226,7 @@ func restoredHub(t *testing.T, empty bool) {
 		t.Fatalf("nothing to see: %d of %d are kept", kept, all)
 	}
 	eventually(t, "what is kept at the hub", func() error {
+		n.up.kick()
 		if s := h.streamOf(id); s.Cursor != j.Head() {
 			return fmt.Errorf("%v of %v", s.Cursor, j.Head())
 		}
@@ -278,5 +281,45 @@ func TestSpans(t *testing.T) {
 		if got := reached(list, p); got != want {
 			t.Errorf("up to %v are %d, want %d", p, got, want)
 		}
+	}
+}
+
+// TestSendAgainIsInterrupted kills the node while it writes records once more: before the commit, and after
+// it but before that was noted. Each record is written once more, once.
+func TestSendAgainIsInterrupted(t *testing.T) {
+	for name, through := range map[string]bool{"the write was lost": false, "the write got through": true} {
+		t.Run(name, func(t *testing.T) {
+			n := start(t, smallConfig(t))
+			for i := range 5 {
+				n.number(i)
+			}
+			j := n.journals.Journal(edge.Telemetry)
+			head, first := j.Head(), records(t, j)
+			if err := n.setApart(t.Context(), j.Stream(), span{head.Epoch, 2, 5}); err != nil {
+				t.Fatal(err)
+			}
+			if err := n.journals.NewEpoch(t.Context(), "test"); err != nil {
+				t.Fatal(err)
+			}
+			if through {
+				if _, err := n.journals.Append(t.Context(), first[2].Event, first[3].Event, first[4].Event); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 {
+				if err := n.sendRest(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := numbers(records(t, j))
+			for i := range 5 {
+				if want := map[bool]int{false: 1, true: 2}[i >= 2]; got[i] != want {
+					t.Errorf("number %d is there %d times, want %d", i, got[i], want)
+				}
+			}
+			if row := n.goneOf(j.Stream()); row.Again != 3 {
+				t.Errorf("the account says %+v", row)
+			}
+		})
 	}
 }

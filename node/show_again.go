@@ -48,7 +48,7 @@ func (n *Node) sendAgain(ctx context.Context, j *journal.Journal) error {
 
 func (n *Node) sendSpan(ctx context.Context, j *journal.Journal, s span, row *goneRow) error {
 	var chunk []edge.Event
-	size, resumed := 0, row.Again > 0
+	size, resumed := 0, true // an earlier process may have written the first and not noted it
 	flush := func() error {
 		if len(chunk) == 0 || j.Head().Epoch == s.Epoch {
 			return nil

@@ -27,7 +27,8 @@ type Own interface {
 type Owns struct {
 	Site    string                                                             // whose data it is
 	Origins []string                                                           // no peer may write these
-	Sources func() []Own                                                       // asked every time
+	Moved   func() uint64                                                      // another number where there may be something new; asked every time, costs next to nothing
+	Sources func() []Own                                                       // asked when something moved
 	Doubt   func(ctx context.Context, id wire.StreamID, stored edge.Pos) error // the store has what the journal has not: begins a new epoch
 	Every   time.Duration                                                      // default 1 s
 }
@@ -43,17 +44,17 @@ func (h *Hub) TakeOwn(ctx context.Context, o Owns) error {
 	told := map[wire.StreamID]edge.Pos{}
 	t := time.NewTicker(o.Every)
 	defer t.Stop()
+	seen, again := uint64(0), true
 	for {
-		for _, src := range o.Sources() {
-			k := keeper{h: h, o: o, src: src, told: told}
-			err := k.take(ctx)
-			switch {
-			case err == nil || ctx.Err() != nil:
-			case edge.IsKind(err, edge.Unavailable), edge.IsKind(err, edge.Exhausted):
+		if now := o.Moved(); again || now != seen {
+			err := h.takeAll(ctx, o, told)
+			if again = err != nil; again && ctx.Err() == nil {
+				if !edge.IsKind(err, edge.Unavailable) && !edge.IsKind(err, edge.Exhausted) {
+					return err
+				}
 				h.trouble("store the hub's own records", err) // it comes back
-			default:
-				return err
 			}
+			seen = now
 		}
 		select {
 		case <-ctx.Done():
@@ -61,6 +62,16 @@ func (h *Hub) TakeOwn(ctx context.Context, o Owns) error {
 		case <-t.C:
 		}
 	}
+}
+
+func (h *Hub) takeAll(ctx context.Context, o Owns, told map[wire.StreamID]edge.Pos) (last error) {
+	for _, src := range o.Sources() {
+		k := keeper{h: h, o: o, src: src, told: told}
+		if err := k.take(ctx); err != nil {
+			last = err
+		}
+	}
+	return last
 }
 
 // A keeper moves one journal into the store.
