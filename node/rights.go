@@ -64,12 +64,12 @@ func (n *Node) deviceChanged(e edge.Event) {
 // followTrust looks again at the devices' certificates whenever other ones count.
 func (n *Node) followTrust(ctx context.Context) error {
 	for {
-		changed := n.keys.trust.Changed()
+		changed := n.keys.trust.Changed() // before the look, so that a change during it is not missed
+		n.renewDevices()
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
-			n.renewDevices()
 		}
 	}
 }
