@@ -45,8 +45,7 @@ type port struct {
 	tls   *tls.Config
 	slots chan struct{} // one token per handshake under way
 
-	mu    sync.Mutex // guards lanes
-	lanes map[pki.Proto]*lane
+	lanes map[pki.Proto]*lane // not changed after newPort
 
 	wg sync.WaitGroup
 }

@@ -180,15 +180,17 @@ func TestIdle(t *testing.T) {
 	if _, err := s.keeper.update(); err != nil {
 		t.Fatal(err)
 	}
-	before, cpu := written(t), cpuTime(t)
-	time.Sleep(2200 * time.Millisecond)     // the keeper is still awake: its looking must not write either
-	if n := written(t) - before; n > 4096 { // a page dirtied before may be counted late
-		t.Errorf("%d bytes were written in two idle seconds", n)
+	var n int
+	var d time.Duration
+	for range 3 { // what was dirtied before may be counted late: once, not each time
+		before, cpu := written(t), cpuTime(t)
+		time.Sleep(2200 * time.Millisecond) // the keeper is still awake: its looking must not write either
+		if n, d = written(t)-before, cpuTime(t)-cpu; n == 0 && d <= 100*time.Millisecond {
+			t.Logf("%v of processor time in two idle seconds", d)
+			return
+		}
 	}
-	d := cpuTime(t) - cpu
-	if t.Logf("%v of processor time in two idle seconds", d); d > 100*time.Millisecond {
-		t.Error("that is too much")
-	}
+	t.Errorf("%d bytes were written in two idle seconds, and %v of processor time spent", n, d)
 }
 
 // written is how many bytes this process has caused to be written to a disk.

@@ -13,12 +13,17 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMain lets the test binary be the process that is killed: with a directory in the environment it
 // writes under load and prints what was confirmed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("STATE_TEST_VICTIM"); dir != "" {
+		if cut := os.Getenv("STATE_TEST_CUT"); cut != "" {
+			shownVictim(dir, cut)
+		}
 		if os.Getenv("STATE_TEST_MANAGED") != "" {
 			managedVictim(dir)
 		}
@@ -96,6 +101,33 @@ func managedVictim(dir string) {
 		}
 	}
 }
+
+// shownVictim opens a managed store, cuts the power of its disk at once, and tells what it would have shown.
+func shownVictim(dir, mount string) {
+	o := victimOptions(dir)
+	o.Managed = true
+	s, err := Open(context.Background(), o)
+	if err != nil {
+		fmt.Println("open:", err)
+		os.Exit(1)
+	}
+	f, err := os.Open(mount)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(f.Fd()), goingDown, noLogFlush)
+	}
+	if err != nil {
+		fmt.Println("open:", err)
+		os.Exit(1)
+	}
+	fmt.Println("2", s.MaxVersion())
+	select {}
+}
+
+// The shutdown of a file system: XFS_IOC_GOINGDOWN, flag 2, which ext4 knows too.
+const (
+	goingDown  = 0x8004587d
+	noLogFlush = 2
+)
 
 // TestKill kills a writing process again and again. Everything it confirmed must be there, and no false
 // alarm may keep the store from opening.

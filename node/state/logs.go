@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"os"
 
 	"github.com/aielon/edge/node/edge"
@@ -36,6 +37,19 @@ func (p *preflight) logs() error {
 		return err
 	}
 	return p.trim(read, hole, cut)
+}
+
+// syncLogs makes what the logs hold survive a power cut. Whoever was killed between writing and syncing left
+// it in the kernel's memory only, and readers of this store tell others what it holds.
+func (p *preflight) syncLogs() error {
+	files, err := walFiles(p.dir)
+	for _, path := range files {
+		err = errors.Join(err, syncFile(path))
+	}
+	if err != nil {
+		return p.ioError(err)
+	}
+	return nil
 }
 
 // follow walks all transactions and raises have as long as they connect. It returns the file with the

@@ -105,6 +105,9 @@ func (p *preflight) compare(ctx context.Context) error {
 	if err := p.logs(); err != nil {
 		return err
 	}
+	if err := p.syncLogs(); err != nil {
+		return err
+	}
 	return p.prune()
 }
 
