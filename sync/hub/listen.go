@@ -133,8 +133,8 @@ func (p *ports) admit(ctx context.Context, _ *quic.ClientInfo) (context.Context,
 	if free == nil {
 		return nil, edge.E(edge.Exhausted, "too many nodes connect at the same time")
 	}
-	context.AfterFunc(ctx, free)
-	return context.WithValue(ctx, slotKey{}, free), nil
+	forget := context.AfterFunc(ctx, free)
+	return context.WithValue(ctx, slotKey{}, func() { forget(); free() }), nil
 }
 
 // slot returns what gives the slot back, or nil where none is free.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aielon/edge/node/blob"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
 	"github.com/aielon/edge/sync/hub/badgerstore"
@@ -27,7 +28,7 @@ import (
 )
 
 // idleNode is what an idle node may cost the hub.
-const idleNode = 120 << 10
+const idleNode = 96 << 10
 
 // The nodes live in another process, so that only the hub's end is measured.
 func TestIdleMemory(t *testing.T) {
@@ -38,7 +39,12 @@ func TestIdleMemory(t *testing.T) {
 	if s := os.Getenv("IDLE_NODES"); s != "" {
 		n, _ = strconv.Atoi(s)
 	}
-	w := newWorld(t, func(o *Options) { o.Rate, o.Handshakes = 1<<20, 1<<20 })
+	objects, err := blob.Open(blob.Options{Dir: t.TempDir(), Key: bytes.Repeat([]byte{1}, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer objects.Close()
+	w := newWorld(t, func(o *Options) { o.Rate, o.Handshakes, o.Objects = 1<<20, 1<<20, &Objects{Store: objects} })
 	warm := w.node("alnoor").connect("quic")
 	key, _ := x509.MarshalECPrivateKey(w.caKey)
 	before, goroutines := resident(), runtime.NumGoroutine()

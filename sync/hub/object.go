@@ -97,44 +97,55 @@ func (h *Hub) loadObjects(ctx context.Context) error {
 	return nil
 }
 
+// A mover takes and gives the objects of one session.
+type mover struct {
+	recv *object.Receiver
+	give *giver
+}
+
+// mover returns what moves objects for as long as ctx, the session's. Most sessions never need it.
+func (s *session) mover(ctx context.Context) *mover {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.objects == nil {
+		recv := object.NewReceiver(s.h.o.Objects.Store, s.peer.ID.String(), taker{s}, s.out.object, s.h.o.Logger.With("node", s.peer.ID.Short()))
+		s.objects = &mover{recv, newGiver(ctx, s)}
+	}
+	return s.objects
+}
+
 // object takes the frames that concern large objects.
-func (s *session) object(f wire.Frame) error {
-	if s.recv == nil {
+func (s *session) object(ctx context.Context, f wire.Frame) error {
+	if s.h.o.Objects == nil {
 		return nil // this hub takes none and has said so
 	}
+	m := s.mover(ctx)
 	switch f := f.(type) {
 	case *wire.Object:
-		s.recv.Offer(f)
+		m.recv.Offer(f)
 	case *wire.Chunk:
-		return s.recv.Chunk(f)
+		return m.recv.Chunk(f)
 	case *wire.Want:
-		s.give.want(f)
+		m.give.want(f)
 	case *wire.Have:
-		s.give.sender.Have(f)
+		m.give.sender.Have(f)
 	case *wire.Decline:
-		s.give.sender.Declined(f)
-		s.recv.Drop(f)
+		m.give.sender.Declined(f)
+		m.recv.Drop(f)
 	}
 	return nil
 }
 
-// moveObjects makes the session able to take and give objects for as long as ctx; it is called before the
-// first frame.
-func (s *session) moveObjects(ctx context.Context) {
-	if s.h.o.Objects == nil {
-		return
-	}
-	s.recv = object.NewReceiver(s.h.o.Objects.Store, s.peer.ID.String(), taker{s}, s.out.object, s.h.o.Logger.With("node", s.peer.ID.Short()))
-	s.give = newGiver(ctx, s)
-}
-
-// closeObjects keeps what has come.
+// closeObjects keeps what has come. It is called when no more frames do.
 func (s *session) closeObjects() {
-	if s.recv == nil {
+	s.mu.Lock()
+	m := s.objects
+	s.mu.Unlock()
+	if m == nil {
 		return
 	}
-	s.recv.Close()
-	s.give.wg.Wait()
+	m.recv.Close()
+	m.give.wg.Wait()
 }
 
 // taker is the rules by which a hub takes objects of one node.

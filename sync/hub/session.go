@@ -10,7 +10,6 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/sync/hub/store"
 	"github.com/aielon/edge/sync/wire"
-	"github.com/aielon/edge/sync/wire/object"
 )
 
 // A Peer is who is at the other end, as its certificate says.
@@ -35,8 +34,6 @@ type session struct {
 	peer Peer
 	out  outbox
 	born time.Time
-	recv *object.Receiver // of large objects; nil where the hub takes none
-	give *giver           // nil where recv is
 
 	// Guarded by the queue's mu.
 	waiting [edge.Bulk + 1][]work
@@ -52,6 +49,7 @@ type session struct {
 	done     [edge.Bulk + 1]uint64 // of which the store has taken, or refused
 	limit    [edge.Bulk + 1]uint64 // granted
 	reported wire.Reported
+	objects  *mover // made when the first frame about a large object comes
 	twinSent uint64
 }
 
@@ -59,7 +57,6 @@ type session struct {
 func (h *Hub) serve(ctx context.Context, l wire.Link, p Peer) error {
 	s := &session{h: h, link: l, peer: p, out: outbox{link: l}, born: time.Now()}
 	ctx, over := context.WithCancel(ctx)
-	s.moveObjects(ctx)
 	late := time.AfterFunc(helloTime, func() { l.Close(edge.E(edge.Unavailable, "no HELLO came")) })
 	defer late.Stop()
 	err := l.Serve(ctx, func(f wire.Frame, size int) error { return s.handle(ctx, f, size, late) })
@@ -98,7 +95,7 @@ func (s *session) handle(ctx context.Context, f wire.Frame, size int, late *time
 		s.out.push(&wire.Pong{Nonce: f.Nonce})
 	case *wire.Pong, *wire.Policy, *wire.Credit:
 	case *wire.Object, *wire.Chunk, *wire.Have, *wire.Want, *wire.Decline:
-		return s.object(f)
+		return s.object(ctx, f)
 	case *wire.Reported:
 		return s.h.reported(ctx, s, f)
 	case *wire.CmdResult:
@@ -174,7 +171,7 @@ func (s *session) allowed(row store.Stream) bool { return s.mayWrite(row.ID) }
 
 func (s *session) greet(cursors []wire.Cursor) {
 	w := &wire.Welcome{Proto: wire.Version, Session: s.name, Clock: s.h.now(), Streams: uint64(len(cursors)), Dicts: s.h.codec.Dicts()}
-	if s.recv != nil {
+	if s.h.o.Objects != nil {
 		w.Extra = wire.Extra{{Key: wire.Objects, Value: "1"}}
 	}
 	window := s.h.window()
