@@ -25,6 +25,9 @@ type Hub struct {
 	count  Counters
 	live   atomic.Int64 // sessions
 	grown  atomic.Int64 // bytes of QUIC windows given beyond the first
+	moves  atomic.Int64 // sessions that began or ended since the last crowd
+
+	crowded chan struct{} // capacity 1: a crowd came or went
 
 	downMu sync.Mutex // held while configurations and commands are changed
 
@@ -50,7 +53,7 @@ func Open(ctx context.Context, o Options) (*Hub, error) {
 	}
 	h := &Hub{o: o, codec: o.Codec, hellos: semaphore.NewWeighted(64), sessions: map[edge.NodeID]*session{}, boots: map[edge.NodeID]boots{},
 		nodes: map[edge.NodeID]Node{}, parents: map[string][]edge.NodeID{}, own: map[string]bool{}, alarms: map[string]Alarm{},
-		waiters: map[wire.StreamID]chan struct{}{}, windows: map[*quic.Conn]int64{}}
+		waiters: map[wire.StreamID]chan struct{}{}, windows: map[*quic.Conn]int64{}, crowded: make(chan struct{}, 1)}
 	h.in = newIntake(h, o.Budget)
 	if err := h.load(ctx); err != nil {
 		return nil, err
@@ -82,6 +85,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	rest.Go(func() { h.ports.serve(work) })
 	rest.Go(func() { h.tick(work) })
 	rest.Go(func() { h.retain(work) })
+	rest.Go(func() { h.settle(work) })
 	<-ctx.Done()
 	h.farewell()
 	stop()
@@ -180,6 +184,7 @@ func (h *Hub) enter(s *session, f *wire.Hello) error {
 	n := h.live.Load()
 	h.mu.Unlock()
 	h.count.Sessions.Add(1)
+	h.moved()
 	h.o.Logger.Info("a node connected", "node", s.peer.ID.Short(), "site", s.peer.Site, "over", s.link.Transport(), "build", clip(f.Build, 64), "sessions", n)
 	if old != nil {
 		g := wire.Goaway{Reason: wire.Replaced, Text: "a newer session of this node took over"}
@@ -216,6 +221,7 @@ func (h *Hub) turns(id edge.NodeID, boot [16]byte) bool {
 
 // leave forgets a session that has ended.
 func (h *Hub) leave(s *session, err error) {
+	h.moved()
 	h.mu.Lock()
 	mine := h.sessions[s.peer.ID] == s
 	if mine {

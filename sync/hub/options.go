@@ -45,6 +45,9 @@ type Options struct {
 	Rate       int           // new connections a second above which QUIC addresses are verified first; default 200
 	Idle       time.Duration // silence that ends a link; default 5 min
 	Receipts   time.Duration // how often a stream's receipt is signed while it moves; default 1 h
+	// Collect collects garbage when many nodes have come or gone; release, when no more of them do, gives
+	// memory back to the system besides. Default runtime.GC and debug.FreeOSMemory.
+	Collect func(release bool)
 
 	ResetKey, TokenKey [32]byte // of QUIC (RFC 9000 sections 10.3 and 8.1); the same after a restart, secret
 	Logger             *slog.Logger
@@ -68,6 +71,9 @@ func (o *Options) fill() error {
 	def(&o.Idle, 5*time.Minute)
 	def(&o.Receipts, time.Hour)
 	o.Objects.fill()
+	if o.Collect == nil {
+		o.Collect = collect
+	}
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
