@@ -165,7 +165,6 @@ func decodeRequest(kind byte, b []byte) (any, error) {
 		if !d.bad && !validConfiguration(r.Configuration) {
 			return nil, edge.E(edge.Invalid, "a snapshot comes with a list of members that cannot be read")
 		}
-		//lint:ignore SA1019 the library still reads it where an address is empty
 		r.Leader = r.Addr
 		cmd = r
 	default:

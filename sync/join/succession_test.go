@@ -22,8 +22,7 @@ type realm struct {
 	fault              func(when string) error
 
 	mu      sync.Mutex
-	kept    Stand // the site's state, as exports
-	export  [2][]byte
+	export  [2][]byte                            // the site's state
 	trusted map[edge.NodeID]map[edge.NodeID]bool // node -> CA
 	asked   int                                  // calls to the hub
 	keeps   int
