@@ -84,13 +84,17 @@ type marked interface {
 	SetMark(ctx context.Context, follower string, p edge.Pos) error
 }
 
-// marker moves the uplink's mark of a journal; what a mark that goes back leaves behind is booked first.
+// marker moves the uplink's mark of a journal. What a mark that goes back leaves behind is booked before it
+// returns; until then the uplink sends nothing of the journal.
 func (n *Node) marker(j marked) func(context.Context, edge.Pos) error {
 	return func(ctx context.Context, p edge.Pos) error {
-		if err := n.movedBack(ctx, j, j.Mark(uplinkFollower), p); err != nil {
+		if err := n.movesBack(ctx, j, p); err != nil {
 			return err
 		}
-		return j.SetMark(ctx, uplinkFollower, p)
+		if err := j.SetMark(ctx, uplinkFollower, p); err != nil {
+			return err
+		}
+		return n.movedBack(ctx, j, p)
 	}
 }
 

@@ -114,8 +114,12 @@ func (h *Hub) waiter(id wire.StreamID) chan struct{} {
 	return c
 }
 
-// Acked keeps, durably, how far the hub above has the stream.
+// Acked keeps, durably, how far the hub above has the stream. What is kept already is not written again:
+// every session begins by telling it of every stream.
 func (s *Source) Acked(ctx context.Context, p edge.Pos) error {
+	if old, err := s.Mark(ctx); err == nil && old == p {
+		return nil
+	}
 	return s.h.putJSON(ctx, hubSite, kindMark, s.key, p)
 }
 

@@ -46,6 +46,9 @@ func (s *session) nacked(f *wire.Nack) {
 	now := time.Now()
 	s.moved = now
 	s.u.refusal(f)
+	if s.wentBack(st, f) {
+		return
+	}
 	switch f.Reason {
 	case wire.Frozen, wire.Forbidden:
 		st.stopped = fmt.Sprintf("the hub takes no more of this stream (%v): %s", f.Reason, clip(f.Text))
@@ -54,11 +57,34 @@ func (s *session) nacked(f *wire.Nack) {
 		s.u.setAside(f) // the stream went on; nothing to send again
 	case wire.Busy:
 		st.hold = now.Add(max(f.Retry, 50*time.Millisecond))
+		if f.Pos.IsZero() { // a hub that cannot look does not know
+			f.Pos = st.acked
+		}
 		st.rewind(f.Pos)
 	default:
 		s.goBack(st, f, now)
 	}
 	s.signal(st.class)
+}
+
+// wentBack ends the session where the hub has less than it has confirmed in it: its store was put back under
+// it. The next session begins with its cursors, and with the sources being told. The caller holds mu.
+func (s *session) wentBack(st *stream, f *wire.Nack) bool {
+	switch f.Reason {
+	case wire.Frozen, wire.Forbidden, wire.Quarantined:
+		return false
+	case wire.Busy:
+		if f.Pos.IsZero() {
+			return false
+		}
+	}
+	if f.Pos.Epoch > st.acked.Epoch || f.Pos.Epoch == st.acked.Epoch && f.Pos.Seq >= st.acked.Seq {
+		return false
+	}
+	st.stopped = "the hub has less of this stream than it had confirmed"
+	st.rewind(st.acked)
+	s.fail(edge.E(edge.Unavailable, "the hub has stream %s up to %v and had confirmed %v", st.id, f.Pos, st.acked).WithHint("the hub's store was put back; the link is made again"))
+	return true
 }
 
 // goBack resumes at the hub's position. A record that is refused a third time is left out, if the node
@@ -92,37 +118,60 @@ func (s *session) grant(c wire.Credit) {
 	s.signal(c.Class)
 }
 
+// tellAgain is how long a source that could not keep its mark is left alone.
+const tellAgain = 2 * time.Second
+
 // tellSources moves the sources' marks, one after another, and drops nothing: a mark that could not be
-// kept is told again with the next acknowledgement.
+// kept is told again.
 func (s *session) tellSources(ctx context.Context) {
 	for {
+		var again <-chan time.Time
+		if !s.tell(ctx) {
+			again = time.After(tellAgain)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.marks:
-			s.tell(ctx)
+		case <-again:
 		}
 	}
 }
 
-func (s *session) tell(ctx context.Context) {
+// tell reports whether all sources have kept how far the hub is.
+func (s *session) tell(ctx context.Context) bool {
+	all := true
 	for _, st := range s.unmarked() {
 		s.mu.Lock()
 		p := st.acked
 		s.mu.Unlock()
-		if err := st.src.Acked(ctx, p); err != nil {
-			if ctx.Err() == nil {
-				s.u.trouble(st.id, fmt.Errorf("keep the mark: %w", err))
-			}
-			continue
+		err := st.src.Acked(ctx, p)
+		if err != nil && ctx.Err() == nil {
+			s.u.trouble(st.id, fmt.Errorf("keep the mark: %w", err))
 		}
-		s.mu.Lock()
-		st.marked, st.told = p, true
-		s.mu.Unlock()
-		if p != (edge.Pos{}) {
+		all = s.kept(st, p, err) && all
+		if err == nil && p != (edge.Pos{}) {
 			s.u.delivered(st.id, p)
 		}
 	}
+	return all
+}
+
+// kept notes how a source took a mark. What a hub that went back leaves behind is booked by the source with
+// the first mark of a session, so only then does the stream move. A source that does not know the hub's
+// position has nothing to book; the stream must go on to find that out.
+func (s *session) kept(st *stream, p edge.Pos, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		st.marked, st.told = p, true
+	}
+	done := err == nil || edge.IsKind(err, edge.Conflict)
+	if done && !st.booked {
+		st.booked = true
+		s.signal(st.class)
+	}
+	return done
 }
 
 func (s *session) unmarked() (list []*stream) {

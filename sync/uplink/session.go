@@ -201,7 +201,7 @@ func (s *session) add(ctx context.Context, src Source, c wire.Cursor) error {
 	}
 	st.sent, st.acked, st.opened = c.Pos, c.Pos, c.Pos.Epoch
 	if doubted {
-		st.marked, st.told, st.parted = c.Pos, true, c.Pos.Epoch // the source knows no such position
+		st.marked, st.told, st.booked, st.parted = c.Pos, true, true, c.Pos.Epoch // the source knows no such position
 	}
 	if c.Frozen {
 		st.stopped = "the hub has frozen this stream"

@@ -27,6 +27,7 @@ type stream struct {
 	acked   edge.Pos // the hub has everything up to here
 	marked  edge.Pos // of which the source has been told up to here
 	told    bool     // in this session: also that the hub has nothing is news, it may have had everything
+	booked  bool     // in this session: the source has kept where the hub stands. Nothing is sent before
 	opened  uint64   // epoch that was announced, or that the hub knows
 	parted  uint64   // epoch in which the hub has other records than the source: the rest of it is never sent
 	flights []flight

@@ -84,7 +84,7 @@ func (s *session) plan(st *stream) (p plan, ok bool, pause time.Duration) {
 	defer s.mu.Unlock()
 	c := s.credit[st.class]
 	switch {
-	case st.stopped != "":
+	case st.stopped != "", !st.booked: // the telling of the source wakes us
 		return p, false, 0
 	case time.Now().Before(st.hold):
 		return p, false, time.Until(st.hold)

@@ -80,13 +80,18 @@ func (n *Node) sendSpan(ctx context.Context, j *journal.Journal, s span, row *go
 // wroteLast reports whether an event is among the newest: the commit it was in got through, and the note of
 // it did not.
 func wroteLast(ctx context.Context, j *journal.Journal, e edge.Event) bool {
-	head, want := j.Head(), edge.AppendEvent(nil, e)
+	want := edge.AppendEvent(nil, e)
+	return amongLast(ctx, j, func(x edge.Event) bool { return slices.Equal(edge.AppendEvent(nil, x), want) })
+}
+
+func amongLast(ctx context.Context, j *journal.Journal, is func(edge.Event) bool) bool {
+	head := j.Head()
 	from := edge.Pos{Epoch: head.Epoch, Seq: head.Seq - min(head.Seq, 2*againRecords)}
 	for r, err := range j.Read(ctx, from) {
 		if err != nil {
 			return false
 		}
-		if slices.Equal(edge.AppendEvent(nil, r.Event), want) {
+		if is(r.Event) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,10 @@ type goneRow struct {
 	Only []span `json:"only,omitempty"`
 	// Again is how many of Only were written once more, under new numbers, and delivered.
 	Again uint64 `json:"again,omitempty"`
+	// Had is how far the hub had been before it went back, until what is gone between is in Gone.
+	Had *edge.Pos `json:"had,omitempty"`
+	// Tell is the body of the record that tells of it, until that is written.
+	Tell json.RawMessage `json:"tell,omitempty"`
 }
 
 // A span is records of one epoch, after From up to and including To.
@@ -79,14 +84,19 @@ func joinSpans(list []span, more ...span) []span {
 	return out
 }
 
-func (n *Node) goneOf(stream string) (row goneRow) {
-	v := n.readings.View()
-	defer v.Close()
-	row, _, err := load[goneRow](v, []byte(gonePrefix+stream))
+func (n *Node) goneOf(stream string) goneRow {
+	row, err := n.goneRow(stream)
 	if err != nil {
 		n.log.Error("the account of a stream cannot be read", "stream", stream, "error", err)
 	}
 	return row
+}
+
+func (n *Node) goneRow(stream string) (row goneRow, err error) {
+	v := n.readings.View()
+	defer v.Close()
+	row, _, err = load[goneRow](v, []byte(gonePrefix+stream))
+	return row, err
 }
 
 func (n *Node) keepGone(ctx context.Context, stream string, row goneRow) error {
@@ -97,38 +107,87 @@ func (n *Node) keepGone(ctx context.Context, stream string, row goneRow) error {
 	return n.readings.Commit(ctx, func(out *state.Batch) { out.Set([]byte(gonePrefix+stream), b) })
 }
 
-// movedBack is asked before the mark of a journal goes from old back to p, because the hub has no more than
-// that. What this node still keeps is sent again by itself. What it does not keep any more is gone: that is
-// counted, journaled and shown.
-func (n *Node) movedBack(ctx context.Context, j edge.Journal, old, p edge.Pos) error {
+// movesBack is called before the mark of a journal moves to p. Where that is back, because the hub has no more,
+// it notes how far the hub had been, durably: what comes of it is booked from that note, whatever happens to
+// this process and to the mark meanwhile.
+func (n *Node) movesBack(ctx context.Context, j marked, p edge.Pos) error {
+	old := j.Mark(uplinkFollower)
 	if !store.Before(p, old) {
 		return nil
 	}
-	gone, err := trimmedAfter(ctx, j, p, old)
+	row, err := n.goneRow(j.Stream())
+	if edge.IsKind(err, edge.Corrupt) { // an account that is lost anyway must not hold up the records
+		n.log.Error("the account of a stream cannot be read and begins anew", "stream", j.Stream(), "error", err)
+		row, err = goneRow{}, nil
+	}
+	if err != nil || row.Had != nil && !store.Before(*row.Had, old) {
+		return err
+	}
+	row.Had = &old
+	return n.keepGone(ctx, j.Stream(), row)
+}
+
+// movedBack books what a mark that went back to p left behind. What this node still keeps is sent again by
+// itself. What it does not keep any more is gone: that is counted, journaled and shown.
+func (n *Node) movedBack(ctx context.Context, j edge.Journal, p edge.Pos) error {
+	row, err := n.goneRow(j.Stream())
+	if edge.IsKind(err, edge.Corrupt) {
+		return nil // the page says so
+	}
 	if err != nil {
 		return err
 	}
-	row := n.goneOf(j.Stream())
+	if row.Had != nil {
+		if err := n.bookGone(ctx, j, &row, p); err != nil {
+			return err
+		}
+	}
+	if row.Tell == nil {
+		return nil
+	}
+	return n.tellGone(ctx, j.Stream(), row)
+}
+
+func (n *Node) bookGone(ctx context.Context, j edge.Journal, row *goneRow, p edge.Pos) error {
+	had := *row.Had
+	// Records that were being removed while the mark moved are removed once this is written, and no others.
+	if err := n.keepGone(ctx, j.Stream(), *row); err != nil {
+		return err
+	}
+	gone, err := trimmedAfter(ctx, j, p, had)
+	if err != nil {
+		return err
+	}
 	sum := joinSpans(row.Gone, gone...)
 	more := countOf(sum) - min(countOf(sum), countOf(row.Gone))
 	n.log.Warn("the hub has less than it had: it was restored from an older backup, or its disk forgot. What is here is sent again",
-		"stream", j.Stream(), "hub", p, "had", old, "gone", more)
-	if more == 0 {
-		return nil
+		"stream", j.Stream(), "hub", p, "had", had, "gone", more)
+	row.Gone, row.Had = sum, nil
+	if more > 0 {
+		row.Tell, _ = json.Marshal(struct { // plain fields always encode
+			Stream  string `json:"stream"`
+			Hub     string `json:"hub"`
+			Had     string `json:"had"`
+			Records uint64 `json:"records"`
+			Spans   []span `json:"spans"`
+		}{j.Stream(), p.String(), had.String(), more, gone})
 	}
-	row.Gone = sum
-	if err := n.keepGone(ctx, j.Stream(), row); err != nil {
-		return err
+	return n.keepGone(ctx, j.Stream(), *row)
+}
+
+// tellGone writes the record of what is gone, once, also where an earlier process was ended in between.
+func (n *Node) tellGone(ctx context.Context, stream string, row goneRow) error {
+	e := edge.Event{Type: TypeGone, Subject: stream, Class: edge.SiteOnly, Urgency: edge.Ledger, Body: row.Tell}
+	told := func(x edge.Event) bool {
+		return x.Type == e.Type && x.Subject == e.Subject && bytes.Equal(x.Body, e.Body)
 	}
-	body, _ := json.Marshal(struct { // plain fields always encode
-		Stream  string `json:"stream"`
-		Hub     string `json:"hub"`
-		Had     string `json:"had"`
-		Records uint64 `json:"records"`
-		Spans   []span `json:"spans"`
-	}{j.Stream(), p.String(), old.String(), more, gone})
-	_, err = n.journals.Append(ctx, edge.Event{Type: TypeGone, Subject: j.Stream(), Class: edge.SiteOnly, Urgency: edge.Ledger, Body: body})
-	return err
+	if !amongLast(ctx, n.journals.Journal(edge.Ledger), told) {
+		if _, err := n.journals.Append(ctx, e); err != nil {
+			return err
+		}
+	}
+	row.Tell = nil
+	return n.keepGone(ctx, stream, row)
 }
 
 // trimmedAfter lists what lies after p, up to old, and is not kept any more although the hub had it.
