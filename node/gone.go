@@ -28,8 +28,8 @@ type goneRow struct {
 	Again uint64 `json:"again,omitempty"`
 	// Had is how far the hub had been before it went back, until what is gone between is in Gone.
 	Had *edge.Pos `json:"had,omitempty"`
-	// Tell is the body of the record that tells of it, until that is written.
-	Tell json.RawMessage `json:"tell,omitempty"`
+	// Tell are the bodies of records that tell of it, until they are written.
+	Tell []json.RawMessage `json:"tell,omitempty"`
 }
 
 // A span is records of one epoch, after From up to and including To.
@@ -41,6 +41,7 @@ type span struct {
 
 const (
 	gonePrefix = "uplink/gone/"
+	maxTell    = 16  // records that are owed; beyond it the oldest is left out, what it counts stays counted
 	maxSpans   = 256 // beyond it the two that are nearest count as one, with what lies between
 )
 
@@ -142,10 +143,11 @@ func (n *Node) movedBack(ctx context.Context, j edge.Journal, p edge.Pos) error 
 			return err
 		}
 	}
-	if row.Tell == nil {
-		return nil
+	if err := n.tellGone(ctx, j.Stream(), &row); err != nil {
+		// There may be no room until what waits is delivered: the record is owed, and written with a later mark.
+		n.log.Warn("what is gone is counted, and its record waits to be written", "stream", j.Stream(), "error", err)
 	}
-	return n.tellGone(ctx, j.Stream(), row)
+	return nil
 }
 
 func (n *Node) bookGone(ctx context.Context, j edge.Journal, row *goneRow, p edge.Pos) error {
@@ -164,30 +166,37 @@ func (n *Node) bookGone(ctx context.Context, j edge.Journal, row *goneRow, p edg
 		"stream", j.Stream(), "hub", p, "had", had, "gone", more)
 	row.Gone, row.Had = sum, nil
 	if more > 0 {
-		row.Tell, _ = json.Marshal(struct { // plain fields always encode
+		body, _ := json.Marshal(struct { // plain fields always encode
 			Stream  string `json:"stream"`
 			Hub     string `json:"hub"`
 			Had     string `json:"had"`
 			Records uint64 `json:"records"`
 			Spans   []span `json:"spans"`
 		}{j.Stream(), p.String(), had.String(), more, gone})
+		row.Tell = append(row.Tell, body)
+		row.Tell = row.Tell[max(0, len(row.Tell)-maxTell):]
 	}
 	return n.keepGone(ctx, j.Stream(), *row)
 }
 
-// tellGone writes the record of what is gone, once, also where an earlier process was ended in between.
-func (n *Node) tellGone(ctx context.Context, stream string, row goneRow) error {
-	e := edge.Event{Type: TypeGone, Subject: stream, Class: edge.SiteOnly, Urgency: edge.Ledger, Body: row.Tell}
-	told := func(x edge.Event) bool {
-		return x.Type == e.Type && x.Subject == e.Subject && bytes.Equal(x.Body, e.Body)
-	}
-	if !amongLast(ctx, n.journals.Journal(edge.Ledger), told) {
-		if _, err := n.journals.Append(ctx, e); err != nil {
+// tellGone writes the records of what is gone, each once, also where an earlier process was ended in between.
+func (n *Node) tellGone(ctx context.Context, stream string, row *goneRow) error {
+	for len(row.Tell) > 0 {
+		e := edge.Event{Type: TypeGone, Subject: stream, Class: edge.SiteOnly, Urgency: edge.Ledger, Body: row.Tell[0]}
+		told := func(x edge.Event) bool {
+			return x.Type == e.Type && x.Subject == e.Subject && bytes.Equal(x.Body, e.Body)
+		}
+		if !amongLast(ctx, n.journals.Journal(edge.Ledger), told) {
+			if _, err := n.journals.Append(ctx, e); err != nil {
+				return err
+			}
+		}
+		row.Tell = row.Tell[1:]
+		if err := n.keepGone(ctx, stream, *row); err != nil {
 			return err
 		}
 	}
-	row.Tell = nil
-	return n.keepGone(ctx, stream, row)
+	return nil
 }
 
 // trimmedAfter lists what lies after p, up to old, and is not kept any more although the hub had it.

@@ -48,7 +48,7 @@ func TestGoneIsBookedOnce(t *testing.T) {
 		}
 	}
 	body, _ := json.Marshal(map[string]int{"records": 130})
-	booked := goneRow{Gone: []span{{1, 0, 130}}, Tell: body}
+	booked := goneRow{Gone: []span{{1, 0, 130}}, Tell: []json.RawMessage{body}}
 	for name, c := range map[string]struct {
 		before func(t *testing.T, n *box, j *shortJournal)
 		says   edge.Pos // the hub, next

@@ -22,7 +22,7 @@ type Source interface {
 	// Acked says that the hub holds everything up to p on disk, and nothing beyond. It is called from one
 	// goroutine at a time, with rising positions but for the first of a session: a hub that was restored
 	// from a backup is behind what it said before, and the mark must go back, so that what it lost stays
-	// here to be sent again. What it does not keep must be booked durably when Acked returns: nothing of the
+	// here to be sent again. What is no longer here must be booked durably when Acked returns: nothing of the
 	// source is sent in a session before the first call of it has succeeded, or failed with Conflict because
 	// the source does not know the position. A mark that moved forward may become durable later.
 	Acked(ctx context.Context, p edge.Pos) error
