@@ -74,7 +74,7 @@ func (k *keys) beginAnew(dir string, cfg Config, h BackupHead, index uint64) err
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
-	if err := k.relink(func(l *link) { l.Joined, l.Peers = false, nil }); err != nil {
+	if err := k.relink(func(l *link) { l.Joined, l.Peers, l.Members = false, nil, nil }); err != nil {
 		return err
 	}
 	return raftlog.Begin(filepath.Join(dir, "log"), k.derive("log"), h.Node, addr, index)
@@ -90,7 +90,7 @@ func (k *keys) comeBack(dir string, rows []memberRow) error {
 	for _, r := range rows {
 		addrs = append(addrs, r.Addr)
 	}
-	if err := k.relink(func(l *link) { l.Joined, l.Peers = true, addrs }); err != nil {
+	if err := k.relink(func(l *link) { l.Joined, l.Peers, l.Members = true, addrs, nil }); err != nil {
 		return err
 	}
 	b, err := json.Marshal(rows)

@@ -78,7 +78,7 @@ func (n *Node) outOfTime() {
 func (n *Node) welcome() join.Welcome {
 	w := join.Welcome{Secret: n.link.get().Secret}
 	for _, m := range n.raft.Members() {
-		w.Peers = append(w.Peers, m.Addr)
+		w.Peers, w.Members = append(w.Peers, m.Addr), append(w.Members, m.ID)
 	}
 	if n.cfg.Role == "hub" {
 		w.Hubs = n.hubAddresses()
@@ -246,7 +246,7 @@ func (k *keys) moveTo(cfg Config, lf *linkFile, res join.Result) error {
 		return err
 	}
 	return lf.update(func(l *link) {
-		l.Joined, l.Peers, l.Hubs, l.Secret = true, res.Peers, res.Hubs, res.Secret
+		l.Joined, l.Peers, l.Members, l.Hubs, l.Secret = true, res.Peers, res.Members, res.Hubs, res.Secret
 	})
 }
 

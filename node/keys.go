@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -230,11 +231,17 @@ func (k *keys) issue(u pki.Use, ca *pki.Authority, n pki.Name) error {
 
 // A link is what joining told a node about others.
 type link struct {
-	Hubs   []string `json:"hubs,omitempty"`   // addresses of the hub's sync port
-	Renew  []string `json:"renew,omitempty"`  // addresses of the hub's join port, where certificates are renewed
-	Peers  []string `json:"peers,omitempty"`  // cluster addresses of the site's other nodes
-	Joined bool     `json:"joined,omitempty"` // this node joined a site that was there: it does not begin one of its own
-	Secret []byte   `json:"secret,omitempty"` // the site's gossip secret
+	Hubs    []string      `json:"hubs,omitempty"`    // addresses of the hub's sync port
+	Renew   []string      `json:"renew,omitempty"`   // addresses of the hub's join port, where certificates are renewed
+	Peers   []string      `json:"peers,omitempty"`   // cluster addresses of the site's other nodes
+	Members []edge.NodeID `json:"members,omitempty"` // the nodes of the joined site, as last known; see roll.Member
+	Joined  bool          `json:"joined,omitempty"`  // this node joined a site that was there: it does not begin one of its own
+	Secret  []byte        `json:"secret,omitempty"`  // the site's gossip secret
+}
+
+// mayBeHeard reports whether a node that has no list of its site's nodes yet may hear id.
+func (l link) mayBeHeard(id edge.NodeID) bool {
+	return l.Joined && (len(l.Members) == 0 || slices.Contains(l.Members, id))
 }
 
 func (k *keys) loadLink() (l link, err error) {

@@ -306,8 +306,11 @@ func (r roll) Known(id edge.NodeID) bool {
 }
 
 // Member reports whether a node is one of this site's. A node that has just joined has no list yet; until
-// it has one it believes the certificate of the site's authority, which every caller has shown. It is asked
-// for every request of another node and reads the list only where that has changed.
+// it has one it hears those who were nodes of the site it joined. The certificate of the site's authority, which
+// every caller has shown, is not enough: where a site was begun anew from a backup, the nodes of the old one have it
+// too, and may still count this node as theirs. A restored node knows no such list; it does not speak before a site
+// has taken it back, and believes the certificate then. Member is asked for every request of another node and reads
+// the site's list only where that has changed.
 func (r roll) Member(id edge.NodeID) bool {
 	changes := r.n.site.Changes()
 	l := r.n.rolled.Load()
@@ -319,7 +322,7 @@ func (r roll) Member(id edge.NodeID) bool {
 		r.n.rolled.Store(l)
 	}
 	belongs, known := l.nodes[id]
-	return belongs || !known && len(l.nodes) == 0 && r.n.link.get().Joined
+	return belongs || !known && len(l.nodes) == 0 && r.n.link.get().mayBeHeard(id)
 }
 
 // A rollList is who belongs to the site, as its state said it after so many changes.

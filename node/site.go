@@ -194,6 +194,9 @@ func (n *Node) settle(ctx context.Context) {
 	if err := n.revokeRemoved(); err != nil {
 		n.log.Warn("the trust in removed nodes is not ended yet", "error", err)
 	}
+	if err := n.rememberMembers(); err != nil {
+		n.log.Warn("the site's nodes cannot be written down", "error", err)
+	}
 	l := n.raft.Leadership()
 	if l.Self && !l.Ready {
 		return
@@ -224,6 +227,27 @@ func (n *Node) revokeRemoved() error {
 		}
 	}
 	return nil
+}
+
+// rememberMembers keeps whom this node may hear should it lose the site's state, see roll.Member: those who were
+// there when it joined may be gone by then.
+func (n *Node) rememberMembers() error {
+	was := n.link.get()
+	if !was.Joined {
+		return nil
+	}
+	v := n.site.View()
+	defer v.Close()
+	var ids []edge.NodeID
+	for _, r := range membersOf(v) {
+		if !r.Removed {
+			ids = append(ids, r.ID)
+		}
+	}
+	if err := v.Err(); err != nil || len(ids) == 0 || slices.Equal(ids, was.Members) {
+		return err
+	}
+	return n.link.update(func(l *link) { l.Members = ids })
 }
 
 func (n *Node) settleLeader(ctx context.Context) error {

@@ -58,10 +58,11 @@ func (g guard) request(id edge.NodeID, known bool, cmd any) error {
 	case *raft.AppendEntriesRequest:
 		//lint:ignore SA1019 the library still reads it where an address is empty
 		r.Leader = r.Addr
-		if r.LeaderCommitIndex > 0 {
-			g.l.heard.Store(r.LeaderCommitIndex)
+		err := g.leader(id, r.Term)
+		if err == nil && r.LeaderCommitIndex > 0 && r.Term >= g.l.raft.CurrentTerm() {
+			g.l.heard.Store(r.LeaderCommitIndex) // only a leader's word counts, not that of one who is none any more
 		}
-		return g.leader(id, r.Term)
+		return err
 	case *raft.InstallSnapshotRequest:
 		r.Leader = r.Addr
 		return g.leader(id, r.Term)

@@ -18,25 +18,31 @@ import (
 // second case Doubt says why the state may be old.
 func (l *Log) Settled() <-chan struct{} { return l.settled }
 
-// WaitFresh returns nil once Settled is closed. It fails with Unavailable when ctx ends before, and with what
-// the log failed with.
+// WaitFresh returns nil once Settled is closed. It fails with Unavailable when ctx ends before or after
+// Options.Patience and two seconds more, and with what the log failed with: whoever reads is better served by a reason
+// than by silence.
 func (l *Log) WaitFresh(ctx context.Context) error {
 	if l.fresh.Load() {
 		return nil
 	}
+	patience := time.NewTimer(l.o.Patience + freshGrace)
+	defer patience.Stop()
 	select {
 	case <-l.settled:
 		return nil
+	case <-patience.C:
 	case <-l.failing:
 		return l.Err()
 	case <-l.closed:
 		return edge.E(edge.Unavailable, "this node is stopping")
 	case <-ctx.Done():
 	}
-	if err := l.Doubt(); err != nil {
-		return err
+	select {
+	case <-l.settled: // just now
+		return nil
+	default:
+		return l.Doubt()
 	}
-	return nil
 }
 
 // Doubt is nil once the state here holds at least what this node had shown or acknowledged before it was
@@ -47,6 +53,10 @@ func (l *Log) Doubt() error {
 	}
 	select {
 	case <-l.settled:
+		if l.led() {
+			return edge.E(edge.Unavailable, "this node hears the leader of its site but does not get on; what it shows may be old").
+				WithHint("see this node's log and the health of the others")
+		}
 		return edge.E(edge.Unavailable, "no leader of the site has been heard since this node was started; what it shows may be old").
 			WithHint("see that more than half of the site's nodes are on and reach each other")
 	default:
@@ -57,20 +67,25 @@ func (l *Log) Doubt() error {
 const (
 	freshFirst = 5 * time.Millisecond // between looks, while a start is young
 	freshLate  = 250 * time.Millisecond
-	stuckAfter = 12 // times Patience: a follower with a leader settles for what it has, should it not get on
+	freshGrace = 2 * time.Second // beyond Patience: who asks right after the start hears what becomes of it
+	stuckAfter = 12              // times Patience: a follower that gets on settles for what it has all the same after this
 )
 
 // becomeFresh watches a start until the state is fresh.
 func (l *Log) becomeFresh(ctx context.Context) {
 	var c catching
 	start := time.Now()
+	moved, at := start, uint64(0) // when this node last got on, and how far
 	for pause := freshFirst; ; pause = min(pause+freshFirst, freshLate) {
 		if c.done(l) {
 			l.fresh.Store(true)
 			l.settle()
 			return
 		}
-		if l.enough(time.Since(start)) {
+		if p := l.place(); p != at {
+			moved, at = time.Now(), p
+		}
+		if l.enough(time.Since(start), time.Since(moved)) {
 			l.settle()
 		}
 		select {
@@ -83,13 +98,22 @@ func (l *Log) becomeFresh(ctx context.Context) {
 	}
 }
 
-// enough reports whether what is here has to do, so long after the start. A sole voter only has to read its own
-// log; and a node that has nothing has nothing to show.
-func (l *Log) enough(since time.Duration) bool {
+// enough reports whether what is here has to do, so long after the start and after this node last got on. A sole
+// voter only has to read its own log; and a node that has nothing has nothing to show.
+func (l *Log) enough(since, still time.Duration) bool {
 	if since < l.o.Patience || l.alone() || l.o.Applier.Applied() == 0 {
 		return false
 	}
-	return !l.led() || since > stuckAfter*l.o.Patience
+	return !l.led() || still > l.o.Patience || since > stuckAfter*l.o.Patience
+}
+
+// place changes whenever log or state here grow.
+func (l *Log) place() uint64 {
+	last, err := l.store.LastIndex()
+	if err != nil {
+		return 0
+	}
+	return last + l.o.Applier.Applied()
 }
 
 // settle closes settled. Only becomeFresh's goroutine calls it.

@@ -4,9 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/raft"
 
 	"github.com/aielon/edge/node/edge"
 )
@@ -129,6 +132,60 @@ func TestFollowerIsFreshOnceItHasCaughtUp(t *testing.T) {
 	s.wait("an end of doubts", 5*time.Second, func() bool { return late.log.Doubt() == nil })
 	if got := late.app.texts(); !slices.Equal(got, want) {
 		t.Errorf("fresh with %v", got)
+	}
+}
+
+// A follower that has a leader and does not get on settles for what it has, and says so.
+func TestFollowerThatDoesNotGetOnSettles(t *testing.T) {
+	t.Parallel()
+	s := newSiteOf(t, 3, nil)
+	want := texts("a", 10)
+	for _, x := range want {
+		s.put(x)
+	}
+	s.same(want)
+	stuck := others(s.all, s.leader())[0]
+	stuck.stop()
+	s.put("b", others(s.all, stuck)...)
+	g := newGated(stuck.app)
+	const patience = time.Second
+	stuck.start(func(o *Options) { o.Applier, o.Patience = g, patience })
+	t.Cleanup(g.open)
+	s.wait("a leader", 5*time.Second, func() bool { return stuck.log.led() })
+	s.wait("an end of waiting", stuckAfter*patience/2, func() bool { return settled(stuck.log) })
+	if err := stuck.log.Doubt(); !edge.IsKind(err, edge.Unavailable) || !strings.Contains(err.Error(), "may be old") {
+		t.Errorf("it says %v", err)
+	}
+	g.open()
+	s.wait("an end of doubts", 10*time.Second, func() bool { return stuck.log.Doubt() == nil })
+}
+
+// Who reads on a node that has nothing yet gets a reason, and not silence for as long as he bears it.
+func TestReaderOfAnEmptyNodeHearsWhy(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.add()
+	b.start(func(o *Options) { o.Patience = 50 * time.Millisecond })
+	ctx := within(t, 30*time.Second)
+	if err := b.log.WaitFresh(ctx); !edge.IsKind(err, edge.Unavailable) || ctx.Err() != nil {
+		t.Errorf("waiting ended with %v, %v", err, ctx.Err())
+	}
+}
+
+// What a node hears from one that does not lead any more says nothing about how far the log is.
+func TestOldLeaderIsNotHeard(t *testing.T) {
+	t.Parallel()
+	s := newSiteOf(t, 3, nil)
+	s.put("a")
+	l := s.leader()
+	victim, member := others(s.all, l)[0], others(s.all, l)[1]
+	term := victim.log.raft.CurrentTerm()
+	for _, old := range []uint64{term, term - 1} {
+		say(t, s, member.id, victim, message(&raft.AppendEntriesRequest{RPCHeader: header(member.id.id, member.addr), Term: old, PrevLogEntry: 1, PrevLogTerm: 1, LeaderCommitIndex: 1 << 40}))
+		if got := victim.log.heard.Load(); got == 1<<40 {
+			t.Errorf("a leader of term %d in term %d was believed to have committed %d", old, term, got)
+			victim.log.heard.Store(0)
+		}
 	}
 }
 

@@ -40,7 +40,8 @@ type Result struct {
 	Pinned       *x509.Certificate // the CA the code named
 	Roots        []pki.Root        // everything to trust from now on, by kind
 	Hubs, Peers  []string
-	Secret       []byte // JoinNode: the site's gossip secret
+	Members      []edge.NodeID // JoinNode: who the site's nodes are; empty: a server that does not say
+	Secret       []byte        // JoinNode: the site's gossip secret
 	Time         time.Time
 }
 
@@ -108,8 +109,8 @@ func proveCA(cs tls.ConnectionState, ca *pki.Authority, what string, about []byt
 
 // check believes nothing of an answer that the pinned CA does not vouch for.
 func (q Request) check(a joinAnswer, server pki.Name, leaf, ca *x509.Certificate) (Result, error) {
-	r := Result{Role: q.Role, Site: a.Site, Region: a.Region, Pinned: ca, Hubs: a.Hubs, Peers: a.Peers, Secret: a.Secret, Time: a.Time}
-	if len(a.Hubs) > 64 || len(a.Peers) > 64 || len(a.Roots) > 16 || len(a.Secret) > 64 {
+	r := Result{Role: q.Role, Site: a.Site, Region: a.Region, Pinned: ca, Hubs: a.Hubs, Peers: a.Peers, Members: a.Members, Secret: a.Secret, Time: a.Time}
+	if len(a.Hubs) > 64 || len(a.Peers) > 64 || len(a.Members) > 64 || len(a.Roots) > 16 || len(a.Secret) > 64 {
 		return Result{}, edge.E(edge.Invalid, "the answer is longer than any true one")
 	}
 	if a.Time.Before(leaf.NotBefore) || a.Time.After(leaf.NotAfter) {

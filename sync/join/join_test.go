@@ -30,7 +30,7 @@ func TestSiteJoinsRegionThenNodeJoinsSite(t *testing.T) {
 
 	second := newBox(t, c, "new-box")
 	r = second.join(first, pki.JoinNode)
-	if string(r.Secret) != "gossip secret of the site" || len(r.Peers) != 1 {
+	if string(r.Secret) != "gossip secret of the site" || len(r.Peers) != 1 || len(r.Members) != 1 || r.Members[0] != first.End.ID.ID() {
 		t.Errorf("the node got %+v", r)
 	}
 	check(t, meets(t, second, first, pki.ProtoRaft))

@@ -32,17 +32,18 @@ type joinRequest struct {
 
 // joinAnswer lets in, or says why not.
 type joinAnswer struct {
-	V       int        `json:"v"`
-	Refused *refusal   `json:"refused,omitempty"`
-	Site    string     `json:"site,omitempty"`
-	Region  string     `json:"region,omitempty"`
-	Chain   [][]byte   `json:"chain,omitempty"` // for a node
-	Cross   []byte     `json:"cross,omitempty"` // for a site or hub
-	Roots   []pki.Root `json:"roots,omitempty"`
-	Hubs    []string   `json:"hubs,omitempty"`
-	Peers   []string   `json:"peers,omitempty"`
-	Secret  []byte     `json:"secret,omitempty"`
-	Time    time.Time  `json:"time"`
+	V       int           `json:"v"`
+	Refused *refusal      `json:"refused,omitempty"`
+	Site    string        `json:"site,omitempty"`
+	Region  string        `json:"region,omitempty"`
+	Chain   [][]byte      `json:"chain,omitempty"` // for a node
+	Cross   []byte        `json:"cross,omitempty"` // for a site or hub
+	Roots   []pki.Root    `json:"roots,omitempty"`
+	Hubs    []string      `json:"hubs,omitempty"`
+	Peers   []string      `json:"peers,omitempty"`
+	Members []edge.NodeID `json:"members,omitempty"`
+	Secret  []byte        `json:"secret,omitempty"`
+	Time    time.Time     `json:"time"`
 }
 
 type renewKind string

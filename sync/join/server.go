@@ -50,9 +50,10 @@ type Members interface {
 
 // A Welcome is what a machine gets to know once it is in.
 type Welcome struct {
-	Hubs   []string // addresses of the region's hubs
-	Peers  []string // cluster addresses of the site's nodes
-	Secret []byte   // the site's gossip secret; goes to nodes of the site only
+	Hubs    []string      // addresses of the region's hubs
+	Peers   []string      // cluster addresses of the site's nodes
+	Members []edge.NodeID // the site's nodes themselves
+	Secret  []byte        // the site's gossip secret; goes to nodes of the site only
 }
 
 // A Server answers join and renewal requests. All fields are set before use and not changed after.
@@ -247,7 +248,7 @@ func (s *Server) letNodeIn(r Registration, csr []byte) (joinAnswer, error) {
 		return joinAnswer{}, err
 	}
 	w := s.Welcome()
-	return joinAnswer{Site: r.Name.Site, Region: r.Name.Region, Chain: chain, Roots: s.End.Trust.State().Roots, Hubs: w.Hubs, Peers: w.Peers, Secret: w.Secret}, nil
+	return joinAnswer{Site: r.Name.Site, Region: r.Name.Region, Chain: chain, Roots: s.End.Trust.State().Roots, Hubs: w.Hubs, Peers: w.Peers, Members: w.Members, Secret: w.Secret}, nil
 }
 
 func (s *Server) letSiteIn(r Registration, site *x509.Certificate) (joinAnswer, error) {

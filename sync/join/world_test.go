@@ -62,7 +62,7 @@ func newBox(t testing.TB, c *clock, site string) *box {
 		SiteCA:   func() *pki.Authority { return b.site },
 		RegionCA: func() *pki.Authority { return b.reg },
 		Welcome: func() Welcome {
-			return Welcome{Hubs: []string{"hub:7700"}, Peers: []string{"a:7701"}, Secret: []byte("gossip secret of the site")}
+			return Welcome{Hubs: []string{"hub:7700"}, Peers: []string{"a:7701"}, Members: []edge.NodeID{b.End.ID.ID()}, Secret: []byte("gossip secret of the site")}
 		}}
 	return b
 }
