@@ -53,6 +53,10 @@ func (l *Log) Doubt() error {
 	}
 	select {
 	case <-l.settled:
+		if l.cramped.Load() {
+			return edge.E(edge.Unavailable, "the disk is full, so this node cannot take in the newest that the site agreed on; what it shows may be old").
+				WithHint("free some space; it goes on by itself then")
+		}
 		if l.led() {
 			return edge.E(edge.Unavailable, "this node hears the leader of its site but does not get on; what it shows may be old").
 				WithHint("see this node's log and the health of the others")
@@ -85,7 +89,7 @@ func (l *Log) becomeFresh(ctx context.Context) {
 		if p := l.place(); p != at {
 			moved, at = time.Now(), p
 		}
-		if l.enough(time.Since(start), time.Since(moved)) {
+		if l.enough(time.Since(start), time.Since(moved)) || l.noRoom() {
 			l.settle()
 		}
 		select {
@@ -105,6 +109,12 @@ func (l *Log) enough(since, still time.Duration) bool {
 		return false
 	}
 	return !l.led() || still > l.o.Patience || since > stuckAfter*l.o.Patience
+}
+
+// noRoom reports whether the state cannot take in more because the disk is full. What it showed before is there,
+// and nobody was told anything of the rest: it is better shown than waited for.
+func (l *Log) noRoom() bool {
+	return l.cramped.Load() && l.o.Applier.Applied() >= l.o.Reached
 }
 
 // place changes whenever log or state here grow.

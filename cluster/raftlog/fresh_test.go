@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,4 +215,45 @@ func TestLogWithoutItsConfirmedTailIsRefused(t *testing.T) {
 		t.Fatalf("opened: %v", err)
 	}
 	o.Streams.Close()
+}
+
+// A full ledger has no room until it is given some.
+type full struct {
+	*ledger
+	room atomic.Bool
+}
+
+func (f *full) Apply(entries []edge.Entry) []error {
+	if f.room.Load() {
+		return f.ledger.Apply(entries)
+	}
+	errs := make([]error, len(entries))
+	for i := range errs {
+		errs[i] = edge.E(edge.Exhausted, "the disk is full")
+	}
+	return errs
+}
+
+// A node whose disk is full shows what it has, says that it may be old, and is fresh once there is room.
+func TestFullDiskIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.add()
+	b.start(func(o *Options) { o.Bootstrap = true })
+	want := texts("a", 30)
+	for _, x := range want {
+		s.put(x)
+	}
+	b.kill()
+	f := &full{ledger: b.app}
+	b.start(func(o *Options) { o.Applier = f })
+	s.must(b.log.WaitFresh(within(t, 5*time.Second)))
+	if err := b.log.Doubt(); err == nil || !strings.Contains(err.Error(), "disk is full") {
+		t.Errorf("with a full disk: %v", err)
+	}
+	f.room.Store(true)
+	s.wait("an end of doubts", 10*time.Second, func() bool { return b.log.Doubt() == nil })
+	if got := b.app.texts(); !slices.Equal(got, want) {
+		t.Errorf("fresh with %v", got)
+	}
 }

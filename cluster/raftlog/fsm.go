@@ -86,6 +86,8 @@ func (l *Log) take(entries []edge.Entry) []error {
 			return append(errs, got...)
 		}
 		if !waiting {
+			l.cramped.Store(true)
+			defer l.cramped.Store(false)
 			l.log.Warn("the site's state waits for room on the disk", "entry", entries[len(errs)].Index, "error", got[0])
 		}
 		select {

@@ -47,6 +47,7 @@ type Log struct {
 	stranger stranger
 	lastSeen atomic.Int64  // Unix nanoseconds when a leader was last known
 	fresh    atomic.Bool   // see Doubt
+	cramped  atomic.Bool   // the state waits for room on the disk; set by the goroutine that applies
 	away     atomic.Bool   // see BeginAway
 	handing  atomic.Bool   // leadership is being handed over: no entries are taken
 	settled  chan struct{} // closed by Run; see Settled
