@@ -314,13 +314,14 @@ func (n *Node) callIn(ctx context.Context, r registration) error {
 	return nil
 }
 
-// followRoll takes registered nodes into the log and removed ones out of it.
+// followRoll takes registered nodes into the log and removed ones out of it. The removed ones go first: a new box
+// often has the address of the one it replaces, and the log takes no address twice.
 func (n *Node) followRoll(ctx context.Context, rows []memberRow) error {
 	have := map[edge.NodeID]string{}
 	for _, m := range n.raft.Members() {
 		have[m.ID] = m.Addr
 	}
-	for _, r := range rows {
+	for _, r := range removedFirst(rows) {
 		addr, in := have[r.ID]
 		var err error
 		switch {
@@ -336,6 +337,20 @@ func (n *Node) followRoll(ctx context.Context, rows []memberRow) error {
 		}
 	}
 	return nil
+}
+
+func removedFirst(rows []memberRow) []memberRow {
+	list := slices.Clone(rows)
+	slices.SortStableFunc(list, func(a, b memberRow) int {
+		switch {
+		case a.Removed == b.Removed:
+			return 0
+		case a.Removed:
+			return -1
+		}
+		return 1
+	})
+	return list
 }
 
 // handOver makes another node lead, because this one was removed; the other then takes it out of the log.
