@@ -278,6 +278,7 @@ func TestSuccessionDoesNotWaitForever(t *testing.T) {
 			t.Fatalf("a year and ten months: %v", ids(st))
 		}
 		time.Sleep(7 * day) // less than 60 days left: the second node is not waited for, the hub is
+		synctest.Wait()
 		if st := must(r.read()); st.CA.ID() != was || r.asked == 0 {
 			t.Fatal("it did not wait for the region's word")
 		}
