@@ -158,7 +158,7 @@ func (g *guard) lookLocked() int64 {
 	if g.dir != "" {
 		var st unix.Statfs_t
 		if err := unix.Statfs(g.dir, &st); err == nil {
-			free = int64(st.Bavail) * st.Bsize
+			free = int64(st.Bavail) * int64(st.Bsize)
 		}
 	}
 	g.seen = time.Now()
