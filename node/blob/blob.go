@@ -239,7 +239,7 @@ const hintDamaged = "fetch it again from a peer, or restore it from a backup"
 // room says whether the disk has n more bytes.
 func (s *Store) room(n int64) error {
 	var st unix.Statfs_t
-	if err := unix.Statfs(s.o.Dir, &st); err == nil && int64(st.Bavail)*st.Bsize < s.o.MinFree+n {
+	if err := unix.Statfs(s.o.Dir, &st); err == nil && int64(st.Bavail)*int64(st.Bsize) < s.o.MinFree+n {
 		return edge.E(edge.Exhausted, "the disk under the blobs is nearly full").WithHint("free some space")
 	}
 	return nil

@@ -150,8 +150,9 @@ func (r *realm) succession() *Succession {
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
 			r.mu.Lock()
 			r.asked++
+			up := r.up
 			r.mu.Unlock()
-			if !r.up {
+			if !up {
 				return nil, edge.E(edge.Unavailable, "the hub is away")
 			}
 			return r.hub.dial(ctx, addr)
@@ -240,7 +241,7 @@ func TestSuccessionUnderFaults(t *testing.T) {
 		}
 		r.hub.list.after = func() error { return r.fails("register, through") }
 		r.live(549, true)
-		r.up = false
+		r.reach(false)
 		r.live(101, true) // the hub's sync port is there, its join port is not
 		if must(r.read()).CA.ID() != was {
 			t.Fatal("it took over without the region's word")
@@ -248,7 +249,7 @@ func TestSuccessionUnderFaults(t *testing.T) {
 		if r.asked == 0 || r.asked > 6*100 {
 			t.Errorf("%d questions in 100 days", r.asked)
 		}
-		r.up = true
+		r.reach(true)
 		s.Wake()
 		r.live(20, true)
 		if now := must(r.read()).CA; now.ID() == was || now.Cross() == nil {
@@ -268,7 +269,7 @@ func TestSuccessionUnderFaults(t *testing.T) {
 // A node that is away does not hold up the others for ever, nor does a hub.
 func TestSuccessionDoesNotWaitForever(t *testing.T) {
 	inVirtualTime(t, func(r *realm, _ *Succession) {
-		r.up = false
+		r.reach(false)
 		was := r.first.site.ID()
 		for range 665 {
 			time.Sleep(day)
@@ -288,6 +289,13 @@ func TestSuccessionDoesNotWaitForever(t *testing.T) {
 			t.Error("the site's CA ends and has no successor")
 		}
 	})
+}
+
+// reach says whether the hub can be reached from now on.
+func (r *realm) reach(up bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.up = up
 }
 
 func ids(st Stand) (list []string) {
