@@ -52,11 +52,12 @@ type BlobInfo struct {
 	Added   time.Time `json:"added"`
 	State   string    `json:"state"`
 	Trouble string    `json:"trouble,omitempty"` // why it does not get through for now
+	Owed    bool      `json:"owed,omitempty"`    // the record that says it was taken in is not written yet
 }
 
 // blobCounts add up over all blobs this node ever took in for its hub.
 type blobCounts struct {
-	Accepted, OnHub, Removed, Lost uint64
+	Accepted, OnHub, Removed uint64 // lost is what is left
 }
 
 // blobs are the large objects of this node: the files, and a row for each that says whether the hub has it.
@@ -65,7 +66,8 @@ type blobs struct {
 	s   *blob.Store
 	log *slog.Logger
 
-	change sync.Mutex // held while rows are changed on disk and in memory
+	change  sync.Mutex // held while rows are changed on disk and in memory
+	telling sync.Mutex // held while a record that is owed is written
 
 	mu     sync.Mutex // guards what follows
 	rows   map[blob.Hash]BlobInfo
@@ -119,24 +121,46 @@ func (b *blobs) put(ctx context.Context, r io.Reader, size int64, name string) (
 	if row.Size, err = b.s.Size(h); err != nil {
 		return BlobInfo{}, err
 	}
-	if b.n.cfg.Role == "hub" {
-		row.State = blobHere
+	if row.Owed = true; b.n.cfg.Role == "hub" {
+		row.State, row.Owed = blobHere, false
 	}
-	kept, fresh, err := b.keep(ctx, h, row)
-	if err != nil || !fresh || row.State == blobHere {
+	kept, err := b.keep(ctx, h, row)
+	if err != nil || !kept.Owed {
 		return kept, err
+	}
+	b.n.up.kick()
+	return b.tell(ctx, h)
+}
+
+// tell writes the record of an object that was taken in. A crash, or a journal without room, may come between the
+// row and the record; whoever puts the object again is not told that it is kept before the record is there too.
+func (b *blobs) tell(ctx context.Context, h blob.Hash) (BlobInfo, error) {
+	b.telling.Lock()
+	defer b.telling.Unlock()
+	b.mu.Lock()
+	row := b.rows[h]
+	b.mu.Unlock()
+	if !row.Owed {
+		return row, nil
 	}
 	body, err := json.Marshal(struct {
 		Hash string `json:"hash"`
 		Size int64  `json:"size"`
 		Name string `json:"name,omitempty"`
-	}{row.Hash, row.Size, name})
+	}{row.Hash, row.Size, row.Name})
 	if err != nil {
-		return kept, edge.E(edge.Internal, "the record of an object cannot be written: %w", err)
+		return row, edge.E(edge.Internal, "the record of an object cannot be written: %w", err)
 	}
-	_, err = b.n.journals.Append(ctx, edge.Event{Type: TypeBlob, Subject: row.Hash, Class: edge.SiteOnly, Urgency: edge.Community, Time: row.Added, Body: body})
-	b.n.up.kick()
-	return kept, err
+	e := edge.Event{Type: TypeBlob, Subject: row.Hash, Class: edge.SiteOnly, Urgency: edge.Community, Time: row.Added, Body: body}
+	if !wroteLast(ctx, b.n.journals.Journal(e.Urgency), e) {
+		if _, err := b.n.journals.Append(ctx, e); err != nil {
+			return row, err
+		}
+	}
+	return b.update(ctx, h, func(old BlobInfo, found bool, _ *blobCounts) (BlobInfo, bool) {
+		old.Owed = false
+		return old, found
+	})
 }
 
 // room makes some, where need be, by deleting what the hub has, oldest first.
@@ -167,8 +191,8 @@ func (b *blobs) room(size int64) error {
 }
 
 // keep writes a new row. One that is there already stays, unless its content had been lost.
-func (b *blobs) keep(ctx context.Context, h blob.Hash, row BlobInfo) (BlobInfo, bool, error) {
-	fresh, gone := false, false
+func (b *blobs) keep(ctx context.Context, h blob.Hash, row BlobInfo) (BlobInfo, error) {
+	gone := false
 	got, err := b.update(ctx, h, func(old BlobInfo, found bool, c *blobCounts) (BlobInfo, bool) {
 		switch {
 		case !b.s.Has(h):
@@ -176,18 +200,15 @@ func (b *blobs) keep(ctx context.Context, h blob.Hash, row BlobInfo) (BlobInfo, 
 			return old, found
 		case found && old.State != blobLost && old.State != blobWanted:
 			return old, true
-		case found && old.State == blobLost:
-			c.Lost--
-		case row.State == blobWaiting:
+		case (!found || old.State != blobLost) && row.State == blobWaiting: // what had been lost was counted before
 			c.Accepted++
 		}
-		fresh = true
 		return row, true
 	})
 	if gone && err == nil {
 		err = edge.E(edge.Unavailable, "the object was removed while it was put").WithHint("put it again")
 	}
-	return got, fresh, err
+	return got, err
 }
 
 // update changes one row and the counts in one transaction; f returns false to remove the row, and the
@@ -294,11 +315,18 @@ func (b *blobs) known(h blob.Hash) bool {
 	return found
 }
 
-// sweep deletes the files that a crash left without a row: those that had none an hour ago either. A
-// hub's files have their rows in its own store and are left alone.
+// sweep writes the records that a crash left out, and deletes the files that it left without a row: those that
+// had none an hour ago either. A hub's files have their rows in its own store and are left alone.
 func (b *blobs) sweep(ctx context.Context, suspects map[blob.Hash]bool) (map[blob.Hash]bool, error) {
 	if b.n.hub != nil {
 		return nil, nil
+	}
+	for _, row := range b.list() {
+		if h, err := blob.ParseHash(row.Hash); err == nil && row.Owed {
+			if _, err := b.tell(ctx, h); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if _, err := b.s.Expire(time.Now().Add(-unfinished)); err != nil {
 		return nil, err
@@ -392,7 +420,6 @@ func (b *blobs) Delivered(ctx context.Context, h blob.Hash) error {
 func (b *blobs) Refused(ctx context.Context, h blob.Hash, err error) {
 	_, e := b.update(ctx, h, func(old BlobInfo, found bool, c *blobCounts) (BlobInfo, bool) {
 		if old.State == blobWaiting && !b.whole(h, err) {
-			c.Lost++
 			old.State = blobLost
 		}
 		old.Trouble = err.Error()

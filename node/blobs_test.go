@@ -209,3 +209,45 @@ func TestHubGivesABlob(t *testing.T) {
 		t.Error("what comes from the hub stands in the ledger of what goes to it")
 	}
 }
+
+// The record of an object is written once, wherever a crash came: before it, after it, or with nobody who puts
+// the object again.
+func TestBlobIsToldOnce(t *testing.T) {
+	n := start(t, smallConfig(t))
+	told := func(hash string) (k int) {
+		for _, r := range records(t, n.journals.Journal(edge.Community)) {
+			if r.Type == TypeBlob && r.Subject == hash {
+				k++
+			}
+		}
+		return k
+	}
+	owe := func(row BlobInfo) { // as a crash leaves the row
+		t.Helper()
+		h, _ := blob.ParseHash(row.Hash)
+		if _, err := n.blobs.update(t.Context(), h, func(BlobInfo, bool, *blobCounts) (BlobInfo, bool) { row.Owed = true; return row, true }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	through := n.putBlob(randomBytes(1000, 1), "a")
+	owe(through)
+	if row := n.putBlob(randomBytes(1000, 1), "a"); row.Owed || told(through.Hash) != 1 {
+		t.Errorf("the record was written and not noted: %d records, %+v", told(through.Hash), row)
+	}
+	for i, again := range []bool{true, false} {
+		content := randomBytes(1000, byte(10+i))
+		h, err := n.blobs.s.Put(t.Context(), bytes.NewReader(content), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		owe(BlobInfo{Hash: h.String(), Size: 1000, Added: n.keys.trust.Now(), State: blobWaiting})
+		if again {
+			n.putBlob(content, "")
+		} else if _, err := n.blobs.sweep(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if told(h.String()) != 1 {
+			t.Errorf("put again %v: %d records", again, told(h.String()))
+		}
+	}
+}
