@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/aielon/edge/node/edge"
 	"golang.org/x/sys/unix"
@@ -136,6 +137,37 @@ func TestFullFromOutside(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestCloseWaitsForLogs closes while Badger is still turning an older log into a table: its room comes back.
+func TestCloseWaitsForLogs(t *testing.T) {
+	dir, _ := smallDisk(t, 28)
+	o := options1(t, false)
+	o.Dir, o.Reserve, o.MinFree = filepath.Join(dir, "store"), 2<<20, 1<<20
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit(t, s, func(b *Batch) { b.Set([]byte("key/a"), []byte("a")) })
+	older := filepath.Join(o.Dir, "99999.mem") // Badger does not know it: it is gone when the test says so
+	if err := allocate(older, 12<<20); err != nil {
+		t.Fatal(err)
+	}
+	if free, need := s.guard.look()+o.Reserve, s.closeNeed(); free >= need {
+		t.Fatalf("there is room at once, nothing to wait for: %d bytes are free, %d are needed", free, need)
+	}
+	gone := make(chan error)
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		gone <- os.Remove(older)
+	}()
+	if err := errors.Join(s.Close(), <-gone); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, o)
+	if wrong, _ := wrongAnswers(s, map[string]string{"key/a": "a"}); len(wrong) > 0 {
+		t.Error(wrong[0])
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// closeWait is how long Close waits for readers before it gives up.
+// closeWait is how long Close waits for readers, and for room on the disk, before it gives up.
 const closeWait = 10 * time.Second
 
 // seqKey is written with every commit, and holds the index of the commit before. Its newest version is never
@@ -278,7 +278,7 @@ func (s *Store) Close() error {
 		return nil
 	case !s.views.drain(closeWait):
 		return edge.E(edge.Internal, "the store %q is still being read after %v; it stays open", s.opt.Name, closeWait)
-	case !s.reading.Load() && !s.guard.room(s.closeNeed()):
+	case !s.reading.Load() && !s.roomToClose():
 		// Badger would turn its logs into tables and die of the full disk.
 		err := edge.E(edge.Exhausted, "the disk has no room to close the store %q in order", s.opt.Name).
 			WithHint("end the process, free some space and start again; nothing is lost")
@@ -302,6 +302,19 @@ func (s *Store) closeBadger() error {
 		return edge.E(edge.Internal, "the sums of the store %q could not be written: %w", s.opt.Name, err)
 	}
 	return nil
+}
+
+// roomToClose reports whether Badger finds room to write its logs as tables. Each log it has written so far
+// gives its own room back, so that is waited for while more than the current one is left.
+func (s *Store) roomToClose() bool {
+	for end := time.Now().Add(closeWait); ; time.Sleep(5 * time.Millisecond) {
+		if s.guard.room(s.closeNeed()) {
+			return true
+		}
+		if files, err := walFiles(s.opt.Dir); err != nil || len(files) <= 1 || time.Now().After(end) {
+			return false
+		}
+	}
 }
 
 // closeNeed is how many bytes Badger may write while it closes.
