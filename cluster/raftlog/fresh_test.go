@@ -39,9 +39,9 @@ func settled(l *Log) bool {
 	}
 }
 
-// A node alone lost its unsynced state. It is not fresh before all of its log is applied again.
-func TestSoleNodeIsFreshOnceItsLogIsReplayed(t *testing.T) {
-	t.Parallel()
+// killedSole is a site of one node that was killed: its log is whole, and its state, which was never synced, is empty.
+func killedSole(t *testing.T) (*site, *box, []string) {
+	t.Helper()
 	s := newSite(t)
 	b := s.add()
 	b.start(func(o *Options) { o.Bootstrap = true })
@@ -53,6 +53,13 @@ func TestSoleNodeIsFreshOnceItsLogIsReplayed(t *testing.T) {
 	if b.app.Applied() != 0 {
 		t.Fatal("the fault did not happen as meant")
 	}
+	return s, b, want
+}
+
+// A node alone lost its unsynced state. It is not fresh before all of its log is applied again.
+func TestSoleNodeIsFreshOnceItsLogIsReplayed(t *testing.T) {
+	t.Parallel()
+	s, b, want := killedSole(t)
 	g := newGated(b.app)
 	b.start(func(o *Options) { o.Applier, o.Patience = g, 100*time.Millisecond })
 	t.Cleanup(g.open)
@@ -237,14 +244,7 @@ func (f *full) Apply(entries []edge.Entry) []error {
 // A node whose disk is full shows what it has, says that it may be old, and is fresh once there is room.
 func TestFullDiskIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	b := s.add()
-	b.start(func(o *Options) { o.Bootstrap = true })
-	want := texts("a", 30)
-	for _, x := range want {
-		s.put(x)
-	}
-	b.kill()
+	s, b, want := killedSole(t)
 	f := &full{ledger: b.app}
 	b.start(func(o *Options) { o.Applier = f })
 	s.must(b.log.WaitFresh(within(t, 5*time.Second)))
