@@ -29,12 +29,10 @@ type Renewer struct {
 	Dial     Dial
 	Log      *slog.Logger
 
-	once sync.Once
-	kick chan struct{}
+	rounds
 
-	mu    sync.Mutex // guards doubt, last
+	mu    sync.Mutex // guards doubt
 	doubt bool       // the clock is in doubt until a source has told the time
-	last  error      // of the latest round
 }
 
 // Name implements edge.Part.
@@ -49,20 +47,6 @@ func (r *Renewer) Kick() {
 	r.Wake()
 }
 
-// Wake asks for a look at once: a hub or a neighbour came within reach, so what waits for one need not wait
-// for the end of its pause. Where nothing is due it costs nothing on the wire.
-func (r *Renewer) Wake() {
-	select {
-	case r.kicked() <- struct{}{}:
-	default:
-	}
-}
-
-func (r *Renewer) kicked() chan struct{} {
-	r.once.Do(func() { r.kick = make(chan struct{}, 1) })
-	return r.kick
-}
-
 // Run renews until ctx ends.
 func (r *Renewer) Run(ctx context.Context) error {
 	retry := firstRetry
@@ -72,7 +56,7 @@ func (r *Renewer) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		r.note(err)
+		r.note(r.Log, "a certificate could not be renewed", err)
 		if err == nil {
 			retry = firstRetry
 		} else {
@@ -84,19 +68,9 @@ func (r *Renewer) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-t.C:
 		case <-changed:
-		case <-r.kicked():
+		case <-r.woken():
 		}
 		t.Stop()
-	}
-}
-
-func (r *Renewer) note(err error) {
-	r.mu.Lock()
-	was := r.last
-	r.last = err
-	r.mu.Unlock()
-	if err != nil && r.Log != nil && (was == nil || was.Error() != err.Error()) {
-		r.Log.Warn("a certificate could not be renewed", "err", err)
 	}
 }
 
@@ -233,9 +207,7 @@ func (r *Renewer) sources(as pki.Peers) (s []Source) {
 
 // Report says how many days the node's certificate is still good for.
 func (r *Renewer) Report(context.Context) edge.Health {
-	r.mu.Lock()
-	last := r.last
-	r.mu.Unlock()
+	last := r.trouble()
 	c := r.End.ID.Chain(pki.UseSite)
 	if c == nil {
 		return edge.Health{Level: edge.Failed, Msg: "this node has no certificate" + because(last), Hint: "it has not joined its site yet"}

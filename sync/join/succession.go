@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/aielon/edge/node/auth/pki"
@@ -46,28 +45,11 @@ type Succession struct {
 	Dial    Dial
 	Log     *slog.Logger
 
-	once sync.Once
-	kick chan struct{}
-
-	mu   sync.Mutex // guards last
-	last error      // of the latest round
+	rounds
 }
 
 // Name implements edge.Part.
 func (s *Succession) Name() string { return "authority" }
-
-// Wake asks for a look at once: this node leads now, or the hub was reached.
-func (s *Succession) Wake() {
-	select {
-	case s.woken() <- struct{}{}:
-	default:
-	}
-}
-
-func (s *Succession) woken() chan struct{} {
-	s.once.Do(func() { s.kick = make(chan struct{}, 1) })
-	return s.kick
-}
 
 // Run does what is due until ctx ends.
 func (s *Succession) Run(ctx context.Context) error {
@@ -77,7 +59,7 @@ func (s *Succession) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		s.note(err)
+		s.note(s.Log, "the site's authority has no successor yet", err)
 		wait := successionLook
 		switch {
 		case err != nil:
@@ -95,16 +77,6 @@ func (s *Succession) Run(ctx context.Context) error {
 		case <-s.woken():
 		}
 		t.Stop()
-	}
-}
-
-func (s *Succession) note(err error) {
-	s.mu.Lock()
-	was := s.last
-	s.last = err
-	s.mu.Unlock()
-	if err != nil && s.Log != nil && (was == nil || was.Error() != err.Error()) {
-		s.Log.Warn("the site's authority has no successor yet", "err", err)
 	}
 }
 
@@ -185,9 +157,6 @@ func (s *Succession) ask(ctx context.Context, next, old *pki.Authority) error {
 
 // Report says how long the site's authority is still good for.
 func (s *Succession) Report(context.Context) edge.Health {
-	s.mu.Lock()
-	last := s.last
-	s.mu.Unlock()
 	st, err := s.Read()
 	if err != nil {
 		return edge.Health{Level: edge.Failed, Msg: "the site's authority cannot be read" + because(err)}
@@ -204,7 +173,7 @@ func (s *Succession) Report(context.Context) edge.Health {
 	case left <= 0:
 		h.Level, h.Hint = edge.Failed, "let the nodes of this site join it again with a code"
 	case left < ageing:
-		h.Level, h.Msg, h.Hint = edge.Degraded, h.Msg+because(last), "start all nodes of the site and connect it to its hub"
+		h.Level, h.Msg, h.Hint = edge.Degraded, h.Msg+because(s.trouble()), "start all nodes of the site and connect it to its hub"
 	}
 	return h
 }
