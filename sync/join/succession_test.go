@@ -3,6 +3,7 @@ package join
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"sync"
 	"testing"
@@ -18,14 +19,23 @@ type realm struct {
 	t                  *testing.T
 	c                  *clock
 	hub, first, second *box
-	up                 bool // the hub can be reached
-	fault              func(when string) error
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows: the succession runs beside the test
+	up      bool       // the hub can be reached
+	faults  map[string]int
 	export  [2][]byte                            // the site's state
+	got     Stand                                // the same as the succession was given it last, for as long as it is like that
+	words   [2]*x509.Certificate                 // the region's words in got
 	trusted map[edge.NodeID]map[edge.NodeID]bool // node -> CA
 	asked   int                                  // calls to the hub
 	keeps   int
+}
+
+// done returns how often the hub was called, and how often the site's state was written.
+func (r *realm) done() (asked, keeps int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked, r.keeps
 }
 
 func newRealm(t *testing.T) *realm {
@@ -34,6 +44,7 @@ func newRealm(t *testing.T) *realm {
 	r.first = newBox(t, r.c, "clinic-a").found()
 	r.second = newBox(t, r.c, "new-box")
 	r.hub.dial, r.first.dial = pipeTo(r.hub), pipeTo(r.first)
+	r.hub.list.after = func() error { return r.fails("register, through") }
 	r.first.join(r.hub, pki.JoinSite)
 	r.second.join(r.first, pki.JoinNode)
 	check(t, r.meet(r.second, r.hub, pki.ProtoSync))
@@ -90,12 +101,40 @@ func (r *realm) save(st Stand) {
 	if st.Next != nil {
 		r.export[1] = must(st.Next.Export(nil))
 	}
+	r.got = Stand{}
 	r.keeps++
 }
 
-func (r *realm) read() (st Stand, err error) {
+// read is the succession's: a copy that it may change, new where it has changed the one it was given before.
+func (r *realm) read() (Stand, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.got.CA != nil && r.words == words(r.got) {
+		return r.got, nil
+	}
+	st, err := r.load()
+	r.got, r.words = st, words(st)
+	return st, err
+}
+
+func words(st Stand) (w [2]*x509.Certificate) {
+	for i, ca := range []*pki.Authority{st.CA, st.Next} {
+		if ca != nil {
+			w[i] = ca.Cross()
+		}
+	}
+	return w
+}
+
+// stand returns a copy of what the site's state says.
+func (r *realm) stand() Stand {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return must(r.load())
+}
+
+// load is called with mu held.
+func (r *realm) load() (st Stand, err error) {
 	st.CA, err = pki.ImportAuthority(r.export[0], nil, r.c.time)
 	if err == nil && r.export[1] != nil {
 		st.Next, err = pki.ImportAuthority(r.export[1], nil, r.c.time)
@@ -105,7 +144,7 @@ func (r *realm) read() (st Stand, err error) {
 
 // adopt is what a node does every few seconds with what the site's state says.
 func (r *realm) adopt(b *box) {
-	st := must(r.read())
+	st := r.stand()
 	check(r.t, b.End.Trust.AddRoot(pki.RootSite, st.CA.Root()))
 	if b.site == nil || b.site.ID() != st.CA.ID() || (b.site.Cross() == nil) != (st.CA.Cross() == nil) {
 		b.site = st.CA
@@ -160,21 +199,35 @@ func (r *realm) succession() *Succession {
 }
 
 func (r *realm) fails(when string) error {
-	if r.fault == nil {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.faults[when] == 0 {
 		return nil
 	}
-	return r.fault(when)
+	r.faults[when]--
+	return edge.E(edge.Unavailable, "fault: %s", when)
+}
+
+// left is how often a fault has still to happen.
+func (r *realm) left(when string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.faults[when]
 }
 
 // live lets days pass, in which the nodes do what they always do, and reports the first day on which
 // they could not meet.
 func (r *realm) live(days int, hub bool) {
 	r.t.Helper()
-	for d := range days {
-		time.Sleep(day)
+	seen := 0
+	for d := 0; d < days; d += stride {
+		time.Sleep(min(stride, time.Duration(days-d)) * day)
 		synctest.Wait()
-		r.adopt(r.first)
-		r.adopt(r.second)
+		if _, keeps := r.done(); keeps != seen { // else there is nothing to adopt
+			seen = keeps
+			r.adopt(r.first)
+			r.adopt(r.second)
+		}
 		r.ownLeaves()
 		if d%10 > 0 {
 			continue
@@ -189,6 +242,9 @@ func (r *realm) live(days int, hub bool) {
 		}
 	}
 }
+
+// stride is how many days go by at a time: a leaf is due after three and a half and ends after seven.
+const stride = 2
 
 func inVirtualTime(t *testing.T, f func(r *realm, s *Succession)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -208,16 +264,16 @@ func TestSuccessionInTime(t *testing.T) {
 	inVirtualTime(t, func(r *realm, s *Succession) {
 		was := r.first.site.ID()
 		r.live(540, true)
-		if r.first.site.ID() != was || r.asked > 0 {
+		if asked, _ := r.done(); r.first.site.ID() != was || asked > 0 {
 			t.Error("it was succeeded much too early")
 		}
 		r.live(3*365-540, true)
-		now := must(r.read()).CA
+		now := r.stand().CA
 		if now.ID() == was || now.Cross() == nil || now.Root().NotAfter.Sub(r.c.time()) < 180*day {
 			t.Errorf("good for %v more", now.Root().NotAfter.Sub(r.c.time()))
 		}
-		if r.asked > 4 || r.keeps > 8 {
-			t.Errorf("%d questions to the hub, %d commands", r.asked, r.keeps)
+		if asked, keeps := r.done(); asked > 4 || keeps > 8 {
+			t.Errorf("%d questions to the hub, %d commands", asked, keeps)
 		}
 		if h := s.Report(t.Context()); h.Level != edge.OK {
 			t.Errorf("%+v", h)
@@ -229,39 +285,31 @@ func TestSuccessionInTime(t *testing.T) {
 func TestSuccessionUnderFaults(t *testing.T) {
 	inVirtualTime(t, func(r *realm, s *Succession) {
 		was := r.first.site.ID()
-		faults := map[string]int{"keep, lost": 2, "keep, through": 2, "register, through": 2}
-		r.fault = func(when string) error {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if faults[when] > 0 {
-				faults[when]--
-				return edge.E(edge.Unavailable, "fault: %s", when)
-			}
-			return nil
-		}
-		r.hub.list.after = func() error { return r.fails("register, through") }
+		r.mu.Lock()
+		r.faults = map[string]int{"keep, lost": 2, "keep, through": 2, "register, through": 2}
+		r.mu.Unlock()
 		r.live(549, true)
 		r.reach(false)
 		r.live(101, true) // the hub's sync port is there, its join port is not
-		if must(r.read()).CA.ID() != was {
+		if r.stand().CA.ID() != was {
 			t.Fatal("it took over without the region's word")
 		}
-		if r.asked == 0 || r.asked > 6*100 {
-			t.Errorf("%d questions in 100 days", r.asked)
+		if asked, _ := r.done(); asked == 0 || asked > 6*100 {
+			t.Errorf("%d questions in 100 days", asked)
 		}
 		r.reach(true)
 		s.Wake()
 		r.live(20, true)
-		if now := must(r.read()).CA; now.ID() == was || now.Cross() == nil {
+		if now := r.stand().CA; now.ID() == was || now.Cross() == nil {
 			t.Error("no successor after all")
 		}
-		for what, left := range faults {
-			if left > 0 {
+		for _, what := range []string{"keep, lost", "keep, through", "register, through"} {
+			if r.left(what) > 0 {
 				t.Errorf("%q never happened", what)
 			}
 		}
-		if faults["keep, lost"] == 0 && len(r.hub.list.known) > 3 {
-			t.Errorf("%d machines known", len(r.hub.list.known))
+		if n := r.hub.list.count(); n > 3 {
+			t.Errorf("%d machines known", n)
 		}
 	})
 }
@@ -275,17 +323,17 @@ func TestSuccessionDoesNotWaitForever(t *testing.T) {
 			time.Sleep(day)
 		}
 		synctest.Wait()
-		if st := must(r.read()); st.CA.ID() != was || st.Next == nil {
+		if st := r.stand(); st.CA.ID() != was || st.Next == nil {
 			t.Fatalf("a year and ten months: %v", ids(st))
 		}
 		time.Sleep(7 * day) // less than 60 days left: the second node is not waited for, the hub is
 		synctest.Wait()
-		if st := must(r.read()); st.CA.ID() != was || r.asked == 0 {
+		if asked, _ := r.done(); r.stand().CA.ID() != was || asked == 0 {
 			t.Fatal("it did not wait for the region's word")
 		}
 		time.Sleep(46 * day)
 		synctest.Wait()
-		if st := must(r.read()); st.CA.ID() == was || st.CA.Cross() != nil {
+		if st := r.stand(); st.CA.ID() == was || st.CA.Cross() != nil {
 			t.Error("the site's CA ends and has no successor")
 		}
 	})
@@ -314,7 +362,7 @@ func TestSuccessionSteps(t *testing.T) {
 		s := r.succession()
 		r.c.move(600 * day)
 		s.Leads = func() bool { return false }
-		if again, err := s.step(t.Context()); again || err != nil || r.keeps != 1 {
+		if again, err := s.step(t.Context()); again || err != nil || r.keeps != 1 { // nothing runs beside this test
 			t.Errorf("a follower acts: %v %v", again, err)
 		}
 		s.Leads = func() bool { return true }

@@ -217,6 +217,12 @@ func (m *members) has(id edge.NodeID) bool {
 	return ok
 }
 
+func (m *members) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.known)
+}
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
