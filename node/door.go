@@ -10,6 +10,13 @@ import (
 	"github.com/aielon/edge/node/gateway"
 )
 
+// Between two looks at whether the node is ready; longer by a quarter each time. Most nodes are ready within
+// milliseconds; one that waits for others may do so for days.
+const (
+	firstReadyLook = 5 * time.Millisecond
+	lastReadyLook  = 250 * time.Millisecond
+)
+
 func (n *Node) openDoor(context.Context) error {
 	l, err := doorListener(n.cfg.Door.Addr)
 	if err != nil {
@@ -58,7 +65,7 @@ func (n *Node) Status(ctx context.Context) gateway.Status { return show{n}.Statu
 // with or without a leader, and its health says that they may be old.
 func (n *Node) announce(ctx context.Context) {
 	n.sup.wg.Go(func() {
-		for ctx.Err() == nil {
+		for pause := firstReadyLook; ctx.Err() == nil; pause = min(pause*5/4, lastReadyLook) {
 			err := n.unready()
 			n.setReady(err)
 			if err == nil {
@@ -68,7 +75,7 @@ func (n *Node) announce(ctx context.Context) {
 				}
 				return
 			}
-			wait(ctx, 10*time.Millisecond)
+			wait(ctx, pause)
 		}
 	})
 }
