@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway"
@@ -105,7 +106,43 @@ func (n *Node) keepGone(ctx context.Context, stream string, row goneRow) error {
 	if err != nil {
 		return edge.E(edge.Internal, "the account of a stream cannot be written: %w", err)
 	}
+	defer n.nothing.forget(stream) // also where the commit failed: it may have got through
 	return n.readings.Commit(ctx, func(out *state.Batch) { out.Set([]byte(gonePrefix+stream), b) })
+}
+
+// nothingOwed are the streams whose account was read by this process and asks for nothing, neither to book nor
+// to tell: the mark moves with every batch, and the account is read again only after it was written. Its zero
+// value knows of none.
+type nothingOwed struct {
+	mu      sync.Mutex
+	writes  uint64 // of accounts, so that one that is read while another is written is not taken for the newest
+	streams map[string]bool
+}
+
+// look says whether a stream is known to owe nothing, and what to give to learn after its account was read.
+func (o *nothingOwed) look(stream string) (known bool, at uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.streams[stream], o.writes
+}
+
+func (o *nothingOwed) learn(stream string, at uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if at != o.writes {
+		return
+	}
+	if o.streams == nil {
+		o.streams = map[string]bool{}
+	}
+	o.streams[stream] = true
+}
+
+func (o *nothingOwed) forget(stream string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.writes++
+	delete(o.streams, stream)
 }
 
 // movesBack is called before the mark of a journal moves to p. Where that is back, because the hub has no more,
@@ -131,12 +168,20 @@ func (n *Node) movesBack(ctx context.Context, j marked, p edge.Pos) error {
 // movedBack books what a mark that went back to p left behind. What this node still keeps is sent again by
 // itself. What it does not keep any more is gone: that is counted, journaled and shown.
 func (n *Node) movedBack(ctx context.Context, j edge.Journal, p edge.Pos) error {
+	known, at := n.nothing.look(j.Stream())
+	if known {
+		return nil
+	}
 	row, err := n.goneRow(j.Stream())
 	if edge.IsKind(err, edge.Corrupt) {
 		return nil // the page says so
 	}
 	if err != nil {
 		return err
+	}
+	if row.Had == nil && len(row.Tell) == 0 {
+		n.nothing.learn(j.Stream(), at)
+		return nil
 	}
 	if row.Had != nil {
 		if err := n.bookGone(ctx, j, &row, p); err != nil {

@@ -106,3 +106,58 @@ func TestGoneIsBookedOnce(t *testing.T) {
 		})
 	}
 }
+
+// The account of a stream that owes nothing is not read with every mark, and is read again once something is
+// booked, whichever marker the uplink holds by then.
+func TestGoneIsReadOnceWhileNothingIsOwed(t *testing.T) {
+	n := start(t, smallConfig(t))
+	j := &shortJournal{kept: edge.Pos{Epoch: 1, Seq: 10}, head: edge.Pos{Epoch: 1, Seq: 100}}
+	mark := n.marker(j)
+	to := func(seq uint64) {
+		t.Helper()
+		if err := mark(t.Context(), edge.Pos{Epoch: 1, Seq: seq}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := func() bool { known, _ := n.nothing.look(j.Stream()); return known }
+	if known() {
+		t.Error("a process that has read nothing knows that nothing is owed")
+	}
+	to(50)
+	if !known() {
+		t.Error("the account is read with every mark")
+	}
+	to(0)
+	if r := n.goneOf(j.Stream()); countOf(r.Gone) != 10 || r.Tell != nil {
+		t.Errorf("after the hub went back the account says %+v", r)
+	}
+	to(60)
+	if !known() {
+		t.Error("the account is read with every mark for ever, because something was owed once")
+	}
+	r := n.goneOf(j.Stream())
+	r.Tell = []json.RawMessage{json.RawMessage(`{"records":1}`)}
+	if err := n.keepGone(t.Context(), j.Stream(), r); err != nil {
+		t.Fatal(err)
+	}
+	to(70)
+	if r := n.goneOf(j.Stream()); r.Tell != nil {
+		t.Error("what was owed is not written with the next mark")
+	}
+}
+
+// An account that was read while another wrote it is not believed.
+func TestNothingOwedIsOfTheNewestAccount(t *testing.T) {
+	var o nothingOwed
+	_, at := o.look("a")
+	o.forget("a")
+	if o.learn("a", at); o.streams["a"] {
+		t.Error("what was read before the write is believed after it")
+	}
+	if _, at = o.look("a"); at == 0 {
+		t.Error("the write does not count")
+	}
+	if o.learn("a", at); !o.streams["a"] {
+		t.Error("what was read after the write is not believed")
+	}
+}

@@ -78,6 +78,7 @@ type Node struct {
 	desired  *twin
 	sup      *supervisor
 	recent   recent
+	nothing  nothingOwed    // by the accounts of what is gone
 	restored string         // why the site's journals must begin a new epoch; empty mostly
 	forkDue  atomic.Bool    // they have not begun it yet and are not to be delivered
 	closes   []func() error // in the order of opening
