@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/aielon/edge/hardware/mqtt"
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/testport"
 )
 
 // A box is a node that runs in this process.
@@ -44,28 +44,8 @@ func smallConfig(t testing.TB) Config {
 func hubConfig(t testing.TB) Config {
 	c := smallConfig(t)
 	c.Site, c.Role = "hub", "hub"
-	c.Hub.Addr, c.Hub.JoinAddr = freeAddr(t), freeAddr(t)
+	c.Hub.Addr, c.Hub.JoinAddr = testport.Addr(t), testport.Addr(t)
 	return c
-}
-
-// freeAddr is an address for TCP and UDP that stays the hub's while it is restarted.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		u, err := net.ListenPacket("udp", addr)
-		l.Close()
-		if err == nil {
-			u.Close()
-			return addr
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // start opens and runs a node, and ends it with the test at the latest.

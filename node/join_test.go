@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/testport"
 )
 
 // A node that joined a site and has no list of its nodes yet hears those of the site it joined. Others may have
@@ -12,14 +13,14 @@ import (
 // belonged and who may still fill its empty log with theirs.
 func TestNewcomerHearsOnlyTheSiteItJoined(t *testing.T) {
 	cfg := smallConfig(t)
-	cfg.Cluster.Addr = freeAddr(t)
+	cfg.Cluster.Addr = testport.Addr(t)
 	host := start(t, cfg)
 	inv, err := host.Invite(t.Context(), InviteRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg = smallConfig(t)
-	cfg.Cluster.Addr = freeAddr(t)
+	cfg.Cluster.Addr = testport.Addr(t)
 	if _, err := Join(t.Context(), cfg, JoinRequest{Addr: inv.Addr, Code: inv.Code}); err != nil {
 		t.Fatal(err)
 	}

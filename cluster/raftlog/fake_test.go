@@ -219,14 +219,7 @@ type directory struct{ m sync.Map }
 
 func listen(t testing.TB, id identity, n *netem, d *directory, addr string) *streams {
 	t.Helper()
-	var ln net.Listener
-	var err error
-	for range 50 {
-		if ln, err = net.Listen("tcp", addr); err == nil {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

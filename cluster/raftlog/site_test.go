@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/testport"
 )
 
 // site is a few logs over TLS on loopback.
@@ -43,7 +44,7 @@ func newSite(t testing.TB) *site {
 }
 
 func (s *site) add() *box {
-	b := &box{s: s, id: s.ca.node(s.t), dir: s.t.TempDir(), addr: "127.0.0.1:0", app: &ledger{}}
+	b := &box{s: s, id: s.ca.node(s.t), dir: s.t.TempDir(), addr: testport.Addr(s.t), app: &ledger{}}
 	s.all = append(s.all, b)
 	return b
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/testport"
 	"github.com/aielon/edge/node/gateway"
 	"github.com/aielon/edge/node/nodetest/proc"
 	"github.com/aielon/edge/node/nodetest/stored"
@@ -77,15 +78,15 @@ func newWorld(t *testing.T, o outfit) *world {
 		o.data = filepath.Join(dir, "node")
 	}
 	if o.hubAddr == "" {
-		o.hubAddr = proc.Addr(t)
+		o.hubAddr = testport.Addr(t)
 	}
 	if o.storage == "" {
 		o.storage = smallStorage
 	}
-	w := &world{t: t, mqtt: proc.Addr(t), pg: o.pg}
+	w := &world{t: t, mqtt: testport.Addr(t), pg: o.pg}
 	w.hub = proc.New(t, "hub", dir, filepath.Join(dir, "hub"), hubConfig(t, dir, o))
 	w.node = proc.New(t, "node", dir, o.data, fmt.Sprintf("site = \"clinic\"\nregion = \"fault\"\n[door]\naddr = %q\n[mqtt]\naddr = %q\n[host]\nevery = \"0s\"\n[storage]\n%s",
-		proc.Addr(t), w.mqtt, o.storage))
+		testport.Addr(t), w.mqtt, o.storage))
 	t.Cleanup(w.keepLogs)
 	w.hub.Up()
 	w.node.Up()
@@ -116,7 +117,7 @@ func hubConfig(t *testing.T, dir string, o outfit) string {
 		keep += fmt.Sprintf("advertise = [%q]\n", o.through[0])
 	}
 	return fmt.Sprintf("site = \"hub\"\nregion = \"fault\"\nrole = \"hub\"\n[door]\naddr = %q\n[mqtt]\naddr = \"\"\n[host]\nevery = \"0s\"\n[storage]\n%s[hub]\naddr = %q\njoin_addr = %q\n%s",
-		proc.Addr(t), smallStorage, o.hubAddr, proc.Addr(t), keep)
+		testport.Addr(t), smallStorage, o.hubAddr, testport.Addr(t), keep)
 }
 
 // keepLogs shows the ends of both logs where a run failed, and keeps the whole where FAULT_KEEP says.

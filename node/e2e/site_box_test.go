@@ -16,6 +16,7 @@ import (
 
 	"github.com/aielon/edge/node"
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/testport"
 	"github.com/aielon/edge/node/nodetest/sitebox"
 )
 
@@ -51,7 +52,7 @@ func newSiteBox(t *testing.T, net *siteNet, at int, bin string) *siteBox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &siteBox{tb: t, net: net, at: at, bin: bin, dir: dir, data: filepath.Join(dir, "data"), cluster: sitebox.Addr(t), gossip: sitebox.Addr(t)}
+	b := &siteBox{tb: t, net: net, at: at, bin: bin, dir: dir, data: filepath.Join(dir, "data"), cluster: testport.Addr(t), gossip: testport.Addr(t)}
 	b.Client = sitebox.NewClient(b.data)
 	t.Cleanup(func() {
 		b.kill()
@@ -78,7 +79,7 @@ reserve = "1MiB"
 min_free = "32MiB"
 [host]
 every = "0s"
-`, b.data, sitebox.Addr(t), b.cluster, net.listen(at, b.cluster), b.gossip)
+`, b.data, testport.Addr(t), b.cluster, net.listen(at, b.cluster), b.gossip)
 	if err := os.WriteFile(b.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

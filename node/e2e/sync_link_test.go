@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aielon/edge/node/edge/testport"
 	"github.com/aielon/edge/node/nodetest/proc"
 	"github.com/aielon/edge/sync/badlink"
 	"github.com/aielon/edge/sync/hub/pgtest"
@@ -22,7 +23,7 @@ func badLink(t *testing.T, pg string) {
 	r, began := dice(t), time.Now()
 	records, cuts, kills := full(100_000), full(50), full(20)
 	shape := badlink.Shape{Delay: 50 * time.Millisecond, Loss: .05}
-	addr := proc.Addr(t)
+	addr := testport.Addr(t)
 	link, err := badlink.Listen(badlink.Options{Target: addr, Up: shape, Down: shape, Seed: r.Uint64()})
 	if err != nil {
 		t.Fatal(err)

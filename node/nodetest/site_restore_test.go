@@ -11,7 +11,7 @@ import (
 
 	"github.com/aielon/edge/node"
 	"github.com/aielon/edge/node/edge"
-	"github.com/aielon/edge/node/nodetest/sitebox"
+	"github.com/aielon/edge/node/edge/testport"
 )
 
 // backup is an archive of a node and a copy of its storage key.
@@ -77,7 +77,7 @@ func TestRestoredNodeComesBack(t *testing.T) {
 		t.Fatalf("the refused restore left something: %v", err)
 	}
 	rest[0].set(t, "while", "it was gone")
-	gone.cfg.Cluster.Addr = sitebox.Addr(t)
+	gone.cfg.Cluster.Addr = testport.Addr(t)
 	info, err := gone.restore(t, archive, node.RestoreOptions{KeyFile: key})
 	if err != nil || info.Peers != 2 {
 		t.Fatalf("%+v, %v", info, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aielon/edge/node"
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/testport"
 	"github.com/aielon/edge/node/nodetest/sitebox"
 )
 
@@ -35,7 +36,7 @@ func newSiteNode(t *testing.T) *siteNode {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	data := filepath.Join(dir, "data")
-	s := &siteNode{Client: sitebox.NewClient(data), cfg: sitebox.Config(data, sitebox.Addr(t))}
+	s := &siteNode{Client: sitebox.NewClient(data), cfg: sitebox.Config(data, testport.Addr(t))}
 	t.Cleanup(s.stop)
 	return s
 }
@@ -198,7 +199,7 @@ func addressChanges(t *testing.T, all []*siteNode) {
 		mover, other = all[1], all[0]
 	}
 	mover.stop()
-	mover.cfg.Cluster.Addr = sitebox.Addr(t)
+	mover.cfg.Cluster.Addr = testport.Addr(t)
 	other.set(t, "moved", "while away")
 	mover.start(t)
 	mover.has(t, "moved", "while away")

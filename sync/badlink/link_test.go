@@ -6,21 +6,24 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"runtime"
 	"testing"
 	"time"
 
+	"github.com/aielon/edge/node/edge/testport"
 	"github.com/aielon/edge/sync/badlink"
 )
 
 // echo answers datagrams and TCP streams, on one port.
 func echo(t *testing.T) string {
 	t.Helper()
-	u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	addr := testport.Addr(t)
+	u, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", u.LocalAddr().String())
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +47,7 @@ func echo(t *testing.T) string {
 			go func() { io.Copy(c, c); c.Close() }()
 		}
 	}()
-	return u.LocalAddr().String()
+	return addr
 }
 
 func open(t *testing.T, o badlink.Options) *badlink.Link {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/edge/testport"
 	"github.com/aielon/edge/node/journal"
 	"github.com/aielon/edge/node/state"
 	"github.com/aielon/edge/sync/badlink"
@@ -96,7 +97,7 @@ func openTuned(t testing.TB, bad badlink.Options, o uplink.Options, tune func(*h
 	p.conf = must[*tls.Config](t)(p.certs.Config())
 	leaf := must[*x509.Certificate](t)(x509.ParseCertificate(p.conf.Certificates[0].Certificate[0]))
 	p.id = sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
-	p.startHub("127.0.0.1:0", t.TempDir())
+	p.startHub(testport.Addr(t), t.TempDir())
 	bad.Target = p.hub.Addr()
 	p.link = must[*badlink.Link](t)(badlink.Listen(bad))
 	t.Cleanup(func() { p.link.Close() })
