@@ -14,6 +14,7 @@ import (
 var loss = badlink.Shape{Delay: 50 * time.Millisecond, Loss: .05, Duplicate: .02, Reorder: .02}
 
 func TestTenThousandRecordsThroughLossAndCuts(t *testing.T) {
+	t.Parallel()
 	n, cuts := 10_000, 6
 	if testing.Short() {
 		n, cuts = 2000, 2
@@ -25,7 +26,7 @@ func TestTenThousandRecordsThroughLossAndCuts(t *testing.T) {
 	p := join(t, hub, badlink.Options{Up: loss, Down: loss, Seed: 11}, uplink.Options{NoTCP: true}, j)
 	go j.Append(all[n/2:]...)
 	for i := range cuts {
-		time.Sleep(400 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond)
 		switch i % 3 {
 		case 0:
 			p.link.Cut(badlink.Both)
@@ -36,7 +37,7 @@ func TestTenThousandRecordsThroughLossAndCuts(t *testing.T) {
 				l.Close(edge.E(edge.Unavailable, "the hub restarts"))
 			}
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(150 * time.Millisecond)
 		p.link.Heal()
 		p.up.Kick()
 	}
@@ -49,14 +50,15 @@ func TestTenThousandRecordsThroughLossAndCuts(t *testing.T) {
 }
 
 func TestRebindsGoUnnoticed(t *testing.T) {
+	t.Parallel()
 	hub, j := hubtest.New(), stream("readings.telemetry", edge.Telemetry)
 	all := readings(4000, 300)
-	shape := badlink.Shape{Rate: 2_000_000, Delay: 20 * time.Millisecond}
+	shape := badlink.Shape{Rate: 6_000_000, Delay: 20 * time.Millisecond}
 	p := join(t, hub, badlink.Options{Up: shape, Down: shape}, uplink.Options{NoTCP: true}, j)
 	moved := 0
 	for i := 0; i < len(all); i += 1000 {
 		j.Append(all[i : i+1000]...)
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond) // less than it takes to send them
 		moved += p.link.Rebind()
 	}
 	await(t, 20*time.Second, "all at the hub", func() bool { return hub.Count(j.ID()) >= len(all) })

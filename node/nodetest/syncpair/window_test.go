@@ -74,6 +74,7 @@ func TestHubKilledBeforeItsCommit(t *testing.T) {
 }
 
 func hubKilled(t *testing.T, through bool) {
+	t.Parallel()
 	p := openReal(t, badlink.Options{}, uplink.Options{})
 	dir, addr := filepath.Join(t.TempDir(), "hub"), p.hub.Addr()
 	p.stopHub()
