@@ -80,7 +80,7 @@ func (p Pos) IsZero() bool { return p.Epoch == 0 && p.Seq == 0 }
 // name and the position the new epoch forked from, so that no two epochs share a sum.
 func Genesis(stream string, epoch uint64, fork Pos) Pos {
 	h := sha256.New()
-	h.Write([]byte("aielon-edge/journal/1\x00" + stream + "\x00"))
+	h.Write([]byte("aielon-edge/journal/2\x00" + stream + "\x00"))
 	var b [24]byte
 	binary.BigEndian.PutUint64(b[0:], epoch)
 	binary.BigEndian.PutUint64(b[8:], fork.Epoch)
@@ -92,14 +92,25 @@ func Genesis(stream string, epoch uint64, fork Pos) Pos {
 	return p
 }
 
-// Next is the position of a record, given its encoding (see AppendEvent) and the position before it.
+// Next is the position of a record, given its encoding (see AppendEvent) and the position before it. Its sum
+// is SHA-256(sum before | head of the encoding | SHA-256(rest of the encoding)), so that whoever takes a record
+// in can hash the long part of it before its place and its time are known.
 func (p Pos) Next(encoded []byte) Pos {
-	h := sha256.New()
-	h.Write(p.Sum[:])
-	h.Write(encoded)
-	n := Pos{Epoch: p.Epoch, Seq: p.Seq + 1}
-	h.Sum(n.Sum[:0])
-	return n
+	return p.NextDigest(encoded, sha256.Sum256(encoded[min(recordHead, len(encoded)):]))
+}
+
+// NextDigest is Next where the Digest of the record is known.
+func (p Pos) NextDigest(encoded []byte, digest [32]byte) Pos {
+	var room [32 + recordHead + 32]byte
+	in := append(append(append(room[:0], p.Sum[:]...), encoded[:min(recordHead, len(encoded))]...), digest[:]...)
+	return Pos{Epoch: p.Epoch, Seq: p.Seq + 1, Sum: sha256.Sum256(in)}
+}
+
+// Digest hashes what AppendEvent writes behind its head: all of e but urgency, class and time. It works in the
+// memory of scratch, which it returns, grown where that was too short.
+func Digest(e Event, scratch []byte) (digest [32]byte, _ []byte) {
+	scratch = appendRest(scratch[:0], e)
+	return sha256.Sum256(scratch), scratch
 }
 
 // An Event is a fact other parts may rely on. Type and Body are a public contract; keys and values are not.
@@ -150,6 +161,13 @@ func CheckEvent(e Event) error {
 func AppendEvent(dst []byte, e Event) []byte {
 	dst = append(dst, 1, byte(e.Urgency), byte(e.Class))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(e.Time.UnixNano()))
+	return appendRest(dst, e)
+}
+
+// recordHead is the length of what precedes the type in an encoding, in bytes.
+const recordHead = 11
+
+func appendRest(dst []byte, e Event) []byte {
 	dst = appendBytes(dst, e.Type)
 	dst = appendBytes(dst, e.Subject)
 	return appendBytes(dst, e.Body)
@@ -158,12 +176,12 @@ func AppendEvent(dst []byte, e Event) []byte {
 // DecodeEvent reads one event from the front of b and returns what follows it. The event's Body
 // aliases b. It fails with Corrupt on anything AppendEvent would not have written.
 func DecodeEvent(b []byte) (e Event, rest []byte, err error) {
-	if len(b) < 11 || b[0] != 1 {
+	if len(b) < recordHead || b[0] != 1 {
 		return e, nil, E(Corrupt, "a record's head is damaged or of an unknown version")
 	}
 	e.Urgency, e.Class = Urgency(b[1]), Class(b[2])
 	e.Time = time.Unix(0, int64(binary.BigEndian.Uint64(b[3:]))).UTC()
-	typ, b, ok1 := cutBytes(b[11:], MaxType)
+	typ, b, ok1 := cutBytes(b[recordHead:], MaxType)
 	sub, b, ok2 := cutBytes(b, MaxSubject)
 	body, rest, ok3 := cutBytes(b, MaxBody)
 	if !ok1 || !ok2 || !ok3 {

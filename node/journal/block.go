@@ -2,7 +2,6 @@ package journal
 
 import (
 	"encoding/binary"
-	"hash"
 	"math"
 	"time"
 
@@ -54,7 +53,7 @@ func openBlock(key, prefix, value []byte) (block, error) {
 
 // decode reads all records and proves that they lead from the sum before to the sum after. Bodies
 // alias the block's value. It fails with Corrupt and then returns none.
-func (b block) decode(c *chainer) ([]edge.Record, error) {
+func (b block) decode() ([]edge.Record, error) {
 	if uint64(len(b.records)) < b.count()*14 { // the shortest record; checked before anything is allocated
 		return nil, edge.E(edge.Corrupt, "a block of the journal is too short for the records it claims")
 	}
@@ -65,7 +64,7 @@ func (b block) decode(c *chainer) ([]edge.Record, error) {
 		if err != nil {
 			return nil, edge.E(edge.Corrupt, "record %d of epoch %x cannot be read: %w", pos.Seq+1, pos.Epoch, err)
 		}
-		pos = c.next(pos, rest[:len(rest)-len(after)])
+		pos = pos.Next(rest[:len(rest)-len(after)])
 		newest = max(newest, e.Time.UnixNano())
 		out = append(out, edge.Record{Pos: pos, Event: e})
 		rest = after
@@ -79,19 +78,6 @@ func (b block) decode(c *chainer) ([]edge.Record, error) {
 	return out, nil
 }
 
-// A chainer computes sums as edge.Pos.Next does, without allocating for each record. One goroutine
-// owns it.
-type chainer struct{ h hash.Hash }
-
-func (c *chainer) next(p edge.Pos, encoded []byte) edge.Pos {
-	c.h.Reset()
-	c.h.Write(p.Sum[:])
-	c.h.Write(encoded)
-	n := edge.Pos{Epoch: p.Epoch, Seq: p.Seq + 1}
-	c.h.Sum(n.Sum[:0])
-	return n
-}
-
 // A builder gathers the records of one block. The zero builder is empty.
 type builder struct {
 	buf    []byte // header space, then encodings
@@ -100,8 +86,9 @@ type builder struct {
 	newest int64
 }
 
-// add appends e, whose position before it is p, and returns the position after it.
-func (w *builder) add(c *chainer, p edge.Pos, e edge.Event, room int) edge.Pos {
+// add appends e, whose position before it is p, and returns the position after it. digest is e's, where
+// somebody has computed it.
+func (w *builder) add(p edge.Pos, e edge.Event, digest *[32]byte, room int) edge.Pos {
 	if len(w.buf) == 0 {
 		w.begin(blockHeader + min(room, maxBlock))
 		w.before, w.newest = p, math.MinInt64
@@ -109,7 +96,10 @@ func (w *builder) add(c *chainer, p edge.Pos, e edge.Event, room int) edge.Pos {
 	from := len(w.buf)
 	w.buf = edge.AppendEvent(w.buf, e)
 	w.newest = max(w.newest, e.Time.UnixNano())
-	return c.next(p, w.buf[from:])
+	if digest != nil {
+		return p.NextDigest(w.buf[from:], *digest)
+	}
+	return p.Next(w.buf[from:])
 }
 
 // begin makes room for n bytes, in the memory of the block before where that is enough.

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"math/rand/v2"
 	"testing"
 
@@ -14,10 +13,9 @@ const testStream = "readings.telemetry"
 
 func buildBlock(before edge.Pos, events ...edge.Event) (key, value []byte, after edge.Pos) {
 	var w builder
-	c := chainer{sha256.New()}
 	after = before
 	for _, e := range events {
-		after = w.add(&c, after, e, 1000)
+		after = w.add(after, e, nil, 1000)
 	}
 	return blockKey(testStream, after.Epoch, after.Seq), w.value(after), after
 }
@@ -27,7 +25,7 @@ func readBlock(key, value []byte) ([]edge.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.decode(&chainer{sha256.New()})
+	return b.decode()
 }
 
 func anyEvent(t *rapid.T) edge.Event {

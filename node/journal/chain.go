@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
@@ -22,7 +21,6 @@ import (
 type Chain struct {
 	stream   string
 	maxBlock int
-	hash     chainer
 	open     builder
 	cur      chainState
 	saved    chainState
@@ -54,7 +52,7 @@ func LoadChain(v *state.View, stream string) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Chain{stream: stream, maxBlock: maxBlock, hash: chainer{sha256.New()}, cur: st, saved: st}
+	c := &Chain{stream: stream, maxBlock: maxBlock, cur: st, saved: st}
 	return c, c.check(v)
 }
 
@@ -119,7 +117,7 @@ func (c *Chain) check(v *state.View) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.decode(&c.hash); err != nil {
+	if _, err := b.decode(); err != nil {
 		return err
 	}
 	if !st.endsWith(b.after) {
@@ -263,7 +261,7 @@ func (c *Chain) Append(b *state.Batch, events []edge.Event) (first, last edge.Po
 		}
 	}
 	for i, e := range events {
-		last = c.add(b, e, time.Unix(0, c.cur.row.lastTime), len(events)*encodedSize(e))
+		last = c.add(b, e, nil, time.Unix(0, c.cur.row.lastTime), len(events)*encodedSize(e))
 		if i == 0 {
 			first = last
 		}
@@ -283,8 +281,8 @@ func checkEvent(e edge.Event) error {
 }
 
 // add puts one checked event into the open block; write, or flush, must follow. room is how many bytes
-// of encodings the caller expects to add.
-func (c *Chain) add(b *state.Batch, e edge.Event, now time.Time, room int) edge.Pos {
+// of encodings the caller expects to add, and digest is nil or e's.
+func (c *Chain) add(b *state.Batch, e edge.Event, digest *[32]byte, now time.Time, room int) edge.Pos {
 	if len(c.open.buf) > 0 && len(c.open.buf)+encodedSize(e) > c.maxBlock {
 		c.flush(b)
 	}
@@ -293,7 +291,7 @@ func (c *Chain) add(b *state.Batch, e edge.Event, now time.Time, room int) edge.
 		row.lastTime = max(row.lastTime, now.UnixNano())
 		e.Time = time.Unix(0, row.lastTime)
 	}
-	row.head = c.open.add(&c.hash, row.head, e, min(room, c.maxBlock))
+	row.head = c.open.add(row.head, e, digest, min(room, c.maxBlock))
 	return row.head
 }
 

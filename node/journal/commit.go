@@ -89,8 +89,10 @@ func (w *writer) place(b *state.Batch, it *item, now time.Time) {
 			return
 		}
 	}
+	digest := &it.digest // of the first
 	it.each(func(e edge.Event) {
-		it.pos = w.s.chains[e.Urgency].add(b, e, now, w.size)
+		it.pos = w.s.chains[e.Urgency].add(b, e, digest, now, w.size)
+		digest = nil
 		w.used[e.Urgency] += uint64(encodedSize(e) + perRecord)
 	})
 }

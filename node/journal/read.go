@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"crypto/sha256"
 	"iter"
 
 	"github.com/aielon/edge/node/edge"
@@ -81,7 +80,7 @@ func (st *chainState) beyond(p edge.Pos) bool {
 
 func read(ctx context.Context, view func() *state.View, stream string, after edge.Pos) iter.Seq2[edge.Record, error] {
 	return func(yield func(edge.Record, error) bool) {
-		p := pager{stream: stream, at: after, hash: chainer{sha256.New()}}
+		p := pager{stream: stream, at: after}
 		for more := true; more; {
 			if err := ctx.Err(); err != nil {
 				yield(edge.Record{}, err)
@@ -105,7 +104,6 @@ func read(ctx context.Context, view func() *state.View, stream string, after edg
 // A pager walks a journal from a position, a page at a time. One goroutine owns it.
 type pager struct {
 	stream string
-	hash   chainer
 	st     chainState // as the current view shows it, without gaps
 	at     edge.Pos   // everything up to here is in items or was delivered
 	proved bool       // at is known to be a position of this journal
@@ -277,7 +275,7 @@ func (p *pager) deliver(ctx context.Context, yield func(edge.Record, error) bool
 			}
 			continue
 		}
-		records, err := s.block.decode(&p.hash)
+		records, err := s.block.decode()
 		if err != nil {
 			yield(edge.Record{}, err)
 			return false

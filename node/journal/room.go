@@ -207,7 +207,7 @@ func (w *writer) reportShed(b *state.Batch, now time.Time) {
 				continue
 			}
 			e := edge.Event{Type: TypeShed, Subject: c.stream, Class: edge.SiteOnly, Urgency: edge.Ledger, Body: body}
-			w.s.chains[edge.Ledger].add(b, e, now, 2*len(body))
+			w.s.chains[edge.Ledger].add(b, e, nil, now, 2*len(body))
 		}
 	}
 }

@@ -103,6 +103,7 @@ type Set struct {
 	closed   chan struct{} // no journal will move any more
 	finished sync.WaitGroup
 	disk     atomic.Int64 // the budget of the whole set
+	scratch  sync.Pool    // of *[]byte: memory for hashing
 
 	mu        sync.Mutex // guards what follows, and the mu-guarded fields of the journals
 	moved     chan struct{}
@@ -281,14 +282,15 @@ func (s *Set) wait(ctx context.Context, it item) (edge.Pos, error) {
 
 // An item is what one call submitted: events that belong together, or the order to begin a new epoch.
 type item struct {
-	event edge.Event
-	more  []edge.Event
-	epoch string
-	bare  bool // neither: only told when the commit is done
-	size  int
-	done  func(edge.Pos, error)
-	pos   edge.Pos // the committer's answer
-	err   error
+	event  edge.Event
+	digest [32]byte // of event
+	more   []edge.Event
+	epoch  string
+	bare   bool // neither: only told when the commit is done
+	size   int
+	done   func(edge.Pos, error)
+	pos    edge.Pos // the committer's answer
+	err    error
 }
 
 // each calls f for every event of the item.
@@ -347,6 +349,7 @@ func (s *Set) submit(it item) error {
 	if err := it.check(s.store); err != nil {
 		return err
 	}
+	s.hash(&it)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(); err != nil {
@@ -370,6 +373,25 @@ func (s *Set) submit(it item) error {
 	s.bytes += int64(it.size)
 	return nil
 }
+
+// hash computes what does not depend on the record's place. It is done by whoever submits, because there is
+// one committer and everybody waits for it.
+func (s *Set) hash(it *item) {
+	if it.records() == 0 {
+		return
+	}
+	scratch, _ := s.scratch.Get().(*[]byte)
+	if scratch == nil {
+		scratch = new([]byte)
+	}
+	it.digest, *scratch = edge.Digest(it.event, *scratch)
+	if cap(*scratch) <= maxScratch {
+		s.scratch.Put(scratch)
+	}
+}
+
+// maxScratch bounds the memory for hashing that is kept, in bytes; one piece for each processor or so.
+const maxScratch = 64 << 10
 
 // ready tells why nothing is taken, if so. The caller holds mu.
 func (s *Set) ready() error {

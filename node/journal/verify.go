@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 
 	"github.com/aielon/edge/node/edge"
@@ -75,7 +74,7 @@ func (o *Verified) front(st *chainState) {
 }
 
 func (o *Verified) blocks(ctx context.Context, v *state.View, st *chainState, progress func(done, of uint64)) error {
-	at, prefix, hash := st.row.tail, blocksOf(o.Stream), chainer{sha256.New()}
+	at, prefix := st.row.tail, blocksOf(o.Stream)
 	for key, val := range v.Scan(prefix) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -86,7 +85,7 @@ func (o *Verified) blocks(ctx context.Context, v *state.View, st *chainState, pr
 		}
 		if err == nil {
 			at = b.after
-			_, err = b.decode(&hash)
+			_, err = b.decode()
 		}
 		if err != nil {
 			o.problem(err)
