@@ -84,16 +84,18 @@ func mqttString(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
 }
 
-// packet puts the fixed header before a body (MQTT 3.1.1 section 2.2).
-func packet(kind byte, body []byte) []byte {
-	out := []byte{kind}
-	for n := len(body); ; {
+// packet puts the fixed header before a body.
+func packet(kind byte, body []byte) []byte { return append(header(nil, kind, len(body)), body...) }
+
+// header appends a fixed header (MQTT 3.1.1 section 2.2).
+func header(out []byte, kind byte, n int) []byte {
+	out = append(out, kind)
+	for {
 		d := byte(n % 128)
-		if n /= 128; n > 0 {
-			out = append(out, d|0x80)
-			continue
+		if n /= 128; n == 0 {
+			return append(out, d)
 		}
-		return append(append(out, d), body...)
+		out = append(out, d|0x80)
 	}
 }
 
@@ -131,55 +133,52 @@ func connectMQTT(addr, id, user, password string, flags byte) (*mqttConn, error)
 }
 
 // publish sends until end, where there is one, or until it sent most messages, and then waits for what is
-// still unacknowledged.
+// still unacknowledged. What the window lets out goes in one write, as a client that pipelines does it: a write
+// for every message would take more of the processors than a broker, and the generator would be measured.
 func (c *mqttConn) publish(topic string, seed, window int, end time.Time, most int, acked *atomic.Int64) error {
-	slots := make(chan struct{}, window)
-	read := make(chan error, 1)
-	sent := make(chan int, 1)
-	go func() { read <- c.acks(slots, sent, acked) }()
-	n := 0
-	for ; n < most && (end.IsZero() || time.Now().Before(end)); n++ {
-		select {
-		case slots <- struct{}{}:
-		case err := <-read:
-			return err
+	var out []byte
+	for sent, done := 0, 0; ; {
+		out = out[:0]
+		for ; sent < most && sent-done < window && (end.IsZero() || time.Now().Before(end)); sent++ {
+			out = c.message(out, topic, seed, sent)
 		}
-		body := binary.BigEndian.AppendUint16(mqttString(nil, topic), uint16(n%65535+1))
-		if _, err := c.Write(packet(0x32, append(body, c.body(seed, n)...))); err != nil {
-			return err
-		}
-	}
-	c.SetReadDeadline(time.Now().Add(30 * time.Second))
-	defer c.SetReadDeadline(time.Time{})
-	sent <- n
-	c.Write(packet(0xc0, nil)) // PINGREQ: its answer wakes the reader should all be acknowledged already
-	return <-read
-}
-
-// acks counts PUBACKs until as many came as were sent.
-func (c *mqttConn) acks(slots chan struct{}, sent chan int, acked *atomic.Int64) error {
-	total, n := -1, 0
-	for {
-		select {
-		case total = <-sent:
-		default:
-		}
-		if total == n {
+		if sent == done {
 			return nil
 		}
-		var h [2]byte
-		if _, err := io.ReadFull(c.r, h[:]); err != nil {
+		if _, err := c.Write(out); err != nil {
 			return err
 		}
-		if _, err := c.r.Discard(int(h[1])); err != nil {
+		n, err := c.acks()
+		if err != nil {
 			return err
 		}
-		if h[0] == 0x40 {
-			n++
-			acked.Add(1)
-			<-slots
-		}
+		done += n
+		acked.Add(int64(n))
 	}
+}
+
+// message appends a PUBLISH of QoS 1 (MQTT 3.1.1 section 3.3).
+func (c *mqttConn) message(out []byte, topic string, seed, n int) []byte {
+	body := c.body(seed, n)
+	out = header(out, 0x32, 2+len(topic)+2+len(body))
+	out = binary.BigEndian.AppendUint16(mqttString(out, topic), uint16(n%65535+1))
+	return append(out, body...)
+}
+
+// acks waits for a PUBACK and counts all that came with it.
+func (c *mqttConn) acks() (n int, err error) {
+	c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	for n == 0 || c.r.Buffered() >= 4 {
+		var h [4]byte
+		if _, err := io.ReadFull(c.r, h[:]); err != nil {
+			return n, err
+		}
+		if h[0] != 0x40 || h[1] != 2 {
+			return n, fmt.Errorf("% x is no PUBACK", h)
+		}
+		n++
+	}
+	return n, nil
 }
 
 // payload is 256 bytes of SenML (RFC 8428), the same for every peer: two measurements and a remark.
