@@ -2,16 +2,16 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -158,8 +158,12 @@ func (b *bench) setAll(boxes []*box, n int) (float64, error) {
 	var wg sync.WaitGroup
 	for i, c := range clients {
 		wg.Go(func() {
+			keys := make([]string, 16)
+			for k := range keys {
+				keys[k] = fmt.Sprintf("bench/%d/%d", i, k)
+			}
 			for k := 0; time.Now().Before(end) && errs[i] == nil; k++ {
-				errs[i] = c.set(fmt.Sprintf("bench/%d/%d", i, k%16), value)
+				errs[i] = c.set(keys[k%len(keys)], value)
 				done.Add(1)
 			}
 		})
@@ -171,9 +175,9 @@ func (b *bench) setAll(boxes []*box, n int) (float64, error) {
 // A setter is a client of the local socket that does little else than wait: a general HTTP client takes as
 // much of two processors as a box does for a command.
 type setter struct {
-	conn net.Conn
-	in   *bufio.Reader
-	out  []byte
+	conn      net.Conn
+	in        *bufio.Reader
+	out, body []byte
 }
 
 func newSetter(socket string) (*setter, error) {
@@ -185,25 +189,54 @@ func newSetter(socket string) (*setter, error) {
 }
 
 func (s *setter) set(key, value string) error {
-	body := fmt.Sprintf(`{"type":"settings.set","body":{"key":%q,"value":%q}}`, key, value)
-	s.out = fmt.Appendf(s.out[:0], "POST /v1/do HTTP/1.1\r\nHost: node\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	s.body = append(append(append(append(append(s.body[:0], `{"type":"settings.set","body":{"key":"`...), key...), `","value":"`...), value...), `"}}`...)
+	s.out = append(s.out[:0], "POST /v1/do HTTP/1.1\r\nHost: node\r\nContent-Type: application/json\r\nContent-Length: "...)
+	s.out = append(append(strconv.AppendInt(s.out, int64(len(s.body)), 10), "\r\n\r\n"...), s.body...)
 	if _, err := s.conn.Write(s.out); err != nil {
 		return err
 	}
-	r, err := http.ReadResponse(s.in, nil)
+	answer, err := s.answer()
 	if err != nil {
 		return err
 	}
-	defer r.Body.Close()
-	answer, err := io.ReadAll(r.Body)
-	if err != nil || r.StatusCode != http.StatusOK {
-		return fmt.Errorf("settings.set: %s: %s %v", r.Status, answer, err)
-	}
-	var a struct{ Index uint64 }
-	if err := json.Unmarshal(answer, &a); err != nil || a.Index == 0 {
-		return fmt.Errorf("settings.set: %s says nothing: %v", answer, err)
+	if _, index, ok := bytes.Cut(answer, []byte(`"index":`)); !ok || index[0] < '1' || index[0] > '9' {
+		return fmt.Errorf("settings.set: %s says nothing", answer)
 	}
 	return nil
+}
+
+// answer reads a response of HTTP/1.1 with a Content-Length, whole.
+func (s *setter) answer() (body []byte, err error) {
+	status, err := s.in.ReadSlice('\n')
+	if err != nil {
+		return nil, err
+	}
+	ok, length := bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")), -1
+	for {
+		line, err := s.in.ReadSlice('\n')
+		if err != nil {
+			return nil, err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if v, found := bytes.CutPrefix(line, []byte("Content-Length: ")); found {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(v))); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if length < 0 || length > 64<<10 {
+		return nil, fmt.Errorf("an answer of length %d", length)
+	}
+	s.body = slices.Grow(s.body[:0], length)[:length]
+	if _, err := io.ReadFull(s.in, s.body); err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("settings.set: %s", s.body)
+	}
+	return s.body, nil
 }
 
 // etcd runs three members with etcd's defaults on one disk. Its clients speak its own protocol.
