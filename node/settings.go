@@ -51,8 +51,7 @@ func settingSet(tx edge.Tx, in SettingSet) (Setting, error) {
 	if in.Key == "" || len(in.Key) > maxSettingKey || len(in.Value) > maxSetting {
 		return Setting{}, edge.E(edge.Invalid, "a setting has a name of 1 to %d bytes and a value of at most %d", maxSettingKey, maxSetting)
 	}
-	key := []byte(settingPrefix + in.Key)
-	s, found, err := load[Setting](tx, key)
+	s, found, err := loadSetting(tx, in.Key)
 	if err != nil {
 		return Setting{}, err
 	}
@@ -65,7 +64,8 @@ func settingSet(tx edge.Tx, in SettingSet) (Setting, error) {
 		}
 	}
 	s = Setting{Key: in.Key, Value: in.Value, Version: s.Version + 1, Changed: tx.Now(), By: tx.Actor().ID}
-	return s, save(tx, key, s)
+	tx.Set([]byte(settingPrefix+in.Key), appendSetting(make([]byte, 0, settingRoom+len(in.Value)), s))
+	return s, nil
 }
 
 func countSetting(tx edge.Tx) error {
@@ -80,7 +80,7 @@ func countSetting(tx edge.Tx) error {
 }
 
 func settingGet(v edge.View, in SettingGet) (Setting, error) {
-	s, found, err := load[Setting](v, []byte(settingPrefix+in.Key))
+	s, found, err := loadSetting(v, in.Key)
 	if err == nil && !found {
 		err = edge.E(edge.NotFound, "there is no setting called %q", in.Key)
 	}
