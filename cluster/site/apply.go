@@ -46,7 +46,8 @@ func (s *Site) apply(e edge.Entry) error {
 		return s.halt(edge.E(edge.Corrupt, "entry %d of the site's log: %w", e.Index, err))
 	}
 	next := meta{Head: p.Head, Index: e.Index, Now: p.Now}
-	out := state.NewBatch()
+	out := s.batch
+	out.Reset()
 	var refused error
 	watched := false
 	switch {

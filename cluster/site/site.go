@@ -79,7 +79,8 @@ type Site struct {
 	watch  atomic.Uint64 // see Changes
 	sealed atomic.Pointer[sealed]
 
-	place *place // owned by the goroutine that calls Apply and Restore; they never run at once
+	place *place       // owned by the goroutine that calls Apply and Restore; they never run at once
+	batch *state.Batch // as place
 
 	mu     sync.Mutex      // guards the rest
 	at     reached         // what has been applied
@@ -128,7 +129,7 @@ func Open(o Options) (*Site, error) {
 		return nil, err
 	}
 	s := &Site{
-		opt: o, mux: o.Mux, logger: o.Logger.With("part", "site"), shelf: o.Shelf, place: p,
+		opt: o, mux: o.Mux, logger: o.Logger.With("part", "site"), shelf: o.Shelf, place: p, batch: state.NewBatch(),
 		at: reached{meta: p.meta, heads: p.heads()}, moved: make(chan struct{}), closed: make(chan struct{}),
 	}
 	s.turn, s.over = context.WithCancel(context.Background())

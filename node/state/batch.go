@@ -27,7 +27,16 @@ type Batch struct {
 	size int
 	free []byte // rest of the current slab
 	pack []byte // reused by seal
+
+	lent  [][]byte // memory the writes lie in
+	spare [][]byte // such memory of writes that are done with
 }
+
+// What a batch keeps for its next use: pieces of memory, each of so many bytes at most.
+const (
+	maxSpares = 4
+	maxSpare  = 512 << 10
+)
 
 // op is one write: key, and room for the sealed value with the plaintext already in its place.
 type op struct {
@@ -67,11 +76,22 @@ func (b *Batch) Len() int { return len(b.ops) }
 // Size is what the batch will take of Store.MaxBatch, in bytes.
 func (b *Batch) Size() int { return b.size }
 
-// Reset empties the batch for another use. The memory of its last slab is kept.
+// Reset empties the batch for another use, in the same memory. Nobody may be committing it.
 func (b *Batch) Reset() {
 	clear(b.ops)
-	b.ops, b.size = b.ops[:0], 0
-	b.free = nil
+	b.ops, b.size, b.free = b.ops[:0], 0, nil
+	for _, p := range b.lent {
+		if len(b.spare) < maxSpares && cap(p) <= maxSpare {
+			b.spare = append(b.spare, p)
+		}
+	}
+	b.leave()
+}
+
+// leave forgets what memory the writes lie in: it is not used again.
+func (b *Batch) leave() {
+	clear(b.lent)
+	b.lent = b.lent[:0]
 }
 
 func (b *Batch) add(o op, value int) {
@@ -85,16 +105,33 @@ func (b *Batch) copy(p []byte) []byte {
 	return c
 }
 
-// alloc returns n bytes of a slab. Large pieces get memory of their own.
+// alloc returns n bytes of a slab, with anything in them. Large pieces get memory of their own.
 func (b *Batch) alloc(n int) []byte {
 	if n > slab/4 {
-		return make([]byte, n)
+		return b.lend(n)[:n:n]
 	}
 	if len(b.free) < n {
-		b.free = make([]byte, slab)
+		b.free = b.lend(slab)
 	}
 	p := b.free[:n:n]
 	b.free = b.free[n:]
+	return p
+}
+
+// lend returns at least n bytes, spare ones where there are as many.
+func (b *Batch) lend(n int) (p []byte) {
+	for i, s := range b.spare {
+		if cap(s) >= n {
+			last := len(b.spare) - 1
+			b.spare[i], b.spare[last] = b.spare[last], nil
+			p, b.spare = s[:cap(s)], b.spare[:last]
+			break
+		}
+	}
+	if p == nil {
+		p = make([]byte, (n+slab-1)/slab*slab)
+	}
+	b.lent = append(b.lent, p)
 	return p
 }
 

@@ -140,15 +140,22 @@ func (g *group) check(n, size int) error {
 
 // commit writes the first n operations (of the given size), tells all waiting Writers, and keeps the rest.
 func (g *group) commit(n, size int) {
-	err := g.s.commitNext(&Batch{ops: g.b.ops[:n:n], size: size, pack: g.b.pack})
+	part := &Batch{ops: g.b.ops[:n:n], size: size, pack: g.b.pack}
+	err := g.s.commitNext(part)
+	g.b.pack = part.pack
 	for _, w := range g.waiting {
 		w.Done(err)
 	}
 	clear(g.waiting)
 	g.waiting = g.waiting[:0]
+	if n == len(g.b.ops) {
+		g.b.Reset()
+		return
+	}
 	rest := copy(g.b.ops, g.b.ops[n:])
 	clear(g.b.ops[rest:])
 	g.b.ops, g.b.size = g.b.ops[:rest], g.b.size-size
+	g.b.leave() // the rest lies in some of it
 }
 
 // commitNext commits b at the next index.
