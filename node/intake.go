@@ -87,8 +87,8 @@ func (in *intake) events(events []edge.Event, m mqtt.Publish) []edge.Event {
 	return events
 }
 
-// senmlRoom is about what a pack grows by when it gets our base name, times and units, in bytes.
-const senmlRoom = 128
+// senmlRoom is what a pack may grow by when it gets our base name, times and units, as a rule, in bytes.
+const senmlRoom = 152
 
 // urgencyOf lets a device mark an alarm by its topic: a level called "alarm" or "critical".
 func urgencyOf(topic string) edge.Urgency {
