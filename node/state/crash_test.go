@@ -141,7 +141,7 @@ func TestKill(t *testing.T) {
 	confirmed := map[int]int{}
 	for round := range rounds {
 		for range 1 + round%2 { // every other time a victim finds what a kill left
-			runVictim(t, dir, time.Duration(150+100*round)*time.Millisecond, confirmed)
+			runVictim(t, dir, time.Duration(150+100*round)*time.Millisecond, nil, confirmed)
 		}
 		s, err := Open(t.Context(), victimOptions(dir))
 		if err != nil {
@@ -155,7 +155,8 @@ func TestKill(t *testing.T) {
 	t.Logf("confirmed: %v", confirmed)
 }
 
-func runVictim(t *testing.T, dir string, life time.Duration, confirmed map[int]int) {
+// runVictim lets a victim live so long, does to it what end does, and kills it.
+func runVictim(t *testing.T, dir string, life time.Duration, end func(pid int), confirmed map[int]int) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -170,7 +171,12 @@ func runVictim(t *testing.T, dir string, life time.Duration, confirmed map[int]i
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(life+300*time.Millisecond, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(life+300*time.Millisecond, func() {
+		if end != nil {
+			end(cmd.Process.Pid)
+		}
+		cmd.Process.Kill()
+	})
 	defer timer.Stop()
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		var w, n int
