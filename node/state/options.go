@@ -93,7 +93,7 @@ func (o Options) badger(key []byte) badger.Options {
 	b := badger.DefaultOptions(o.Dir).
 		WithLogger(badgerLog{o.Logger}).
 		WithMetricsEnabled(false).                           // expvar is global state
-		WithSyncWrites(!o.Managed && !o.bulk).               // the default loses thousands of acknowledged writes on a power cut
+		WithSyncWrites(false).                               // an unmanaged store syncs its log itself; Badger would sync the empty value log too
 		WithDetectConflicts(false).                          // there is one writer
 		WithNumVersionsToKeep(1).                            // versions above the discard timestamp are kept anyhow
 		WithMemTableSize(o.MemTable).                        // memory, and the window in which a full disk is deadly

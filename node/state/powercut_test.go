@@ -181,7 +181,7 @@ func TestPowerCutAfterKill(t *testing.T) {
 				told := map[int]int{} // 0: committed, 1: synced, 2: shown by the process after it
 				runVictim(t, dir, time.Duration(200+70*round)*time.Millisecond, nil, told)
 				t.Setenv("STATE_TEST_CUT", d.mount)
-				runVictim(t, dir, 300*time.Millisecond, nil, told)
+				runVictim(t, dir, 1500*time.Millisecond, nil, told)
 				os.Unsetenv("STATE_TEST_CUT")
 				unsynced += told[2] - told[1]
 				d.down()

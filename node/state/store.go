@@ -177,8 +177,7 @@ func (s *Store) settle(highest uint64) error {
 		return edge.E(edge.Unavailable, "the sums of the store %q cannot be written: %w", s.opt.Name, err)
 	}
 	s.guard.need.Store(s.compactionNeed())
-	s.logs.open(s.opt)
-	return nil
+	return s.logs.open(s.opt)
 }
 
 func (s *Store) start() {
@@ -290,6 +289,7 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) closeBadger() error {
+	s.logs.close()
 	if err := s.db.Load().Close(); err != nil {
 		return edge.E(edge.Internal, "the store %q did not close cleanly: %w", s.opt.Name, err)
 	}
@@ -334,7 +334,7 @@ func (s *Store) errClosed() error {
 	return edge.E(edge.Unavailable, "the store %q is closed", s.opt.Name)
 }
 
-// write commits b at index ts: sealed, in one transaction, and durable if Badger syncs. The caller
+// write commits b at index ts: sealed, in one transaction, and durable in an unmanaged store. The caller
 // holds commitMu. An error other than Invalid means that the outcome is unknown.
 func (s *Store) write(b *Batch, ts uint64) error {
 	start := time.Now()
@@ -366,13 +366,22 @@ func (s *Store) write(b *Batch, ts uint64) error {
 	if err := txn.CommitAt(ts, nil); err != nil {
 		return s.fail(err)
 	}
+	s.logs.reserve()
+	if s.syncsCommits() {
+		if err := s.logs.sync(); err != nil {
+			return s.fail(err)
+		}
+	}
 	if s.guard.wrote(b.size, int(s.opt.MemTable/4)) && !s.opt.InMemory {
 		s.guard.need.Store(s.compactionNeed())
 	}
 	s.stats.commit(b, time.Since(start))
-	s.logs.reserve()
 	return nil
 }
+
+// syncsCommits reports whether every commit is on the disk before it is acknowledged. Of a managed store the
+// caller has a log of its own.
+func (s *Store) syncsCommits() bool { return !s.opt.Managed && !s.opt.InMemory && !s.opt.bulk }
 
 // clipKey keeps a key short enough for a message; the caller prints it quoted.
 func clipKey(k []byte) []byte { return k[:min(len(k), 80)] }
