@@ -99,8 +99,9 @@ func (o Options) badger(key []byte) badger.Options {
 		WithMemTableSize(o.MemTable).                        // memory, and the window in which a full disk is deadly
 		WithNumMemtables(2).                                 //
 		WithBaseTableSize(2 << 20).                          //
-		WithNumLevelZeroTables(4).                           // small level 0: a compaction needs as much free space as its input
-		WithNumLevelZeroTablesStall(8).                      //
+		WithNumLevelZeroTables(8).                           // a compaction needs as much free space as its input: not more
+		WithNumLevelZeroTablesStall(16).                     //
+		WithBaseLevelSize(8 * o.MemTable).                   // as large as level 0: half of a merge is new; Badger's 10 MiB makes a level more
 		WithNumCompactors(2).                                // the least Badger accepts
 		WithNumGoroutines(1).                                //
 		WithValueThreshold(o.valueThreshold()).              // no value ever reaches the value log
