@@ -56,7 +56,11 @@ func TestHubOfHubs(t *testing.T) {
 			mid.up.kick()
 			a, b := mid.streamOf(id), top.streamOf(id)
 			if b.Cursor != n.journals.Journal(edge.Telemetry).Head() || a.Cursor != b.Cursor {
-				return fmt.Errorf("the node is at %v, the hubs at %v and %v; %v; alarms %v", n.journals.Journal(edge.Telemetry).Head(), a.Cursor, b.Cursor, mid.up.get().Report(t.Context()), top.hub.h.Alarms())
+				link := "the district's uplink is not there yet"
+				if u := mid.up.get(); u != nil {
+					link = fmt.Sprint(u.Report(t.Context()))
+				}
+				return fmt.Errorf("the node is at %v, the hubs at %v and %v; %v; alarms %v", n.journals.Journal(edge.Telemetry).Head(), a.Cursor, b.Cursor, link, top.hub.h.Alarms())
 			}
 			return nil
 		})
