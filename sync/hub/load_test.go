@@ -198,7 +198,8 @@ func TestStorm(t *testing.T) {
 		}
 	}
 	t.Logf("urgent: %v when quiet, at worst %v while %d nodes came back", quiet, worst, many)
-	if worst > max(2*time.Second, time.Since(began)/2) { // the box of the test may be busy
+	// Where it waited behind the backlogs it would wait for nearly all of them. The box of the test may be busy.
+	if worst > max(2*time.Second, time.Since(began)*3/4) {
 		t.Errorf("an urgent record waited %v", worst)
 	}
 	if got := w.hub.Counters().Records.Load(); got < many*500 {
