@@ -17,12 +17,11 @@ import (
 // maps it; where the disk is full by the time a page is touched, the process dies. And it syncs it. It belongs
 // to the one that commits.
 type logReserve struct {
-	dir  string   // empty: there are no logs
-	id   int      // of the current log
-	size int64    // bytes a log can come to use
-	f    *os.File // the current log; nil where it could not be opened
-
-	synced int // the log whose name in the directory is known to last
+	dir   string   // empty: there are no logs
+	id    int      // of the current log
+	size  int64    // bytes a log can come to use
+	f     *os.File // the current log; nil where it could not be opened
+	named bool     // its name in the directory is known to last
 }
 
 func (r *logReserve) open(o Options) error {
@@ -38,15 +37,21 @@ func (r *logReserve) open(o Options) error {
 }
 
 // reserve is called after each commit. Badger begins a new log, the next number, in the middle of one, and
-// before it writes any of it.
-func (r *logReserve) reserve() {
+// before it writes any of it. It fails where that cannot be seen: then it is not known which log to sync.
+func (r *logReserve) reserve() error {
 	if r.dir == "" {
-		return
+		return nil
 	}
 	var st unix.Stat_t
-	if unix.Stat(r.path(r.id+1), &st) == nil {
+	switch err := unix.Stat(r.path(r.id+1), &st); err {
+	case nil:
 		r.id++
 		r.fill()
+		return nil
+	case unix.ENOENT:
+		return nil
+	default:
+		return err
 	}
 }
 
@@ -59,7 +64,7 @@ func (r *logReserve) fill() {
 	if err != nil {
 		return
 	}
-	r.f = f
+	r.f, r.named = f, false
 	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, r.size)
 }
 
@@ -72,11 +77,11 @@ func (r *logReserve) sync() error {
 			return fmt.Errorf("the log %s cannot be opened", r.path(r.id))
 		}
 	}
-	if r.synced != r.id { // the first commit in it: its name must last too
+	if !r.named { // the first commit in it: its name must last too
 		if err := syncFile(r.dir); err != nil {
 			return err
 		}
-		r.synced = r.id
+		r.named = true
 	}
 	return unix.Fdatasync(int(r.f.Fd()))
 }

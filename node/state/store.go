@@ -366,9 +366,12 @@ func (s *Store) write(b *Batch, ts uint64) error {
 	if err := txn.CommitAt(ts, nil); err != nil {
 		return s.fail(err)
 	}
-	s.logs.reserve()
+	err := s.logs.reserve()
 	if s.syncsCommits() {
-		if err := s.logs.sync(); err != nil {
+		if err == nil {
+			err = s.logs.sync()
+		}
+		if err != nil {
 			return s.fail(err)
 		}
 	}
