@@ -211,7 +211,8 @@ func (d *cursor) str() string {
 
 func (d *cursor) end(what string) error {
 	if d.bad || len(d.b) != 0 {
-		return edge.E(edge.Corrupt, "the %s of a journal is damaged or of an unknown version", what)
+		return edge.E(edge.Corrupt, "the %s of a journal is damaged or of an unknown version", what).
+			WithHint("if another version of this program wrote it, use that version; otherwise restore the last backup, or with quickstart begin anew: --fresh")
 	}
 	return nil
 }
