@@ -70,7 +70,7 @@ func eachOnce(t *testing.T, given map[string]int, n int) {
 func TestAhead(t *testing.T) {
 	l := &testLog{}
 	s := openSlow(t, l, 2, func(o *Options) { o.KeepOutcomes = 400; o.MaxCommands = 32 })[0]
-	const clients, each = 24, 12
+	const clients, each = 48, 8 // more than fit into one batch
 	eachOnce(t, crowd(t, s, clients, each), clients*each)
 	st := s.Stats()
 	if st.Ahead < clients*each/4 || st.GivenUp != 0 || st.Evaluated != clients*each {
