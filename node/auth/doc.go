@@ -1,0 +1,2 @@
+// Package auth says who is asking: callers and what proves them.
+package auth
