@@ -44,5 +44,8 @@ cross: ## CGO_ENABLED=0 builds for amd64, arm64 and arm/v7
 	GOOS=linux GOARCH=arm64 go build $(GOFLAGS_BUILD) -ldflags '$(LDFLAGS)' -o bin/aielon-edge-linux-arm64 ./node/cmd/aielon-edge
 	GOOS=linux GOARCH=arm GOARM=7 go build $(GOFLAGS_BUILD) -ldflags '$(LDFLAGS)' -o bin/aielon-edge-linux-armv7 ./node/cmd/aielon-edge
 
+generate: ## Go code and descriptors from the .proto files
+	go run ./scripts/protogen
+
 clean: ## remove what the targets built
 	rm -rf bin

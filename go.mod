@@ -107,3 +107,5 @@ require (
 	golang.org/x/tools v0.52.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b // indirect
 )
+
+tool google.golang.org/protobuf/cmd/protoc-gen-go

@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/aielon/edge/node/api"
 )
 
 // A Permission names what an actor must hold to use an operation; empty means any proven actor.
@@ -17,6 +21,7 @@ type Op struct {
 	Doc   string     // one sentence
 	Needs Permission // checked before anything is evaluated
 	Class Class      // of what it returns
+	Money bool       // it reads or moves money
 }
 
 // A Handler evaluates the body of one command.
@@ -69,6 +74,64 @@ func Ask[In, Out any](m *Mux, op Op, f func(View, In) (Out, error)) {
 		}
 		return json.Marshal(out)
 	}
+}
+
+// Handle registers the command of a schema whose request is an In, under the name and the rules that the schema
+// gives the method. It panics where no method takes an In, or its name is taken.
+func Handle[In, Out proto.Message](m *Mux, f func(Tx, In) (Out, error)) {
+	op := opOf[In]()
+	m.add(op)
+	m.does[op.Name] = func(tx Tx, body []byte) ([]byte, error) {
+		in, err := unmarshal[In](op, body)
+		if err != nil {
+			return nil, err
+		}
+		out, err := f(tx, in)
+		if err != nil {
+			return nil, err
+		}
+		return marshal(out)
+	}
+}
+
+// Answer registers the query of a schema under the same rules as Handle.
+func Answer[In, Out proto.Message](m *Mux, f func(View, In) (Out, error)) {
+	op := opOf[In]()
+	m.add(op)
+	m.asks[op.Name] = func(v View, body []byte) ([]byte, error) {
+		in, err := unmarshal[In](op, body)
+		if err != nil {
+			return nil, err
+		}
+		out, err := f(v, in)
+		if err != nil {
+			return nil, err
+		}
+		return marshal(out)
+	}
+}
+
+// opOf describes the method that takes an In.
+func opOf[In proto.Message]() Op {
+	var in In
+	md, ok := api.MethodOf(in.ProtoReflect().Descriptor())
+	if !ok {
+		panic(fmt.Sprintf("edge: no method takes a %s", in.ProtoReflect().Descriptor().FullName()))
+	}
+	r := api.RuleOf(md)
+	return Op{Name: api.OpName(md), Needs: Permission(r.GetNeeds()), Class: Class(r.GetClass()), Money: r.GetMoney()}
+}
+
+func unmarshal[In proto.Message](op Op, body []byte) (in In, err error) {
+	in = in.ProtoReflect().New().Interface().(In)
+	if err := proto.Unmarshal(body, in); err != nil {
+		return in, E(Invalid, "the body of %s cannot be read: %w", op.Name, err)
+	}
+	return in, nil
+}
+
+func marshal(m proto.Message) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 }
 
 // Handler returns the command called name, or NotFound.
