@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,6 +30,8 @@ const (
 	module = "github.com/aielon/edge"
 	schema = "node/api/schema.binpb"
 )
+
+var ownComment = regexp.MustCompile(`(?m)^(// Package .*\n(?://.*\n)*)\npackage `)
 
 func main() {
 	if err := run(context.Background()); err != nil {
@@ -127,7 +130,9 @@ func generate(ctx context.Context, names []string, set *descriptorpb.FileDescrip
 		return errors.New(*answer.Error)
 	}
 	for _, f := range answer.File {
-		if err := os.WriteFile(f.GetName(), []byte(f.GetContent()), 0o644); err != nil {
+		// The comment of the package statement is the package's, which go doc wants right above it.
+		code := ownComment.ReplaceAllString(f.GetContent(), "${1}package ")
+		if err := os.WriteFile(f.GetName(), []byte(code), 0o644); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@
 // source: node/api/devicesv1/devices.proto
 
 // Package devicesv1 is the schema of the things of a site: what they are, what they may do, and what they measured.
-
 package devicesv1
 
 import (

@@ -5,7 +5,6 @@
 // source: node/api/nodev1/node.proto
 
 // Package nodev1 is the schema of one node and its site: how they are, what became of what they took in, and how they are run.
-
 package nodev1
 
 import (
