@@ -57,7 +57,10 @@ func (q *sequencer) call(h edge.Handler, t *tx, c edge.Command) (reply []byte, e
 			err = edge.E(edge.Internal, "%s failed by a fault of the program; nothing was changed", c.Type).WithHint("tell the operator; the log of the leading node says where")
 		}
 	}()
-	return h(t, c.Body)
+	if reply, err = h(t, c.Body); err == nil {
+		err = q.site.mux.Done(t, c, t.events)
+	}
+	return reply, err
 }
 
 // refusal is what a person and a program get to see of err.

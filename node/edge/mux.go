@@ -36,6 +36,7 @@ type Mux struct {
 	ops  map[string]Op
 	does map[string]Handler
 	asks map[string]Asker
+	done []func(tx Tx, op Op, c Command, facts []Event) error
 }
 
 // NewMux returns an empty table.
