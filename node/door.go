@@ -24,7 +24,7 @@ func (n *Node) openDoor(context.Context) error {
 	}
 	n.onClose(func() error { l.Close(); return nil })
 	n.doorAddr = l.Addr()
-	if n.door, err = gateway.New(gateway.Options{Listener: l, Hosts: n.cfg.Door.Hosts, Source: show{n}, Logger: n.part("door")}); err != nil {
+	if n.door, err = gateway.NewDoor(gateway.DoorOptions{Listener: l, Hosts: n.cfg.Door.Hosts, Source: show{n}, Logger: n.part("door")}); err != nil {
 		return err
 	}
 	n.socket, err = gateway.NewSocket(filepath.Join(n.cfg.DataDir, SocketName), n.control(), n.part("socket"))

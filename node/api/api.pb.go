@@ -359,6 +359,70 @@ func (x *Limit) GetMultiline() bool {
 	return false
 }
 
+// A Problem is an error as RFC 9457 tells it, for callers that do not speak HTTP.
+type Problem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// invalid, not_found, conflict, denied, unavailable, exhausted, corrupt or internal.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// A sentence for the person who asked.
+	Detail string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	// What to do next, where it is known.
+	Hint          string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Problem) Reset() {
+	*x = Problem{}
+	mi := &file_node_api_api_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Problem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Problem) ProtoMessage() {}
+
+func (x *Problem) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_api_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Problem.ProtoReflect.Descriptor instead.
+func (*Problem) Descriptor() ([]byte, []int) {
+	return file_node_api_api_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Problem) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Problem) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Problem) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
 var file_node_api_api_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -422,7 +486,11 @@ const file_node_api_api_proto_rawDesc = "" +
 	"\x06secret\x18\b \x01(\bR\x06secret\x12\x1c\n" +
 	"\tmultiline\x18\t \x01(\bR\tmultilineB\x06\n" +
 	"\x04_minB\x06\n" +
-	"\x04_max*$\n" +
+	"\x04_max\"I\n" +
+	"\aProblem\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x12\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint*$\n" +
 	"\x04Home\x12\r\n" +
 	"\tHOME_SITE\x10\x00\x12\r\n" +
 	"\tHOME_NODE\x10\x01*V\n" +
@@ -447,20 +515,21 @@ func file_node_api_api_proto_rawDescGZIP() []byte {
 }
 
 var file_node_api_api_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_node_api_api_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_node_api_api_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_node_api_api_proto_goTypes = []any{
 	(Home)(0),                          // 0: aielon.api.v1.Home
 	(Class)(0),                         // 1: aielon.api.v1.Class
 	(*Rule)(nil),                       // 2: aielon.api.v1.Rule
 	(*Limit)(nil),                      // 3: aielon.api.v1.Limit
-	(*descriptorpb.MethodOptions)(nil), // 4: google.protobuf.MethodOptions
-	(*descriptorpb.FieldOptions)(nil),  // 5: google.protobuf.FieldOptions
+	(*Problem)(nil),                    // 4: aielon.api.v1.Problem
+	(*descriptorpb.MethodOptions)(nil), // 5: google.protobuf.MethodOptions
+	(*descriptorpb.FieldOptions)(nil),  // 6: google.protobuf.FieldOptions
 }
 var file_node_api_api_proto_depIdxs = []int32{
 	1, // 0: aielon.api.v1.Rule.class:type_name -> aielon.api.v1.Class
 	0, // 1: aielon.api.v1.Rule.home:type_name -> aielon.api.v1.Home
-	4, // 2: aielon.api.v1.rule:extendee -> google.protobuf.MethodOptions
-	5, // 3: aielon.api.v1.limit:extendee -> google.protobuf.FieldOptions
+	5, // 2: aielon.api.v1.rule:extendee -> google.protobuf.MethodOptions
+	6, // 3: aielon.api.v1.limit:extendee -> google.protobuf.FieldOptions
 	2, // 4: aielon.api.v1.rule:type_name -> aielon.api.v1.Rule
 	3, // 5: aielon.api.v1.limit:type_name -> aielon.api.v1.Limit
 	6, // [6:6] is the sub-list for method output_type
@@ -482,7 +551,7 @@ func file_node_api_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_api_proto_rawDesc), len(file_node_api_api_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 2,
 			NumServices:   0,
 		},

@@ -15,13 +15,14 @@ import (
 	"time"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/problem"
 )
 
 //go:embed web
 var web embed.FS
 
-// Options says where the door is and what it shows.
-type Options struct {
+// DoorOptions says where the door is and what it shows.
+type DoorOptions struct {
 	Listener net.Listener
 	Hosts    []string // names it answers to, besides IP addresses and localhost
 	Source   Source
@@ -30,13 +31,13 @@ type Options struct {
 
 // Door serves the page, its JSON and the metrics.
 type Door struct {
-	o    Options
+	o    DoorOptions
 	page *template.Template
 	srv  *http.Server
 }
 
-// New returns a Door that serves once Run is called. It fails with Invalid on missing options.
-func New(o Options) (*Door, error) {
+// NewDoor returns a Door that serves once Run is called. It fails with Invalid on missing options.
+func NewDoor(o DoorOptions) (*Door, error) {
 	if o.Listener == nil || o.Source == nil || o.Logger == nil {
 		return nil, edge.E(edge.Invalid, "the door needs a listener, a source and a logger")
 	}
@@ -132,7 +133,7 @@ func (d *Door) servePage(w http.ResponseWriter, r *http.Request) {
 
 func (d *Door) serveReady(w http.ResponseWriter, r *http.Request) {
 	if err := d.o.Source.Ready(r.Context()); err != nil {
-		refuse(w, http.StatusServiceUnavailable, err)
+		problem.Write(w, err, "")
 		return
 	}
 	w.Write([]byte("ready\n"))
@@ -155,20 +156,6 @@ func reply(w http.ResponseWriter, v any) {
 	json.NewEncoder(w).Encode(v)
 }
 
-// problem is RFC 9457's problem details.
-type problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Hint   string `json:"hint,omitempty"`
-}
-
-func refuse(w http.ResponseWriter, status int, err error) {
-	p := problem{Title: edge.KindOf(err).String(), Status: status, Detail: "something went wrong inside the node"}
-	if e, ok := errors.AsType[*edge.Error](err); ok {
-		p.Detail, p.Hint = e.Msg, e.Hint
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(p)
+func refuse(w http.ResponseWriter, status int, err *edge.Error) {
+	problem.Write(w, problem.WithStatus(status, err), "")
 }

@@ -31,7 +31,7 @@ func testDoor(t *testing.T, src Source) http.Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	d, err := New(Options{Listener: l, Source: src, Hosts: []string{"clinic.local"}, Logger: slog.New(slog.DiscardHandler)})
+	d, err := NewDoor(DoorOptions{Listener: l, Source: src, Hosts: []string{"clinic.local"}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

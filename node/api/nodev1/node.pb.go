@@ -62,6 +62,42 @@ func (*GetStatusRequest) Descriptor() ([]byte, []int) {
 	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{0}
 }
 
+type WatchStatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchStatusRequest) Reset() {
+	*x = WatchStatusRequest{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStatusRequest) ProtoMessage() {}
+
+func (x *WatchStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStatusRequest.ProtoReflect.Descriptor instead.
+func (*WatchStatusRequest) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{1}
+}
+
 // A Status is how a node is.
 type Status struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -88,7 +124,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[1]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -100,7 +136,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[1]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -113,7 +149,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{1}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Status) GetNode() string {
@@ -227,7 +263,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[2]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -239,7 +275,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[2]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -252,7 +288,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{2}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Part) GetName() string {
@@ -302,7 +338,7 @@ type Link struct {
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[3]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -314,7 +350,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[3]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -327,7 +363,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{3}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Link) GetJoined() bool {
@@ -394,7 +430,7 @@ type GetLedgerRequest struct {
 
 func (x *GetLedgerRequest) Reset() {
 	*x = GetLedgerRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[4]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +442,7 @@ func (x *GetLedgerRequest) String() string {
 func (*GetLedgerRequest) ProtoMessage() {}
 
 func (x *GetLedgerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[4]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +455,43 @@ func (x *GetLedgerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLedgerRequest.ProtoReflect.Descriptor instead.
 func (*GetLedgerRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{4}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{5}
+}
+
+type WatchLedgerRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchLedgerRequest) Reset() {
+	*x = WatchLedgerRequest{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchLedgerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchLedgerRequest) ProtoMessage() {}
+
+func (x *WatchLedgerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchLedgerRequest.ProtoReflect.Descriptor instead.
+func (*WatchLedgerRequest) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{6}
 }
 
 // A Ledger is what became of everything a node acknowledged.
@@ -439,7 +511,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[5]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +523,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[5]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +536,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{5}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Ledger) GetRows() []*LedgerRow {
@@ -525,7 +597,7 @@ type LedgerRow struct {
 
 func (x *LedgerRow) Reset() {
 	*x = LedgerRow{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[6]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +609,7 @@ func (x *LedgerRow) String() string {
 func (*LedgerRow) ProtoMessage() {}
 
 func (x *LedgerRow) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[6]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +622,7 @@ func (x *LedgerRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerRow.ProtoReflect.Descriptor instead.
 func (*LedgerRow) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{6}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LedgerRow) GetClass() string {
@@ -603,7 +675,7 @@ type GetWelcomeRequest struct {
 
 func (x *GetWelcomeRequest) Reset() {
 	*x = GetWelcomeRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[7]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -615,7 +687,7 @@ func (x *GetWelcomeRequest) String() string {
 func (*GetWelcomeRequest) ProtoMessage() {}
 
 func (x *GetWelcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[7]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -628,7 +700,7 @@ func (x *GetWelcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWelcomeRequest.ProtoReflect.Descriptor instead.
 func (*GetWelcomeRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{7}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{9}
 }
 
 // A Welcome is what may be told before anybody signs in.
@@ -648,7 +720,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[8]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -660,7 +732,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[8]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -673,7 +745,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{8}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Welcome) GetSite() string {
@@ -726,7 +798,7 @@ type GetConfigurationRequest struct {
 
 func (x *GetConfigurationRequest) Reset() {
 	*x = GetConfigurationRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[9]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +810,7 @@ func (x *GetConfigurationRequest) String() string {
 func (*GetConfigurationRequest) ProtoMessage() {}
 
 func (x *GetConfigurationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[9]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +823,7 @@ func (x *GetConfigurationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigurationRequest.ProtoReflect.Descriptor instead.
 func (*GetConfigurationRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{9}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{11}
 }
 
 // A Configuration is the node's own file as it is in force.
@@ -765,7 +837,7 @@ type Configuration struct {
 
 func (x *Configuration) Reset() {
 	*x = Configuration{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[10]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -777,7 +849,7 @@ func (x *Configuration) String() string {
 func (*Configuration) ProtoMessage() {}
 
 func (x *Configuration) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[10]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -790,7 +862,7 @@ func (x *Configuration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Configuration.ProtoReflect.Descriptor instead.
 func (*Configuration) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{10}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Configuration) GetToml() string {
@@ -809,7 +881,7 @@ type HoldLinkRequest struct {
 
 func (x *HoldLinkRequest) Reset() {
 	*x = HoldLinkRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[11]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +893,7 @@ func (x *HoldLinkRequest) String() string {
 func (*HoldLinkRequest) ProtoMessage() {}
 
 func (x *HoldLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[11]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +906,7 @@ func (x *HoldLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldLinkRequest.ProtoReflect.Descriptor instead.
 func (*HoldLinkRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{11}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HoldLinkRequest) GetHeld() bool {
@@ -855,7 +927,7 @@ type JoinHubRequest struct {
 
 func (x *JoinHubRequest) Reset() {
 	*x = JoinHubRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[12]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +939,7 @@ func (x *JoinHubRequest) String() string {
 func (*JoinHubRequest) ProtoMessage() {}
 
 func (x *JoinHubRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[12]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +952,7 @@ func (x *JoinHubRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinHubRequest.ProtoReflect.Descriptor instead.
 func (*JoinHubRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{12}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *JoinHubRequest) GetAddress() string {
@@ -907,7 +979,7 @@ type JoinHubResponse struct {
 
 func (x *JoinHubResponse) Reset() {
 	*x = JoinHubResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[13]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +991,7 @@ func (x *JoinHubResponse) String() string {
 func (*JoinHubResponse) ProtoMessage() {}
 
 func (x *JoinHubResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[13]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1004,7 @@ func (x *JoinHubResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinHubResponse.ProtoReflect.Descriptor instead.
 func (*JoinHubResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{13}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *JoinHubResponse) GetHub() string {
@@ -961,7 +1033,7 @@ type CreateJoinCodeRequest struct {
 
 func (x *CreateJoinCodeRequest) Reset() {
 	*x = CreateJoinCodeRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1045,7 @@ func (x *CreateJoinCodeRequest) String() string {
 func (*CreateJoinCodeRequest) ProtoMessage() {}
 
 func (x *CreateJoinCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1058,7 @@ func (x *CreateJoinCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJoinCodeRequest.ProtoReflect.Descriptor instead.
 func (*CreateJoinCodeRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{14}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CreateJoinCodeRequest) GetRole() string {
@@ -1016,7 +1088,7 @@ type JoinCode struct {
 
 func (x *JoinCode) Reset() {
 	*x = JoinCode{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1100,7 @@ func (x *JoinCode) String() string {
 func (*JoinCode) ProtoMessage() {}
 
 func (x *JoinCode) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1113,7 @@ func (x *JoinCode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinCode.ProtoReflect.Descriptor instead.
 func (*JoinCode) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{15}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *JoinCode) GetCode() string {
@@ -1080,7 +1152,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1164,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1177,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{16}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{18}
 }
 
 type ListMembersResponse struct {
@@ -1117,7 +1189,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1201,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1214,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{17}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -1173,7 +1245,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1257,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1270,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{18}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Member) GetNode() string {
@@ -1273,7 +1345,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1357,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1370,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{19}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RemoveMemberRequest) GetNode() string {
@@ -1316,7 +1388,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1328,7 +1400,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1341,7 +1413,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{20}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{22}
 }
 
 // A HubSummary is what a hub shows besides.
@@ -1359,7 +1431,7 @@ type HubSummary struct {
 
 func (x *HubSummary) Reset() {
 	*x = HubSummary{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1443,7 @@ func (x *HubSummary) String() string {
 func (*HubSummary) ProtoMessage() {}
 
 func (x *HubSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1456,7 @@ func (x *HubSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HubSummary.ProtoReflect.Descriptor instead.
 func (*HubSummary) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{21}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HubSummary) GetRecords() uint64 {
@@ -1439,7 +1511,7 @@ type ListSitesRequest struct {
 
 func (x *ListSitesRequest) Reset() {
 	*x = ListSitesRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1451,7 +1523,7 @@ func (x *ListSitesRequest) String() string {
 func (*ListSitesRequest) ProtoMessage() {}
 
 func (x *ListSitesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1464,7 +1536,7 @@ func (x *ListSitesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSitesRequest.ProtoReflect.Descriptor instead.
 func (*ListSitesRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{22}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListSitesRequest) GetPageSize() int32 {
@@ -1492,7 +1564,7 @@ type ListSitesResponse struct {
 
 func (x *ListSitesResponse) Reset() {
 	*x = ListSitesResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1576,7 @@ func (x *ListSitesResponse) String() string {
 func (*ListSitesResponse) ProtoMessage() {}
 
 func (x *ListSitesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1589,7 @@ func (x *ListSitesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSitesResponse.ProtoReflect.Descriptor instead.
 func (*ListSitesResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{23}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListSitesResponse) GetSites() []*Site {
@@ -1560,7 +1632,7 @@ type Site struct {
 
 func (x *Site) Reset() {
 	*x = Site{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1644,7 @@ func (x *Site) String() string {
 func (*Site) ProtoMessage() {}
 
 func (x *Site) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1657,7 @@ func (x *Site) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Site.ProtoReflect.Descriptor instead.
 func (*Site) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{24}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Site) GetSite() string {
@@ -1661,7 +1733,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +1745,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1758,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{25}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Stream) GetOrigin() string {
@@ -1746,7 +1818,7 @@ type CreateBackupRequest struct {
 
 func (x *CreateBackupRequest) Reset() {
 	*x = CreateBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +1830,7 @@ func (x *CreateBackupRequest) String() string {
 func (*CreateBackupRequest) ProtoMessage() {}
 
 func (x *CreateBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +1843,7 @@ func (x *CreateBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateBackupRequest.ProtoReflect.Descriptor instead.
 func (*CreateBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{26}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{28}
 }
 
 type BackupProgress struct {
@@ -1788,7 +1860,7 @@ type BackupProgress struct {
 
 func (x *BackupProgress) Reset() {
 	*x = BackupProgress{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1872,7 @@ func (x *BackupProgress) String() string {
 func (*BackupProgress) ProtoMessage() {}
 
 func (x *BackupProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1885,7 @@ func (x *BackupProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupProgress.ProtoReflect.Descriptor instead.
 func (*BackupProgress) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{27}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *BackupProgress) GetName() string {
@@ -1852,7 +1924,7 @@ type ListBackupsRequest struct {
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +1936,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +1949,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{28}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{30}
 }
 
 type ListBackupsResponse struct {
@@ -1889,7 +1961,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1901,7 +1973,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1914,7 +1986,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{29}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*Backup {
@@ -1935,7 +2007,7 @@ type Backup struct {
 
 func (x *Backup) Reset() {
 	*x = Backup{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1947,7 +2019,7 @@ func (x *Backup) String() string {
 func (*Backup) ProtoMessage() {}
 
 func (x *Backup) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1960,7 +2032,7 @@ func (x *Backup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Backup.ProtoReflect.Descriptor instead.
 func (*Backup) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{30}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Backup) GetName() string {
@@ -1993,7 +2065,7 @@ type DownloadBackupRequest struct {
 
 func (x *DownloadBackupRequest) Reset() {
 	*x = DownloadBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2077,7 @@ func (x *DownloadBackupRequest) String() string {
 func (*DownloadBackupRequest) ProtoMessage() {}
 
 func (x *DownloadBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2090,7 @@ func (x *DownloadBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadBackupRequest.ProtoReflect.Descriptor instead.
 func (*DownloadBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{31}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DownloadBackupRequest) GetName() string {
@@ -2037,7 +2109,7 @@ type RemoveBackupRequest struct {
 
 func (x *RemoveBackupRequest) Reset() {
 	*x = RemoveBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2049,7 +2121,7 @@ func (x *RemoveBackupRequest) String() string {
 func (*RemoveBackupRequest) ProtoMessage() {}
 
 func (x *RemoveBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2062,7 +2134,7 @@ func (x *RemoveBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveBackupRequest.ProtoReflect.Descriptor instead.
 func (*RemoveBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{32}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RemoveBackupRequest) GetName() string {
@@ -2082,7 +2154,7 @@ type ListSettingsRequest struct {
 
 func (x *ListSettingsRequest) Reset() {
 	*x = ListSettingsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2094,7 +2166,7 @@ func (x *ListSettingsRequest) String() string {
 func (*ListSettingsRequest) ProtoMessage() {}
 
 func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2107,7 +2179,7 @@ func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsRequest.ProtoReflect.Descriptor instead.
 func (*ListSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{33}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListSettingsRequest) GetPageSize() int32 {
@@ -2134,7 +2206,7 @@ type ListSettingsResponse struct {
 
 func (x *ListSettingsResponse) Reset() {
 	*x = ListSettingsResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2146,7 +2218,7 @@ func (x *ListSettingsResponse) String() string {
 func (*ListSettingsResponse) ProtoMessage() {}
 
 func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2159,7 +2231,7 @@ func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsResponse.ProtoReflect.Descriptor instead.
 func (*ListSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{34}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListSettingsResponse) GetSettings() []*Setting {
@@ -2185,7 +2257,7 @@ type GetSettingRequest struct {
 
 func (x *GetSettingRequest) Reset() {
 	*x = GetSettingRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2197,7 +2269,7 @@ func (x *GetSettingRequest) String() string {
 func (*GetSettingRequest) ProtoMessage() {}
 
 func (x *GetSettingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2210,7 +2282,7 @@ func (x *GetSettingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingRequest.ProtoReflect.Descriptor instead.
 func (*GetSettingRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{35}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetSettingRequest) GetKey() string {
@@ -2232,7 +2304,7 @@ type SetSettingRequest struct {
 
 func (x *SetSettingRequest) Reset() {
 	*x = SetSettingRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2316,7 @@ func (x *SetSettingRequest) String() string {
 func (*SetSettingRequest) ProtoMessage() {}
 
 func (x *SetSettingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2329,7 @@ func (x *SetSettingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSettingRequest.ProtoReflect.Descriptor instead.
 func (*SetSettingRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{36}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SetSettingRequest) GetKey() string {
@@ -2295,7 +2367,7 @@ type Setting struct {
 
 func (x *Setting) Reset() {
 	*x = Setting{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2307,7 +2379,7 @@ func (x *Setting) String() string {
 func (*Setting) ProtoMessage() {}
 
 func (x *Setting) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2320,7 +2392,7 @@ func (x *Setting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Setting.ProtoReflect.Descriptor instead.
 func (*Setting) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{37}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Setting) GetKey() string {
@@ -2363,7 +2435,8 @@ var File_node_api_nodev1_node_proto protoreflect.FileDescriptor
 const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\n" +
 	"\x1anode/api/nodev1/node.proto\x12\x0eaielon.node.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12node/api/api.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xf3\x03\n" +
+	"\x10GetStatusRequest\"\x14\n" +
+	"\x12WatchStatusRequest\"\xf3\x03\n" +
 	"\x06Status\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\tR\x04site\x12\x16\n" +
@@ -2394,7 +2467,8 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\x05error\x18\x06 \x01(\tR\x05error\x125\n" +
 	"\bnext_try\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\anextTry\x12\x12\n" +
 	"\x04held\x18\b \x01(\bR\x04held\"\x12\n" +
-	"\x10GetLedgerRequest\"\x81\x02\n" +
+	"\x10GetLedgerRequest\"\x14\n" +
+	"\x12WatchLedgerRequest\"\x81\x02\n" +
 	"\x06Ledger\x12-\n" +
 	"\x04rows\x18\x01 \x03(\v2\x19.aielon.node.v1.LedgerRowR\x04rows\x12/\n" +
 	"\x05total\x18\x02 \x01(\v2\x19.aielon.node.v1.LedgerRowR\x05total\x123\n" +
@@ -2523,17 +2597,17 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x04R\aversion\x124\n" +
 	"\achanged\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\x12\x0e\n" +
-	"\x02by\x18\x05 \x01(\tR\x02by2\xfb\x10\n" +
+	"\x02by\x18\x05 \x01(\tR\x02by2\x80\x11\n" +
 	"\x04Node\x12u\n" +
 	"\tGetStatus\x12 .aielon.node.v1.GetStatusRequest\x1a\x16.aielon.node.v1.Status\".\x92\xdb\x18\x15\n" +
 	"\tnode.read\x18\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/status\x90\x02\x01\x12\x7f\n" +
-	"\vWatchStatus\x12 .aielon.node.v1.GetStatusRequest\x1a\x16.aielon.node.v1.Status\"4\x92\xdb\x18\x15\n" +
+	"/v1/status\x90\x02\x01\x12\x81\x01\n" +
+	"\vWatchStatus\x12\".aielon.node.v1.WatchStatusRequest\x1a\x16.aielon.node.v1.Status\"4\x92\xdb\x18\x15\n" +
 	"\tnode.read\x18\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/status:watch\x90\x02\x010\x01\x12j\n" +
 	"\tGetLedger\x12 .aielon.node.v1.GetLedgerRequest\x1a\x16.aielon.node.v1.Ledger\"#\x92\xdb\x18\n" +
 	"\x10\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/ledger\x90\x02\x01\x12t\n" +
-	"\vWatchLedger\x12 .aielon.node.v1.GetLedgerRequest\x1a\x16.aielon.node.v1.Ledger\")\x92\xdb\x18\n" +
+	"/v1/ledger\x90\x02\x01\x12v\n" +
+	"\vWatchLedger\x12\".aielon.node.v1.WatchLedgerRequest\x1a\x16.aielon.node.v1.Ledger\")\x92\xdb\x18\n" +
 	"\x10\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/ledger:watch\x90\x02\x010\x01\x12n\n" +
 	"\n" +
 	"GetWelcome\x12!.aielon.node.v1.GetWelcomeRequest\x1a\x17.aielon.node.v1.Welcome\"$\x92\xdb\x18\n" +
@@ -2582,112 +2656,114 @@ func file_node_api_nodev1_node_proto_rawDescGZIP() []byte {
 	return file_node_api_nodev1_node_proto_rawDescData
 }
 
-var file_node_api_nodev1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_node_api_nodev1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_node_api_nodev1_node_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),        // 0: aielon.node.v1.GetStatusRequest
-	(*Status)(nil),                  // 1: aielon.node.v1.Status
-	(*Part)(nil),                    // 2: aielon.node.v1.Part
-	(*Link)(nil),                    // 3: aielon.node.v1.Link
-	(*GetLedgerRequest)(nil),        // 4: aielon.node.v1.GetLedgerRequest
-	(*Ledger)(nil),                  // 5: aielon.node.v1.Ledger
-	(*LedgerRow)(nil),               // 6: aielon.node.v1.LedgerRow
-	(*GetWelcomeRequest)(nil),       // 7: aielon.node.v1.GetWelcomeRequest
-	(*Welcome)(nil),                 // 8: aielon.node.v1.Welcome
-	(*GetConfigurationRequest)(nil), // 9: aielon.node.v1.GetConfigurationRequest
-	(*Configuration)(nil),           // 10: aielon.node.v1.Configuration
-	(*HoldLinkRequest)(nil),         // 11: aielon.node.v1.HoldLinkRequest
-	(*JoinHubRequest)(nil),          // 12: aielon.node.v1.JoinHubRequest
-	(*JoinHubResponse)(nil),         // 13: aielon.node.v1.JoinHubResponse
-	(*CreateJoinCodeRequest)(nil),   // 14: aielon.node.v1.CreateJoinCodeRequest
-	(*JoinCode)(nil),                // 15: aielon.node.v1.JoinCode
-	(*ListMembersRequest)(nil),      // 16: aielon.node.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),     // 17: aielon.node.v1.ListMembersResponse
-	(*Member)(nil),                  // 18: aielon.node.v1.Member
-	(*RemoveMemberRequest)(nil),     // 19: aielon.node.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),    // 20: aielon.node.v1.RemoveMemberResponse
-	(*HubSummary)(nil),              // 21: aielon.node.v1.HubSummary
-	(*ListSitesRequest)(nil),        // 22: aielon.node.v1.ListSitesRequest
-	(*ListSitesResponse)(nil),       // 23: aielon.node.v1.ListSitesResponse
-	(*Site)(nil),                    // 24: aielon.node.v1.Site
-	(*Stream)(nil),                  // 25: aielon.node.v1.Stream
-	(*CreateBackupRequest)(nil),     // 26: aielon.node.v1.CreateBackupRequest
-	(*BackupProgress)(nil),          // 27: aielon.node.v1.BackupProgress
-	(*ListBackupsRequest)(nil),      // 28: aielon.node.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),     // 29: aielon.node.v1.ListBackupsResponse
-	(*Backup)(nil),                  // 30: aielon.node.v1.Backup
-	(*DownloadBackupRequest)(nil),   // 31: aielon.node.v1.DownloadBackupRequest
-	(*RemoveBackupRequest)(nil),     // 32: aielon.node.v1.RemoveBackupRequest
-	(*ListSettingsRequest)(nil),     // 33: aielon.node.v1.ListSettingsRequest
-	(*ListSettingsResponse)(nil),    // 34: aielon.node.v1.ListSettingsResponse
-	(*GetSettingRequest)(nil),       // 35: aielon.node.v1.GetSettingRequest
-	(*SetSettingRequest)(nil),       // 36: aielon.node.v1.SetSettingRequest
-	(*Setting)(nil),                 // 37: aielon.node.v1.Setting
-	(*timestamppb.Timestamp)(nil),   // 38: google.protobuf.Timestamp
-	(*httpbody.HttpBody)(nil),       // 39: google.api.HttpBody
+	(*WatchStatusRequest)(nil),      // 1: aielon.node.v1.WatchStatusRequest
+	(*Status)(nil),                  // 2: aielon.node.v1.Status
+	(*Part)(nil),                    // 3: aielon.node.v1.Part
+	(*Link)(nil),                    // 4: aielon.node.v1.Link
+	(*GetLedgerRequest)(nil),        // 5: aielon.node.v1.GetLedgerRequest
+	(*WatchLedgerRequest)(nil),      // 6: aielon.node.v1.WatchLedgerRequest
+	(*Ledger)(nil),                  // 7: aielon.node.v1.Ledger
+	(*LedgerRow)(nil),               // 8: aielon.node.v1.LedgerRow
+	(*GetWelcomeRequest)(nil),       // 9: aielon.node.v1.GetWelcomeRequest
+	(*Welcome)(nil),                 // 10: aielon.node.v1.Welcome
+	(*GetConfigurationRequest)(nil), // 11: aielon.node.v1.GetConfigurationRequest
+	(*Configuration)(nil),           // 12: aielon.node.v1.Configuration
+	(*HoldLinkRequest)(nil),         // 13: aielon.node.v1.HoldLinkRequest
+	(*JoinHubRequest)(nil),          // 14: aielon.node.v1.JoinHubRequest
+	(*JoinHubResponse)(nil),         // 15: aielon.node.v1.JoinHubResponse
+	(*CreateJoinCodeRequest)(nil),   // 16: aielon.node.v1.CreateJoinCodeRequest
+	(*JoinCode)(nil),                // 17: aielon.node.v1.JoinCode
+	(*ListMembersRequest)(nil),      // 18: aielon.node.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),     // 19: aielon.node.v1.ListMembersResponse
+	(*Member)(nil),                  // 20: aielon.node.v1.Member
+	(*RemoveMemberRequest)(nil),     // 21: aielon.node.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),    // 22: aielon.node.v1.RemoveMemberResponse
+	(*HubSummary)(nil),              // 23: aielon.node.v1.HubSummary
+	(*ListSitesRequest)(nil),        // 24: aielon.node.v1.ListSitesRequest
+	(*ListSitesResponse)(nil),       // 25: aielon.node.v1.ListSitesResponse
+	(*Site)(nil),                    // 26: aielon.node.v1.Site
+	(*Stream)(nil),                  // 27: aielon.node.v1.Stream
+	(*CreateBackupRequest)(nil),     // 28: aielon.node.v1.CreateBackupRequest
+	(*BackupProgress)(nil),          // 29: aielon.node.v1.BackupProgress
+	(*ListBackupsRequest)(nil),      // 30: aielon.node.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),     // 31: aielon.node.v1.ListBackupsResponse
+	(*Backup)(nil),                  // 32: aielon.node.v1.Backup
+	(*DownloadBackupRequest)(nil),   // 33: aielon.node.v1.DownloadBackupRequest
+	(*RemoveBackupRequest)(nil),     // 34: aielon.node.v1.RemoveBackupRequest
+	(*ListSettingsRequest)(nil),     // 35: aielon.node.v1.ListSettingsRequest
+	(*ListSettingsResponse)(nil),    // 36: aielon.node.v1.ListSettingsResponse
+	(*GetSettingRequest)(nil),       // 37: aielon.node.v1.GetSettingRequest
+	(*SetSettingRequest)(nil),       // 38: aielon.node.v1.SetSettingRequest
+	(*Setting)(nil),                 // 39: aielon.node.v1.Setting
+	(*timestamppb.Timestamp)(nil),   // 40: google.protobuf.Timestamp
+	(*httpbody.HttpBody)(nil),       // 41: google.api.HttpBody
 }
 var file_node_api_nodev1_node_proto_depIdxs = []int32{
-	38, // 0: aielon.node.v1.Status.started:type_name -> google.protobuf.Timestamp
-	38, // 1: aielon.node.v1.Status.now:type_name -> google.protobuf.Timestamp
-	2,  // 2: aielon.node.v1.Status.parts:type_name -> aielon.node.v1.Part
-	3,  // 3: aielon.node.v1.Status.link:type_name -> aielon.node.v1.Link
-	5,  // 4: aielon.node.v1.Status.ledger:type_name -> aielon.node.v1.Ledger
-	18, // 5: aielon.node.v1.Status.members:type_name -> aielon.node.v1.Member
-	21, // 6: aielon.node.v1.Status.hub:type_name -> aielon.node.v1.HubSummary
-	38, // 7: aielon.node.v1.Link.next_try:type_name -> google.protobuf.Timestamp
-	6,  // 8: aielon.node.v1.Ledger.rows:type_name -> aielon.node.v1.LedgerRow
-	6,  // 9: aielon.node.v1.Ledger.total:type_name -> aielon.node.v1.LedgerRow
-	6,  // 10: aielon.node.v1.Ledger.objects:type_name -> aielon.node.v1.LedgerRow
-	38, // 11: aielon.node.v1.Ledger.now:type_name -> google.protobuf.Timestamp
-	38, // 12: aielon.node.v1.JoinCode.expires:type_name -> google.protobuf.Timestamp
-	18, // 13: aielon.node.v1.ListMembersResponse.members:type_name -> aielon.node.v1.Member
-	38, // 14: aielon.node.v1.Member.seen:type_name -> google.protobuf.Timestamp
-	38, // 15: aielon.node.v1.Member.certified_until:type_name -> google.protobuf.Timestamp
-	24, // 16: aielon.node.v1.ListSitesResponse.sites:type_name -> aielon.node.v1.Site
-	25, // 17: aielon.node.v1.Site.streams:type_name -> aielon.node.v1.Stream
-	38, // 18: aielon.node.v1.Site.last:type_name -> google.protobuf.Timestamp
-	38, // 19: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
-	30, // 20: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
-	38, // 21: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
-	37, // 22: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
-	38, // 23: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
+	40, // 0: aielon.node.v1.Status.started:type_name -> google.protobuf.Timestamp
+	40, // 1: aielon.node.v1.Status.now:type_name -> google.protobuf.Timestamp
+	3,  // 2: aielon.node.v1.Status.parts:type_name -> aielon.node.v1.Part
+	4,  // 3: aielon.node.v1.Status.link:type_name -> aielon.node.v1.Link
+	7,  // 4: aielon.node.v1.Status.ledger:type_name -> aielon.node.v1.Ledger
+	20, // 5: aielon.node.v1.Status.members:type_name -> aielon.node.v1.Member
+	23, // 6: aielon.node.v1.Status.hub:type_name -> aielon.node.v1.HubSummary
+	40, // 7: aielon.node.v1.Link.next_try:type_name -> google.protobuf.Timestamp
+	8,  // 8: aielon.node.v1.Ledger.rows:type_name -> aielon.node.v1.LedgerRow
+	8,  // 9: aielon.node.v1.Ledger.total:type_name -> aielon.node.v1.LedgerRow
+	8,  // 10: aielon.node.v1.Ledger.objects:type_name -> aielon.node.v1.LedgerRow
+	40, // 11: aielon.node.v1.Ledger.now:type_name -> google.protobuf.Timestamp
+	40, // 12: aielon.node.v1.JoinCode.expires:type_name -> google.protobuf.Timestamp
+	20, // 13: aielon.node.v1.ListMembersResponse.members:type_name -> aielon.node.v1.Member
+	40, // 14: aielon.node.v1.Member.seen:type_name -> google.protobuf.Timestamp
+	40, // 15: aielon.node.v1.Member.certified_until:type_name -> google.protobuf.Timestamp
+	26, // 16: aielon.node.v1.ListSitesResponse.sites:type_name -> aielon.node.v1.Site
+	27, // 17: aielon.node.v1.Site.streams:type_name -> aielon.node.v1.Stream
+	40, // 18: aielon.node.v1.Site.last:type_name -> google.protobuf.Timestamp
+	40, // 19: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
+	32, // 20: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
+	40, // 21: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
+	39, // 22: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
+	40, // 23: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
 	0,  // 24: aielon.node.v1.Node.GetStatus:input_type -> aielon.node.v1.GetStatusRequest
-	0,  // 25: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.GetStatusRequest
-	4,  // 26: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
-	4,  // 27: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.GetLedgerRequest
-	7,  // 28: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
-	9,  // 29: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
-	11, // 30: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
-	12, // 31: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
-	14, // 32: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
-	16, // 33: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
-	19, // 34: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
-	22, // 35: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
-	26, // 36: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
-	28, // 37: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
-	31, // 38: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
-	32, // 39: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
-	33, // 40: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
-	35, // 41: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
-	36, // 42: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
-	1,  // 43: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
-	1,  // 44: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
-	5,  // 45: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
-	5,  // 46: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
-	8,  // 47: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
-	10, // 48: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
-	3,  // 49: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
-	13, // 50: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
-	15, // 51: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
-	17, // 52: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
-	20, // 53: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
-	23, // 54: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
-	27, // 55: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
-	29, // 56: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
-	39, // 57: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
-	30, // 58: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
-	34, // 59: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
-	37, // 60: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
-	37, // 61: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
+	1,  // 25: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.WatchStatusRequest
+	5,  // 26: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
+	6,  // 27: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.WatchLedgerRequest
+	9,  // 28: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
+	11, // 29: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
+	13, // 30: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
+	14, // 31: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
+	16, // 32: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
+	18, // 33: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
+	21, // 34: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
+	24, // 35: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
+	28, // 36: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
+	30, // 37: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
+	33, // 38: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
+	34, // 39: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
+	35, // 40: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
+	37, // 41: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
+	38, // 42: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
+	2,  // 43: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
+	2,  // 44: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
+	7,  // 45: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
+	7,  // 46: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
+	10, // 47: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
+	12, // 48: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
+	4,  // 49: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
+	15, // 50: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
+	17, // 51: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
+	19, // 52: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
+	22, // 53: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
+	25, // 54: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
+	29, // 55: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
+	31, // 56: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
+	41, // 57: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
+	32, // 58: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
+	36, // 59: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
+	39, // 60: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
+	39, // 61: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
 	43, // [43:62] is the sub-list for method output_type
 	24, // [24:43] is the sub-list for method input_type
 	24, // [24:24] is the sub-list for extension type_name
@@ -2700,14 +2776,14 @@ func file_node_api_nodev1_node_proto_init() {
 	if File_node_api_nodev1_node_proto != nil {
 		return
 	}
-	file_node_api_nodev1_node_proto_msgTypes[36].OneofWrappers = []any{}
+	file_node_api_nodev1_node_proto_msgTypes[38].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_nodev1_node_proto_rawDesc), len(file_node_api_nodev1_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   38,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -1,0 +1,297 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/aielon/edge/node/api"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/call"
+	"github.com/aielon/edge/node/gateway/method"
+	"github.com/aielon/edge/node/gateway/problem"
+)
+
+func cost(m *method.Method) int {
+	if m == nil {
+		return 1
+	}
+	return max(int(m.Rule.GetCost()), 1)
+}
+
+// handler returns what serves a method: the node where its home is the node, the site otherwise.
+func (g *Gateway) handler(m *method.Method) (connect.ServerFunc, error) {
+	name := m.Desc.FullName()
+	switch {
+	case m.Stream:
+		f := g.o.Locals.stream[name]
+		if f == nil {
+			return nil, edge.E(edge.Internal, "nobody answers %s", name)
+		}
+		return g.serveStream(m, f), nil
+	case m.Rule.GetHome() == api.Home_HOME_NODE:
+		f := g.o.Locals.unary[name]
+		if f == nil {
+			return nil, edge.E(edge.Internal, "nobody answers %s", name)
+		}
+		return g.serveUnary(m, f), nil
+	case m.Query:
+		return g.serveUnary(m, func(ctx context.Context, in proto.Message) (proto.Message, error) { return g.ask(ctx, m, in) }), nil
+	}
+	return g.serveUnary(m, func(ctx context.Context, in proto.Message) (proto.Message, error) { return g.propose(ctx, m, in) }), nil
+}
+
+func (g *Gateway) serveUnary(m *method.Method, f func(context.Context, proto.Message) (proto.Message, error)) connect.ServerFunc {
+	return func(ctx context.Context, _ connect.Spec, s connect.ServerStream) error {
+		ctx, cancel := context.WithTimeout(ctx, callTime)
+		defer cancel()
+		in, err := g.receive(ctx, m, s)
+		if err != nil {
+			return err
+		}
+		if _, err := g.admit(ctx, m, in); err != nil {
+			return err
+		}
+		out, err := f(ctx, in)
+		if err != nil {
+			return err
+		}
+		return s.Send(out)
+	}
+}
+
+// serveStream serves for as long as the caller may listen.
+func (g *Gateway) serveStream(m *method.Method, f func(context.Context, proto.Message, connect.ServerStream) error) connect.ServerFunc {
+	return func(ctx context.Context, _ connect.Spec, s connect.ServerStream) error {
+		in, err := g.receive(ctx, m, s)
+		if err != nil {
+			return err
+		}
+		a, err := g.admit(ctx, m, in)
+		if err != nil {
+			return err
+		}
+		ctx, stop := g.while(ctx, func(ctx context.Context) error { return g.still(ctx, a) })
+		defer stop()
+		err = f(ctx, in, s)
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+			return cause // it ended because the caller lost the right to it
+		}
+		return err
+	}
+}
+
+// receive decodes the one request of a call and refuses what breaks its schema's limits.
+func (g *Gateway) receive(ctx context.Context, m *method.Method, s connect.ServerStream) (proto.Message, error) {
+	in := m.NewIn()
+	if err := s.Receive(in); errors.Is(err, io.EOF) {
+		return nil, edge.E(edge.Invalid, "the request is empty")
+	} else if err != nil {
+		return nil, err
+	}
+	if err := ifMatch(ctx, in); err != nil {
+		return nil, err
+	}
+	return in, m.Check(in)
+}
+
+// admit decides whether the call may go on, and keeps the record where one is due. For commands of the site the
+// record of what was done is part of the change itself.
+func (g *Gateway) admit(ctx context.Context, m *method.Method, in proto.Message) (Access, error) {
+	a := Access{Request: call.From(ctx), Method: m, Object: m.ObjectID(in)}
+	refused := g.o.Guard.Allow(ctx, a)
+	if refused == nil && !noted(m) {
+		return a, nil
+	}
+	if err := g.o.Guard.Note(ctx, a, refused); err != nil && refused == nil {
+		return a, err
+	}
+	return a, refused
+}
+
+// noted reports whether every use of a method leaves a record made here.
+func noted(m *method.Method) bool {
+	command := !m.Query && m.Rule.GetHome() == api.Home_HOME_SITE
+	return !command && (m.Rule.GetAudited() || m.Rule.GetMoney() || m.Rule.GetClass() >= api.Class_CLASS_PERSONAL)
+}
+
+// still reports whether the caller of an open stream may go on listening.
+func (g *Gateway) still(ctx context.Context, a Access) error {
+	if !a.Request.Caller.Proven() {
+		return nil
+	}
+	who, err := g.o.Who.Authenticate(ctx, a.Request.Credentials)
+	if err != nil {
+		return problem.Rejected(err)
+	}
+	a.Request.Caller = who
+	return g.o.Guard.Allow(ctx, a)
+}
+
+// While returns a context that ends when the credentials prove nothing any more, with the refusal as its cause.
+func (g *Gateway) While(ctx context.Context) (context.Context, func()) {
+	r := call.From(ctx)
+	return g.while(ctx, func(ctx context.Context) error {
+		if _, err := g.o.Who.Authenticate(ctx, r.Credentials); err != nil {
+			return problem.Rejected(err)
+		}
+		return nil
+	})
+}
+
+// while looks again and again whether a stream may go on.
+func (g *Gateway) while(ctx context.Context, still func(context.Context) error) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		t := time.NewTicker(recheck)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+			}
+			if err := still(ctx); edge.IsKind(err, edge.Denied) || edge.IsKind(err, edge.NotFound) {
+				cancel(err)
+				return
+			}
+		}
+	}()
+	return ctx, func() { cancel(context.Canceled) }
+}
+
+// propose hands a command to the site and says where in the site's history it stands.
+func (g *Gateway) propose(ctx context.Context, m *method.Method, in proto.Message) (proto.Message, error) {
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(in)
+	if err != nil {
+		return nil, edge.E(edge.Internal, "a request cannot be encoded: %w", err)
+	}
+	who := call.From(ctx).Caller.Actor
+	id, err := commandID(ctx, who, m.Op)
+	if err != nil {
+		return nil, err
+	}
+	o, err := g.o.Backend.Propose(ctx, edge.Command{ID: id, Type: m.Op, Actor: who, Body: body})
+	if err != nil {
+		return nil, err
+	}
+	say(ctx, call.Index, strconv.FormatUint(o.Index, 10))
+	say(ctx, call.Position, o.Pos.String())
+	if o.Again {
+		say(ctx, call.Again, "true")
+	}
+	if o.Err != nil {
+		return nil, o.Err
+	}
+	return decodeReply(m, o.Reply)
+}
+
+// ask answers a query from this node's replica, as fresh as the caller asks for.
+func (g *Gateway) ask(ctx context.Context, m *method.Method, in proto.Message) (proto.Message, error) {
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(in)
+	if err != nil {
+		return nil, edge.E(edge.Internal, "a request cannot be encoded: %w", err)
+	}
+	strict, err := g.fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reply, index, err := g.o.Backend.Ask(ctx, m.Op, body, strict)
+	if err != nil {
+		return nil, err
+	}
+	say(ctx, call.Index, strconv.FormatUint(index, 10))
+	return decodeReply(m, reply)
+}
+
+// fresh waits for what the caller has seen elsewhere, and reports whether the read must be linearizable.
+func (g *Gateway) fresh(ctx context.Context) (strict bool, err error) {
+	switch c := header(ctx, call.Consistency); c {
+	case "", "local":
+	case "linearizable":
+		strict = true
+	default:
+		return false, edge.E(edge.Invalid, "%s may be local or linearizable", call.Consistency)
+	}
+	after := header(ctx, call.ReadAfter)
+	if after == "" {
+		return strict, nil
+	}
+	index, err := strconv.ParseUint(after, 10, 64)
+	if err != nil {
+		return false, edge.E(edge.Invalid, "%s must be an index that an answer gave", call.ReadAfter)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return strict, g.o.Backend.WaitApplied(ctx, index)
+}
+
+func decodeReply(m *method.Method, reply []byte) (proto.Message, error) {
+	out := m.NewOut()
+	if err := proto.Unmarshal(reply, out); err != nil {
+		return nil, edge.E(edge.Internal, "the answer of %s cannot be read: %w", m.Op, err)
+	}
+	return out, nil
+}
+
+// maxIdempotency bounds an Idempotency-Key, in bytes.
+const maxIdempotency = 128
+
+// commandID is the command's own name: the same for the same caller, operation and Idempotency-Key. The site
+// refuses a name that comes again with another body.
+func commandID(ctx context.Context, who edge.Actor, op string) (id edge.ID, err error) {
+	key := header(ctx, call.Idempotency)
+	if key == "" {
+		return edge.NewID(), nil
+	}
+	if len(key) > maxIdempotency {
+		return id, edge.E(edge.Invalid, "an %s may have %d bytes, this one has %d", call.Idempotency, maxIdempotency, len(key))
+	}
+	h := sha256.New()
+	for _, part := range []string{"aielon-edge/idempotency/1", strconv.Itoa(int(who.Kind)), who.ID, op, key} {
+		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
+	}
+	copy(id[:], h.Sum(nil))
+	return id, nil
+}
+
+// ifMatch makes a condition on the version of what a command is about part of the command.
+func ifMatch(ctx context.Context, in proto.Message) error {
+	tag := header(ctx, call.IfMatch)
+	if tag == "" {
+		return nil
+	}
+	m := in.ProtoReflect()
+	f := m.Descriptor().Fields().ByName("if_version")
+	if f == nil || f.Kind() != protoreflect.Uint64Kind {
+		return edge.E(edge.Invalid, "this operation cannot be bound to a version").WithHint("leave out %s", call.IfMatch)
+	}
+	text, _, _ := strings.Cut(strings.Trim(tag, `"`), "-") // an ETag of ours begins with the version
+	version, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return edge.E(edge.Invalid, "%s must be an ETag that an answer gave", call.IfMatch)
+	}
+	m.Set(f, protoreflect.ValueOfUint64(version))
+	return nil
+}
+
+func header(ctx context.Context, name string) string {
+	if info, ok := connect.CallInfoForServerContext(ctx); ok {
+		return info.RequestHeader().Get(name)
+	}
+	return ""
+}
+
+func say(ctx context.Context, name, value string) {
+	if info, ok := connect.CallInfoForServerContext(ctx); ok {
+		info.ResponseHeader().Set(name, value)
+	}
+}

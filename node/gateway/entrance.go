@@ -1,0 +1,132 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/aielon/edge/node/auth"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/call"
+	"github.com/aielon/edge/node/gateway/problem"
+)
+
+// Names of the cookie that holds a session. The first can only be set and sent over TLS, for this host alone
+// (RFC 6265bis section 4.1.3.2); the second is for plain HTTP on this machine.
+const (
+	CookieSecure = "__Host-session"
+	CookieLocal  = "session"
+)
+
+// maxURL bounds a request's address, in bytes.
+const maxURL = 8 << 10
+
+// An Entrance is what every HTTP request passes before a door sees it: names that are not ours, other sites'
+// pages, secrets in addresses are turned away, and what the request says of its sender is gathered.
+type Entrance struct {
+	Hosts []string // names this node answers to, besides addresses and localhost
+	Local bool     // requests come over the node's own socket, by its own user or root
+	Next  http.Handler
+}
+
+// ServeHTTP implements http.Handler.
+func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req := e.request(r)
+	guardHeaders(w.Header(), r)
+	w.Header().Set(call.RequestID, req.ID)
+	if err := e.refused(r); err != nil {
+		problem.Write(w, err, req.ID)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, answerRoom)
+	e.Next.ServeHTTP(w, r.WithContext(call.With(r.Context(), req)))
+}
+
+// guardHeaders keep a browser from doing more with an answer than it must.
+func guardHeaders(h http.Header, r *http.Request) {
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(self), geolocation=(), microphone=()")
+	h.Set("Cache-Control", "no-store")
+	if r.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+func (e *Entrance) refused(r *http.Request) error {
+	switch {
+	case !e.Local && !e.ours(r.Host):
+		return problem.WithStatus(http.StatusMisdirectedRequest, edge.E(edge.Denied, "this node does not answer to that name").
+			WithHint("open it by its address, or add the name to door.hosts"))
+	case len(r.RequestURI) > maxURL:
+		return problem.WithStatus(http.StatusRequestURITooLong, edge.E(edge.Invalid, "the address is longer than %d bytes", maxURL))
+	case secretInURL(r):
+		return edge.E(edge.Invalid, "a secret must not stand in an address, where logs and histories keep it").WithHint("send it in the Authorization header")
+	case http.NewCrossOriginProtection().Check(r) != nil:
+		return edge.E(edge.Denied, "a page of another site may not do that here")
+	}
+	return nil
+}
+
+func secretInURL(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if slices.Contains([]string{"access_token", "token", "session", "password", "api_key", "apikey", "authorization"}, strings.ToLower(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Entrance) ours(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return true
+	}
+	return host == "localhost" || slices.Contains(e.Hosts, strings.ToLower(host))
+}
+
+// request gathers what r says of its sender. Forwarded headers do not count: anybody can write them.
+func (e *Entrance) request(r *http.Request) call.Request {
+	req := call.Request{ID: requestID(r.Header.Get(call.RequestID)), Door: "http", Secure: r.TLS != nil || e.Local}
+	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		req.Peer = ap.Addr().Unmap()
+		req.Secure = req.Secure || req.Peer.IsLoopback()
+	}
+	req.Credentials = auth.Credentials{Peer: req.Peer, Local: e.Local}
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
+		req.Credentials.Bearer = strings.TrimSpace(token)
+	}
+	name := CookieLocal
+	if r.TLS != nil {
+		name = CookieSecure
+	}
+	if c, err := r.Cookie(name); err == nil {
+		req.Credentials.Cookie = c.Value
+	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		req.Credentials.Certificate = r.TLS.PeerCertificates[0]
+	}
+	return req
+}
+
+// requestID takes over the name a caller gave its request, where it is harmless, or makes one.
+func requestID(given string) string {
+	if len(given) > 0 && len(given) <= 64 && !strings.ContainsFunc(given, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '_'
+	}) {
+		return given
+	}
+	var b [10]byte
+	rand.Read(b[:])
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}

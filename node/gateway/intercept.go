@@ -1,0 +1,96 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectproto"
+
+	"github.com/aielon/edge/node/api"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/call"
+	"github.com/aielon/edge/node/gateway/problem"
+)
+
+// outer is what holds for every call: a panic costs that call alone, errors become what the wires can carry,
+// and each call is observed once.
+func (g *Gateway) outer(next connect.ServerFunc) connect.ServerFunc {
+	return func(ctx context.Context, spec connect.Spec, s connect.ServerStream) (err error) {
+		began := time.Now()
+		defer func() {
+			if p := recover(); p != nil {
+				g.o.Logger.Error("a call panicked", "procedure", spec.Procedure, "request", call.From(ctx).ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				err = edge.E(edge.Internal, "a fault of the program")
+			}
+			err = g.finish(ctx, spec, began, err)
+		}()
+		return next(ctx, spec, s)
+	}
+}
+
+// finish tells of a call that ended and returns its error as the wires carry it.
+func (g *Gateway) finish(ctx context.Context, spec connect.Spec, began time.Time, err error) error {
+	o := Observation{Request: call.From(ctx), Op: spec.Procedure, Began: began, Took: time.Since(began), Streamed: spec.StreamType != connect.StreamTypeUnary}
+	if m, ok := g.o.Methods.ByProcedure(spec.Procedure); ok {
+		o.Op = m.Op
+	}
+	if err != nil {
+		o.Code = problem.Code(err)
+	}
+	if o.Code == connect.CodeInternal || o.Code == connect.CodeDataLoss {
+		g.o.Logger.Error("a call failed", "op", o.Op, "request", o.Request.ID, "error", err)
+	}
+	if g.o.Observe != nil {
+		g.o.Observe(o)
+	}
+	return wireError(err)
+}
+
+// wireError gives err the form in which it crosses every wire. The error itself stays reachable for doors that
+// can say more of it.
+func wireError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if c, ok := errors.AsType[*connect.Error](err); ok && !errors.As(err, new(*edge.Error)) {
+		return c
+	}
+	d := problem.Of(err)
+	text := d.Detail
+	if d.Hint != "" {
+		text += " (" + d.Hint + ")"
+	}
+	out := connect.NewError(problem.Code(err), text).WithCause(err)
+	if detail, derr := connectproto.NewErrorDetail(&api.Problem{Kind: d.Title, Detail: d.Detail, Hint: d.Hint}); derr == nil {
+		out = out.WithDetail(detail)
+	}
+	return out
+}
+
+// enter lets a call in: within the budget of its address, with its caller proven, within the caller's budget.
+func (g *Gateway) enter(next connect.ServerFunc) connect.ServerFunc {
+	return func(ctx context.Context, spec connect.Spec, s connect.ServerStream) error {
+		r := call.From(ctx)
+		if err := g.o.Limit.Address(r); err != nil {
+			return err
+		}
+		m, known := g.o.Methods.ByProcedure(spec.Procedure)
+		who, err := g.o.Who.Authenticate(ctx, r.Credentials)
+		switch {
+		case err != nil && known && m.Rule.GetOpen():
+			// Old credentials do not shut out from what is open to everybody.
+		case err != nil:
+			return problem.Rejected(err)
+		default:
+			r.Caller = who
+		}
+		if err := g.o.Limit.Principal(r, cost(m)); err != nil {
+			return err
+		}
+		return next(call.With(ctx, r), spec, s)
+	}
+}

@@ -1,0 +1,200 @@
+// Package problem turns errors into what each protocol says of them: problem details (RFC 9457) and HTTP
+// status codes, Connect and gRPC codes. What is our fault is told without its details.
+package problem
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/aielon/edge/node/edge"
+)
+
+// Details are what a caller is told of an error (RFC 9457). Type is a URI reference that names the kind.
+type Details struct {
+	Type     string `json:"type"`
+	Title    string `json:"title"` // the kind: "not_found"
+	Status   int    `json:"status"`
+	Detail   string `json:"detail"`
+	Hint     string `json:"hint,omitempty"`
+	Instance string `json:"instance,omitempty"` // the request's id
+}
+
+// A Throttled error asks the caller to wait.
+type Throttled struct {
+	Why   *edge.Error
+	After time.Duration
+}
+
+// Error returns why.
+func (t *Throttled) Error() string { return t.Why.Error() }
+
+// Unwrap returns the error that says why.
+func (t *Throttled) Unwrap() error { return t.Why }
+
+// errUnproven lies beneath the refusal of a caller who has not proven anything: signing in would help.
+var errUnproven = errors.New("unproven")
+
+// Unproven refuses a caller that must prove who it is first.
+func Unproven(format string, args ...any) *edge.Error {
+	e := edge.E(edge.Denied, format, args...)
+	e.Err = errUnproven
+	return e
+}
+
+// Rejected is err, where credentials proved nothing, as a refusal that signing in would mend.
+func Rejected(err error) error {
+	e, ok := errors.AsType[*edge.Error](err)
+	if !ok || e.Kind != edge.Denied {
+		return err
+	}
+	c := *e
+	c.Err = errUnproven
+	return &c
+}
+
+const internalText = "something went wrong inside the node; nothing of it is your fault"
+
+// Of says what a caller is told of err.
+func Of(err error) Details {
+	e := edgeError(err)
+	d := Details{Type: "/problems/" + e.Kind.String(), Title: e.Kind.String(), Status: Status(err), Detail: e.Msg, Hint: e.Hint}
+	if e.Kind == edge.Internal || e.Kind == edge.Corrupt {
+		d.Detail = internalText
+	}
+	return d
+}
+
+// edgeError is err as an error of ours.
+func edgeError(err error) *edge.Error {
+	if e, ok := errors.AsType[*edge.Error](err); ok {
+		return e
+	}
+	if c, ok := errors.AsType[*connect.Error](err); ok {
+		return edge.E(kindOf(c.Code()), "%s", c.Message())
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return edge.E(edge.Unavailable, "it took too long").WithHint("try again; a command keeps its Idempotency-Key")
+	case errors.Is(err, context.Canceled):
+		return edge.E(edge.Unavailable, "the request was given up")
+	}
+	if m, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return edge.E(edge.Exhausted, "the request is longer than %d bytes", m.Limit)
+	}
+	return edge.E(edge.Internal, "%w", err)
+}
+
+// Status is the HTTP status of err.
+func Status(err error) int {
+	if _, ok := errors.AsType[*Throttled](err); ok {
+		return http.StatusTooManyRequests
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge
+	}
+	if errors.Is(err, errUnproven) {
+		return http.StatusUnauthorized
+	}
+	if s, ok := errors.AsType[*Statused](err); ok {
+		return s.Status
+	}
+	switch edgeError(err).Kind {
+	case edge.Invalid:
+		return http.StatusBadRequest
+	case edge.NotFound:
+		return http.StatusNotFound
+	case edge.Conflict:
+		return http.StatusConflict
+	case edge.Denied:
+		return http.StatusForbidden
+	case edge.Unavailable:
+		return http.StatusServiceUnavailable
+	case edge.Exhausted:
+		return http.StatusInsufficientStorage
+	}
+	return http.StatusInternalServerError
+}
+
+// A Statused error has a status of its own where HTTP knows a better one than its kind's.
+type Statused struct {
+	Err    *edge.Error
+	Status int
+}
+
+// Error returns the error's own words.
+func (s *Statused) Error() string { return s.Err.Error() }
+
+// Unwrap returns the error itself.
+func (s *Statused) Unwrap() error { return s.Err }
+
+// WithStatus gives an error an HTTP status of its own.
+func WithStatus(status int, e *edge.Error) error { return &Statused{e, status} }
+
+// Code is the code Connect and gRPC have for err.
+func Code(err error) connect.Code {
+	if errors.Is(err, errUnproven) {
+		return connect.CodeUnauthenticated
+	}
+	if c, ok := errors.AsType[*connect.Error](err); ok && !errors.As(err, new(*edge.Error)) {
+		return c.Code()
+	}
+	switch edgeError(err).Kind {
+	case edge.Invalid:
+		return connect.CodeInvalidArgument
+	case edge.NotFound:
+		return connect.CodeNotFound
+	case edge.Conflict:
+		return connect.CodeAborted
+	case edge.Denied:
+		return connect.CodePermissionDenied
+	case edge.Unavailable:
+		return connect.CodeUnavailable
+	case edge.Exhausted:
+		return connect.CodeResourceExhausted
+	case edge.Corrupt:
+		return connect.CodeDataLoss
+	}
+	return connect.CodeInternal
+}
+
+func kindOf(c connect.Code) edge.Kind {
+	switch c {
+	case connect.CodeInvalidArgument, connect.CodeOutOfRange, connect.CodeUnimplemented:
+		return edge.Invalid
+	case connect.CodeNotFound:
+		return edge.NotFound
+	case connect.CodeAborted, connect.CodeAlreadyExists, connect.CodeFailedPrecondition:
+		return edge.Conflict
+	case connect.CodePermissionDenied, connect.CodeUnauthenticated:
+		return edge.Denied
+	case connect.CodeUnavailable, connect.CodeDeadlineExceeded, connect.CodeCanceled:
+		return edge.Unavailable
+	case connect.CodeResourceExhausted:
+		return edge.Exhausted
+	case connect.CodeDataLoss:
+		return edge.Corrupt
+	}
+	return edge.Internal
+}
+
+// Write sends err as problem details. A refusal that time mends says when to come again.
+func Write(w http.ResponseWriter, err error, request string) {
+	d := Of(err)
+	d.Instance = request
+	if t, ok := errors.AsType[*Throttled](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(max(t.After.Round(time.Second)/time.Second, 1))))
+	}
+	if d.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="aielon-edge"`)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Del("Content-Length")
+	w.WriteHeader(d.Status)
+	json.NewEncoder(w).Encode(d)
+}

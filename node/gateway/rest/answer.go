@@ -1,0 +1,169 @@
+package rest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"connectrpc.com/connect/v2"
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/call"
+	"github.com/aielon/edge/node/gateway/method"
+	"github.com/aielon/edge/node/gateway/problem"
+)
+
+// once is a call that is answered once.
+type once struct {
+	read func(proto.Message) error
+	out  proto.Message
+}
+
+// Receive implements connect.ServerStream.
+func (o *once) Receive(m any) error {
+	if o.read == nil {
+		return io.EOF
+	}
+	err := o.read(m.(proto.Message))
+	o.read = nil
+	return err
+}
+
+// SendHeaders implements connect.ServerStream.
+func (o *once) SendHeaders() error { return nil }
+
+// Send implements connect.ServerStream.
+func (o *once) Send(m any) error {
+	o.out = m.(proto.Message)
+	return nil
+}
+
+func (d *Door) unary(w http.ResponseWriter, r *http.Request, m *method.Method, b binding) {
+	info := infoOf(r, m)
+	s := &once{read: func(in proto.Message) error { return b.read(r, in) }}
+	err := d.server.Call(r.Context(), m.Spec.Procedure, info, s)
+	copyHeader(w, info)
+	if err == nil {
+		err = d.answer(w, r, m, b, s.out)
+	}
+	if err != nil {
+		refuse(w, r, err)
+	}
+}
+
+// infoOf tells the server what stands in the request's head.
+func infoOf(r *http.Request, m *method.Method) *connect.CallInfo {
+	info := &connect.CallInfo{Spec: m.Spec, PeerAddr: r.RemoteAddr, Protocol: "rest", Codec: connect.CodecNameJSON}
+	for _, name := range []string{call.Idempotency, call.ReadAfter, call.Consistency, call.IfMatch} {
+		if v := r.Header.Get(name); v != "" {
+			info.RequestHeader().Set(name, v)
+		}
+	}
+	return info
+}
+
+func copyHeader(w http.ResponseWriter, info *connect.CallInfo) {
+	for name, values := range info.ResponseHeader().All() {
+		for _, v := range values {
+			w.Header().Add(name, v)
+		}
+	}
+}
+
+// refuse writes err as problem details. A version that is not the one asked for is 412 (RFC 9110 section 13.1.1).
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if e, ok := errors.AsType[*edge.Error](err); ok && e.Kind == edge.Conflict && r.Header.Get(call.IfMatch) != "" {
+		err = problem.WithStatus(http.StatusPreconditionFailed, e)
+	}
+	problem.Write(w, err, call.From(r.Context()).ID)
+}
+
+func (d *Door) answer(w http.ResponseWriter, r *http.Request, m *method.Method, b binding, out proto.Message) error {
+	if raw, ok := out.(*httpbody.HttpBody); ok {
+		w.Header().Set("Content-Type", raw.GetContentType())
+		w.Write(raw.GetData())
+		return nil
+	}
+	body, err := d.encode(b, out)
+	if err != nil {
+		return edge.E(edge.Internal, "an answer cannot be encoded: %w", err)
+	}
+	h := w.Header()
+	if minimal(r) && !m.Query {
+		h.Set("Preference-Applied", "return=minimal")
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "private, no-cache")
+	if next := nextPage(r, out); next != "" {
+		h.Set("Link", "<"+next+`>; rel="next"`)
+	}
+	tag := etag(out, body)
+	h.Set("ETag", tag)
+	if m.Query && matches(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.Write(body)
+	return nil
+}
+
+func (d *Door) encode(b binding, out proto.Message) ([]byte, error) {
+	if b.out != nil {
+		return d.json.AppendField(nil, out, b.out)
+	}
+	return d.json.Append(make([]byte, 0, 512), out)
+}
+
+// etag names the bytes of an answer, with the version of what it shows before, where it has one: If-Match
+// needs that.
+func etag(out proto.Message, body []byte) string {
+	sum := sha256.Sum256(body)
+	tag := base64.RawURLEncoding.EncodeToString(sum[:12])
+	m := out.ProtoReflect()
+	if f := m.Descriptor().Fields().ByName("version"); f != nil && f.Kind().String() == "uint64" {
+		tag = strconv.FormatUint(m.Get(f).Uint(), 10) + "-" + tag
+	}
+	return `"` + tag + `"`
+}
+
+func matches(header, tag string) bool {
+	for t := range strings.SplitSeq(header, ",") {
+		if t = strings.TrimPrefix(strings.TrimSpace(t), "W/"); t == tag || t == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+func minimal(r *http.Request) bool {
+	for _, v := range r.Header.Values("Prefer") {
+		for p := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(p), "return=minimal") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// nextPage is the address of the page that follows (RFC 8288), empty on the last.
+func nextPage(r *http.Request, out proto.Message) string {
+	m := out.ProtoReflect()
+	f := m.Descriptor().Fields().ByName("next_page_token")
+	if f == nil || m.Get(f).String() == "" || r.Method != http.MethodGet {
+		return ""
+	}
+	q := r.URL.Query()
+	q.Set("page_token", m.Get(f).String())
+	q.Del("pageToken")
+	return r.URL.Path + "?" + q.Encode()
+}
