@@ -154,6 +154,11 @@ func (s *Store) openBadger(reading bool) (db *badger.DB, err error) {
 			err = fmt.Errorf("badger: %s", firstLine(r))
 		}
 	}()
+	if !reading && !s.opt.InMemory {
+		if err := ensureDataKey(s.opt.Dir, s.badgerKey()); err != nil {
+			return nil, err
+		}
+	}
 	return badger.OpenManaged(s.opt.badger(s.badgerKey()).WithReadOnly(reading))
 }
 
