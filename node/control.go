@@ -24,6 +24,10 @@ func (n *Node) control() http.Handler {
 		answer(w, list, err)
 	})
 	m.HandleFunc("POST /v1/devices", with(func(r *http.Request, d DeviceInfo) (any, error) { return n.RegisterDevice(r.Context(), d) }))
+	m.HandleFunc("PATCH /v1/devices/{id}", with(func(r *http.Request, d DeviceInfo) (any, error) {
+		d.ID = r.PathValue("id")
+		return n.changeDevice(r.Context(), d)
+	}))
 	m.HandleFunc("POST /v1/devices/{id}/rotate", func(w http.ResponseWriter, r *http.Request) {
 		c, err := n.rotateDevice(r.Context(), r.PathValue("id"))
 		answer(w, c, err)

@@ -35,8 +35,7 @@ func (n *Node) serveDo(w http.ResponseWriter, r *http.Request) {
 	if q.ID.IsZero() {
 		q.ID = edge.NewID()
 	}
-	who := edge.Actor{Kind: edge.Person, ID: "operator", Site: n.keys.trust.Site()}
-	o, err := n.site.Propose(r.Context(), edge.Command{ID: q.ID, Type: q.Type, Actor: who, Body: q.Body})
+	o, err := n.site.Propose(r.Context(), edge.Command{ID: q.ID, Type: q.Type, Actor: n.operator(), Body: q.Body})
 	if err == nil && o.Err != nil {
 		err = o.Err
 	}

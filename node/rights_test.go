@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aielon/edge/hardware/registry"
+	"github.com/aielon/edge/node/api/devicesv1"
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
 )
@@ -53,7 +53,7 @@ func newThing(t *testing.T, n *box, id string) *thing {
 
 func (th *thing) certify(key string) {
 	th.t.Helper()
-	if err := th.n.manageDevice(th.t.Context(), "devices.certify", registry.Certification{ID: th.id, Key: key}, nil); err != nil {
+	if _, err := proposeMessage[*devicesv1.Device](th.t.Context(), th.n.Node, &devicesv1.CertifyDeviceRequest{Id: th.id, Key: key}); err != nil {
 		th.t.Fatal(err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"net"
 	"os"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/aielon/edge/hardware/mqtt"
 	"github.com/aielon/edge/hardware/registry"
+	"github.com/aielon/edge/node/api/devicesv1"
 	"github.com/aielon/edge/node/auth/device"
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
@@ -250,67 +250,81 @@ type DeviceCredentials struct {
 
 // RegisterDevice registers a device and returns its password, which is kept nowhere.
 func (n *Node) RegisterDevice(ctx context.Context, d DeviceInfo) (DeviceCredentials, error) {
-	var out registry.Issued
-	in := registry.Registration{ID: d.ID, Name: d.Name, Publish: d.Publish, AnyClient: true}
+	in := &devicesv1.RegisterDeviceRequest{Id: d.ID, Name: d.Name, AnyClient: true}
 	if in.Name == "" {
 		in.Name = d.ID
 	}
-	if err := n.manageDevice(ctx, "devices.register", in, &out); err != nil {
+	if d.Publish != nil {
+		in.Publish = &devicesv1.Topics{Filters: d.Publish}
+	}
+	out, err := proposeMessage[*devicesv1.IssuedDevice](ctx, n, in)
+	if err != nil {
 		return DeviceCredentials{}, err
 	}
 	return n.credentials(out), nil
 }
 
+// changeDevice changes the name and the topics of a device; what is empty stays.
+func (n *Node) changeDevice(ctx context.Context, d DeviceInfo) (DeviceInfo, error) {
+	in := &devicesv1.ChangeDeviceRequest{Id: d.ID}
+	if d.Name != "" {
+		in.Name = &d.Name
+	}
+	if d.Publish != nil {
+		in.Publish = &devicesv1.Topics{Filters: d.Publish}
+	}
+	out, err := proposeMessage[*devicesv1.Device](ctx, n, in)
+	if err != nil {
+		return DeviceInfo{}, err
+	}
+	n.renewDevice(d.ID)
+	return deviceInfo(out), nil
+}
+
 func (n *Node) rotateDevice(ctx context.Context, id string) (DeviceCredentials, error) {
-	var out registry.Issued
-	if err := n.manageDevice(ctx, "devices.rotate", registry.Rotation{ID: id}, &out); err != nil {
+	out, err := proposeMessage[*devicesv1.IssuedDevice](ctx, n, &devicesv1.RotateDeviceRequest{Id: id})
+	if err != nil {
 		return DeviceCredentials{}, err
 	}
 	n.renewDevice(id)
 	return n.credentials(out), nil
 }
 
-func (n *Node) credentials(i registry.Issued) DeviceCredentials {
+func (n *Node) credentials(i *devicesv1.IssuedDevice) DeviceCredentials {
 	host, port := "127.0.0.1", "1883"
 	if addrs := n.broker.Addrs(); len(addrs) > 0 {
 		host, port, _ = net.SplitHostPort(addrs[0].String())
 	}
-	return DeviceCredentials{ID: i.Device.ID, Password: i.Token,
-		Example: "mosquitto_pub -h " + host + " -p " + port + " -u " + i.Device.ID + " -P " + i.Token + " -q 1 -t " + i.Device.ID + "/temperature -m 21.5"}
+	id, token := i.GetDevice().GetId(), i.GetToken()
+	return DeviceCredentials{ID: id, Password: token,
+		Example: "mosquitto_pub -h " + host + " -p " + port + " -u " + id + " -P " + token + " -q 1 -t " + id + "/temperature -m 21.5"}
 }
 
 func (n *Node) removeDevice(ctx context.Context, id string) error {
-	if err := n.manageDevice(ctx, "devices.remove", registry.Ref{ID: id}, nil); err != nil {
+	if _, err := proposeMessage[*devicesv1.Device](ctx, n, &devicesv1.RemoveDeviceRequest{Id: id}); err != nil {
 		return err
 	}
 	n.broker.Revoke(id)
 	return nil
 }
 
-// manageDevice proposes a command of the registry as the operator of this box.
-func (n *Node) manageDevice(ctx context.Context, op string, in, out any) error {
-	return n.proposeAs(ctx, edge.Actor{Kind: edge.Person, ID: "operator", Site: n.keys.trust.Site()}, op, in, out)
+func deviceInfo(d *devicesv1.Device) DeviceInfo {
+	return DeviceInfo{ID: d.GetId(), Name: d.GetName(), Publish: d.GetPublish()}
 }
 
 func (n *Node) listDevices(ctx context.Context) ([]DeviceInfo, error) {
 	list := []DeviceInfo{}
-	for q := (registry.ListQuery{Limit: 1000}); ; {
-		body, _ := json.Marshal(q) // plain fields always encode
-		b, _, err := n.site.Ask(ctx, "devices.list", body, 0)
+	for q := (&devicesv1.ListDevicesRequest{PageSize: 1000}); ; {
+		page, err := askMessage[*devicesv1.ListDevicesResponse](ctx, n, q)
 		if err != nil {
 			return nil, err
 		}
-		var page registry.List
-		if err := json.Unmarshal(b, &page); err != nil {
-			return nil, edge.E(edge.Internal, "the list of devices cannot be read: %w", err)
+		for _, d := range page.GetDevices() {
+			list = append(list, deviceInfo(d))
 		}
-		for _, d := range page.Devices {
-			list = append(list, DeviceInfo{ID: d.ID, Name: d.Name, Publish: d.Publish})
-		}
-		if page.Next == "" {
+		if q.PageToken = page.GetNextPageToken(); q.PageToken == "" {
 			return list, nil
 		}
-		q.After = page.Next
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aielon/edge/node/api/devicesv1"
 	"github.com/aielon/edge/node/auth/device"
 	"github.com/aielon/edge/node/edge"
 )
@@ -26,7 +27,7 @@ type Authenticator struct {
 	Verifier *device.Verifier
 	Now      func() time.Time // nil: time.Now
 	// Enrol, where set, lets unknown devices register themselves with the secret they present first: it
-	// proposes the command "devices.enrol" with the body given. Leave it nil to refuse them, which is the
+	// proposes the command OpEnrol with the body given. Leave it nil to refuse them, which is the
 	// default: whoever comes first under a name then owns it.
 	Enrol func(ctx context.Context, body []byte) error
 
@@ -35,7 +36,7 @@ type Authenticator struct {
 	taken int
 }
 
-// Enrolment is the body of "devices.enrol".
+// Enrolment is the body of OpEnrol.
 type Enrolment struct {
 	ID       string `json:"id"`
 	Password string `json:"password_hash,omitempty"` // device.HashPassword
@@ -131,7 +132,7 @@ func (a *Authenticator) now() time.Time {
 // enrol registers a device that came by itself, with the rights every device has and no others. One that
 // was removed does not come back this way.
 func enrol(tx edge.Tx, in Enrolment) (Device, error) {
-	r, err := describe(tx, Registration{ID: in.ID, Name: in.ID})
+	r, err := describe(tx, &devicesv1.RegisterDeviceRequest{Id: in.ID, Name: in.ID})
 	if err != nil {
 		return Device{}, err
 	}
@@ -165,6 +166,6 @@ func enrol(tx edge.Tx, in Enrolment) (Device, error) {
 		return Device{}, err
 	}
 	r.Enrolled = true
-	out, err := finish(tx, r, Registered, "")
-	return out.Device, err
+	_, err = finish(tx, r, Registered, "")
+	return r.public(), err
 }

@@ -8,6 +8,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/aielon/edge/node/api/devicesv1"
 	"github.com/aielon/edge/node/auth/device"
 	"github.com/aielon/edge/node/edge"
 )
@@ -21,7 +24,8 @@ const (
 	maxName     = 100 // bytes
 )
 
-// A Device is what the site knows of one thing, without its secrets.
+// A Device is what the site knows of one thing, without its secrets. This is its form in the state and in events;
+// devicesv1.Device is what callers see.
 type Device struct {
 	ID         string    `json:"id"`
 	Name       string    `json:"name"`                 // what people call it
@@ -48,6 +52,21 @@ func (r record) public() Device {
 	d := r.Device
 	d.HasKey, d.Password = len(r.Credential.Key) > 0, r.Credential.Password != ""
 	return d
+}
+
+// message is the device as the schema has it.
+func (d Device) message() *devicesv1.Device {
+	return &devicesv1.Device{Id: d.ID, Name: d.Name, Kind: d.Kind, Publish: d.Publish, Subscribe: d.Subscribe,
+		Registered: stamp(d.Registered), By: d.By, Enrolled: d.Enrolled, Rotated: stamp(d.Rotated),
+		HasKey: d.HasKey, HasPassword: d.Password, AnyClient: d.AnyClient}
+}
+
+// stamp is a time, nil for the zero time.
+func stamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
 }
 
 func key(id string) []byte     { return []byte("d/i/" + id) }
@@ -89,16 +108,17 @@ func checkText(what, s string) error {
 	return nil
 }
 
-// patterns puts the id in for %d, checks what comes out, and falls back to the defaults for nil.
-func patterns(id string, in, prefixes []string) ([]string, error) {
+// patterns puts the id in for %d and checks what comes out. Nil falls back to the defaults: a device may use
+// "<id>/#" and the same below the prefixes of common firmware. An empty list allows nothing.
+func patterns(id string, in *devicesv1.Topics, prefixes []string) ([]string, error) {
 	if in == nil {
 		return defaults(id, prefixes), nil
 	}
-	if len(in) > MaxPatterns {
-		return nil, edge.E(edge.Invalid, "a device may have %d topic patterns each way, this one has %d", MaxPatterns, len(in))
+	if n := len(in.GetFilters()); n > MaxPatterns {
+		return nil, edge.E(edge.Invalid, "a device may have %d topic patterns each way, this one has %d", MaxPatterns, n)
 	}
 	out := []string{}
-	for _, p := range in {
+	for _, p := range in.GetFilters() {
 		p = strings.ReplaceAll(p, "%d", id)
 		if err := checkPattern(p); err != nil {
 			return nil, err

@@ -5,15 +5,16 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aielon/edge/node/api/devicesv1"
 	"github.com/aielon/edge/node/auth/device"
 	"github.com/aielon/edge/node/edge"
 )
 
-// Permissions of the operations. MayEnrol is for nodes of the site only.
+// OpEnrol is the command by which a node registers a device that came by itself, and MayEnrol what it needs, which
+// only nodes of the site hold. The body is an Enrolment as JSON.
 const (
-	MayRead   edge.Permission = "devices.read"
-	MayManage edge.Permission = "devices.manage"
-	MayEnrol  edge.Permission = "devices.enrol"
+	OpEnrol                  = "devices.enrol"
+	MayEnrol edge.Permission = "devices.enrol"
 )
 
 // Types of the events. Bodies are a Device as JSON with "actor" beside it.
@@ -27,115 +28,52 @@ const (
 // can be given the new one tomorrow.
 const maxGrace = 7 * 24 * time.Hour
 
-// Registration asks for a new device. Publish and Subscribe may hold %d for the id; left out, a device
-// may use "<id>/#" and the same below the prefixes of common firmware; an empty list allows nothing.
-type Registration struct {
-	ID        string   `json:"id"`
-	Name      string   `json:"name"`
-	Kind      string   `json:"kind"`
-	Publish   []string `json:"publish"`
-	Subscribe []string `json:"subscribe"`
-	AnyClient bool     `json:"any_client"`
-	// Password is for things that cannot hold a token. TokenHash (hex, see device.TokenHash) is for callers
-	// who made the token themselves, so that it never passes through here. With neither, a token is made.
-	Password  string `json:"password"`
-	TokenHash string `json:"token_hash"`
-}
-
-// Issued answers with the device and, this once, with its token. The reply is remembered with the command,
-// sealed, for retries; who wants the token nowhere on the box sends TokenHash.
-type Issued struct {
-	Device Device `json:"device"`
-	Token  string `json:"token,omitempty"`
-}
-
-// Change asks for other words or rights; what is left out stays.
-type Change struct {
-	ID        string    `json:"id"`
-	Name      *string   `json:"name"`
-	Kind      *string   `json:"kind"`
-	Publish   *[]string `json:"publish"`
-	Subscribe *[]string `json:"subscribe"`
-	AnyClient *bool     `json:"any_client"`
-}
-
-// Rotation asks for a new secret, as Registration does. The old token works for Grace seconds more.
-type Rotation struct {
-	ID        string `json:"id"`
-	Grace     int64  `json:"grace_seconds"`
-	Password  string `json:"password"`
-	TokenHash string `json:"token_hash"`
-}
-
-// Certification says by which key (hex SHA-256 of the public key) a device may prove itself; empty: none.
-type Certification struct {
-	ID  string `json:"id"`
-	Key string `json:"key"`
-}
-
-// Ref names a device.
-type Ref struct {
-	ID string `json:"id"`
-}
-
-// ListQuery asks for devices after an id, Limit (100 where 0, at most 1000) at a time.
-type ListQuery struct {
-	After string `json:"after"`
-	Limit int    `json:"limit"`
-}
-
-// List is a page of devices, by id. Next is what to ask for after, empty at the end.
-type List struct {
-	Devices []Device `json:"devices"`
-	Next    string   `json:"next,omitempty"`
-	Total   int      `json:"total"`
-}
-
-// Register adds the operations to a site.
+// Register adds the operations of the schema aielon.devices.v1 that the site answers. Only how a device enrols
+// itself is a matter between nodes, and has no schema.
 func Register(m *edge.Mux) {
-	op := func(name, doc string, needs edge.Permission) edge.Op {
-		return edge.Op{Name: name, Doc: doc, Needs: needs, Class: edge.SiteOnly}
-	}
-	edge.Do(m, op("devices.register", "Register a device and return its token, once.", MayManage), register)
-	edge.Do(m, op("devices.change", "Change the description or the topics of a device.", MayManage), change)
-	edge.Do(m, op("devices.rotate", "Give a device a new secret.", MayManage), rotate)
-	edge.Do(m, op("devices.certify", "Let a device prove itself by the key of a certificate.", MayManage), certify)
-	edge.Do(m, op("devices.remove", "Remove a device and revoke what proves it.", MayManage), remove)
-	edge.Do(m, op("devices.enrol", "Register a device that came by itself.", MayEnrol), enrol)
-	edge.Ask(m, op("devices.list", "List devices by id.", MayRead), list)
-	edge.Ask(m, op("devices.get", "Show one device.", MayRead), get)
+	edge.Handle(m, register)
+	edge.Handle(m, change)
+	edge.Handle(m, rotate)
+	edge.Handle(m, certify)
+	edge.Handle(m, remove)
+	edge.Answer(m, list)
+	edge.Answer(m, get)
+	edge.Do(m, edge.Op{Name: OpEnrol, Doc: "Register a device that came by itself.", Needs: MayEnrol, Class: edge.SiteOnly}, enrol)
 }
 
-func register(tx edge.Tx, in Registration) (Issued, error) {
+// register answers, this once, with the token. The reply is remembered with the command, sealed, for retries; who
+// wants the token nowhere on the box sends its hash.
+func register(tx edge.Tx, in *devicesv1.RegisterDeviceRequest) (*devicesv1.IssuedDevice, error) {
 	r, err := describe(tx, in)
 	if err != nil {
-		return Issued{}, err
+		return nil, err
 	}
 	if err := add(tx, r.ID); err != nil {
-		return Issued{}, err
+		return nil, err
 	}
-	token, err := secret(&r.Credential, r.ID, in.Password, in.TokenHash)
+	token, err := secret(&r.Credential, r.ID, in.GetPassword(), in.GetTokenHash())
 	if err != nil {
-		return Issued{}, err
+		return nil, err
 	}
 	return finish(tx, r, Registered, token)
 }
 
-func describe(tx edge.Tx, in Registration) (r record, err error) {
-	if err := checkID(in.ID); err != nil {
+func describe(tx edge.Tx, in *devicesv1.RegisterDeviceRequest) (r record, err error) {
+	id := in.GetId()
+	if err := checkID(id); err != nil {
 		return r, err
 	}
-	if err := checkText("name", in.Name); err != nil {
+	if err := checkText("name", in.GetName()); err != nil {
 		return r, err
 	}
-	if err := checkText("kind", in.Kind); err != nil {
+	if err := checkText("kind", in.GetKind()); err != nil {
 		return r, err
 	}
-	r.Device = Device{ID: in.ID, Name: in.Name, Kind: in.Kind, AnyClient: in.AnyClient, Registered: tx.Now(), By: tx.Actor().ID}
-	if r.Publish, err = patterns(in.ID, in.Publish, publishPrefixes()); err != nil {
+	r.Device = Device{ID: id, Name: in.GetName(), Kind: in.GetKind(), AnyClient: in.GetAnyClient(), Registered: tx.Now(), By: tx.Actor().ID}
+	if r.Publish, err = patterns(id, in.GetPublish(), publishPrefixes()); err != nil {
 		return r, err
 	}
-	r.Subscribe, err = patterns(in.ID, in.Subscribe, subscribePrefixes())
+	r.Subscribe, err = patterns(id, in.GetSubscribe(), subscribePrefixes())
 	return r, err
 }
 
@@ -190,92 +128,98 @@ func digest(what, s string) ([]byte, error) {
 	return b, nil
 }
 
-func change(tx edge.Tx, in Change) (Device, error) {
-	r, err := load(tx, in.ID)
+// change sets what is given; what is left out stays.
+func change(tx edge.Tx, in *devicesv1.ChangeDeviceRequest) (*devicesv1.Device, error) {
+	r, err := load(tx, in.GetId())
 	if err != nil {
-		return Device{}, err
+		return nil, err
 	}
-	if in.Name != nil {
-		r.Name = *in.Name
-	}
-	if in.Kind != nil {
-		r.Kind = *in.Kind
+	for _, f := range []struct {
+		what string
+		to   *string
+		from *string
+	}{{"name", &r.Name, in.Name}, {"kind", &r.Kind, in.Kind}} {
+		if f.from != nil {
+			*f.to = *f.from
+		}
+		if err := checkText(f.what, *f.to); err != nil {
+			return nil, err
+		}
 	}
 	if in.AnyClient != nil {
-		r.AnyClient = *in.AnyClient
+		r.AnyClient = in.GetAnyClient()
 	}
-	if err := checkText("name", r.Name); err != nil {
-		return Device{}, err
-	}
-	if err := checkText("kind", r.Kind); err != nil {
-		return Device{}, err
-	}
-	if in.Publish != nil {
-		if r.Publish, err = patterns(r.ID, *in.Publish, publishPrefixes()); err != nil {
-			return Device{}, err
+	if in.GetPublish() != nil {
+		if r.Publish, err = patterns(r.ID, in.GetPublish(), publishPrefixes()); err != nil {
+			return nil, err
 		}
 	}
-	if in.Subscribe != nil {
-		if r.Subscribe, err = patterns(r.ID, *in.Subscribe, subscribePrefixes()); err != nil {
-			return Device{}, err
+	if in.GetSubscribe() != nil {
+		if r.Subscribe, err = patterns(r.ID, in.GetSubscribe(), subscribePrefixes()); err != nil {
+			return nil, err
 		}
 	}
-	out, err := finish(tx, r, Changed, "")
-	return out.Device, err
+	return finishChange(tx, r)
 }
 
-func rotate(tx edge.Tx, in Rotation) (Issued, error) {
-	r, err := load(tx, in.ID)
+// rotate gives a new secret as register does. The old token goes on working for as long as is asked for.
+func rotate(tx edge.Tx, in *devicesv1.RotateDeviceRequest) (*devicesv1.IssuedDevice, error) {
+	r, err := load(tx, in.GetId())
 	if err != nil {
-		return Issued{}, err
+		return nil, err
 	}
-	if in.Grace < 0 || in.Grace > int64(maxGrace/time.Second) {
-		return Issued{}, edge.E(edge.Invalid, "an old token may go on working for %d seconds at the most", int64(maxGrace/time.Second))
+	grace := in.GetGraceSeconds()
+	if grace < 0 || grace > int64(maxGrace/time.Second) {
+		return nil, edge.E(edge.Invalid, "an old token may go on working for %d seconds at the most", int64(maxGrace/time.Second))
 	}
 	old := r.Credential.Token
-	token, err := secret(&r.Credential, r.ID, in.Password, in.TokenHash)
+	token, err := secret(&r.Credential, r.ID, in.GetPassword(), in.GetTokenHash())
 	if err != nil {
-		return Issued{}, err
+		return nil, err
 	}
 	r.Credential.Old, r.Credential.OldUntil = nil, time.Time{}
-	if in.Grace > 0 && old != nil {
-		r.Credential.Old, r.Credential.OldUntil = old, tx.Now().Add(time.Duration(in.Grace)*time.Second)
+	if grace > 0 && old != nil {
+		r.Credential.Old, r.Credential.OldUntil = old, tx.Now().Add(time.Duration(grace)*time.Second)
 	}
 	r.Rotated = tx.Now()
 	return finish(tx, r, Changed, token)
 }
 
-func certify(tx edge.Tx, in Certification) (Device, error) {
-	r, err := load(tx, in.ID)
+func certify(tx edge.Tx, in *devicesv1.CertifyDeviceRequest) (*devicesv1.Device, error) {
+	r, err := load(tx, in.GetId())
 	if err != nil {
-		return Device{}, err
+		return nil, err
 	}
 	r.Credential.Key = nil
-	if in.Key != "" {
-		if r.Credential.Key, err = digest("the key", in.Key); err != nil {
-			return Device{}, err
+	if in.GetKey() != "" {
+		if r.Credential.Key, err = digest("the key", in.GetKey()); err != nil {
+			return nil, err
 		}
 	}
-	out, err := finish(tx, r, Changed, "")
-	return out.Device, err
+	return finishChange(tx, r)
 }
 
-func finish(tx edge.Tx, r record, event, token string) (Issued, error) {
+func finish(tx edge.Tx, r record, event, token string) (*devicesv1.IssuedDevice, error) {
 	if err := save(tx, r); err != nil {
-		return Issued{}, err
+		return nil, err
 	}
 	d := r.public()
-	return Issued{Device: d, Token: token}, tell(tx, event, d)
+	return &devicesv1.IssuedDevice{Device: d.message(), Token: token}, tell(tx, event, d)
 }
 
-func remove(tx edge.Tx, in Ref) (Device, error) {
-	r, err := load(tx, in.ID)
+func finishChange(tx edge.Tx, r record) (*devicesv1.Device, error) {
+	out, err := finish(tx, r, Changed, "")
+	return out.GetDevice(), err
+}
+
+func remove(tx edge.Tx, in *devicesv1.RemoveDeviceRequest) (*devicesv1.Device, error) {
+	r, err := load(tx, in.GetId())
 	if err != nil {
-		return Device{}, err
+		return nil, err
 	}
 	n, err := count(tx)
 	if err != nil {
-		return Device{}, err
+		return nil, err
 	}
 	tx.Delete(key(r.ID))
 	tx.Set(goneKey(r.ID), []byte("1"))
@@ -283,47 +227,56 @@ func remove(tx edge.Tx, in Ref) (Device, error) {
 	if r.Enrolled {
 		e, err := number(tx, enrolledKey())
 		if err != nil {
-			return Device{}, err
+			return nil, err
 		}
 		setNumber(tx, enrolledKey(), max(e-1, 0))
 	}
 	d := r.public()
-	return d, tell(tx, Removed, d)
+	return d.message(), tell(tx, Removed, d)
 }
 
-func list(v edge.View, in ListQuery) (List, error) {
-	limit := in.Limit
-	switch {
-	case limit == 0:
-		limit = 100
-	case limit < 0 || limit > 1000:
-		return List{}, edge.E(edge.Invalid, "a page of devices holds 1 to 1000, not %d", limit)
+// pages is what tokens of list are good for.
+const pages = "devices"
+
+func list(v edge.View, in *devicesv1.ListDevicesRequest) (*devicesv1.ListDevicesResponse, error) {
+	size, err := edge.PageSize(in.GetPageSize(), 100, 1000)
+	if err != nil {
+		return nil, err
+	}
+	var after []byte
+	if in.GetPageToken() != "" {
+		if after, err = edge.ParsePageToken(pages, in.GetPageToken()); err != nil {
+			return nil, err
+		}
 	}
 	n, err := count(v)
 	if err != nil {
-		return List{}, err
+		return nil, err
 	}
-	out := List{Devices: []Device{}, Total: n}
+	out := &devicesv1.ListDevicesResponse{Total: int32(n)}
 	for k, b := range v.Scan(key("")) {
-		if string(k) <= string(key(in.After)) {
+		if string(k) <= string(key(string(after))) {
 			continue
 		}
-		if len(out.Devices) == limit {
-			out.Next = out.Devices[limit-1].ID
+		if len(out.Devices) == size {
+			out.NextPageToken = edge.PageToken(pages, []byte(out.Devices[size-1].GetId()))
 			break
 		}
 		r, err := decode(b)
 		if err != nil {
-			return List{}, err
+			return nil, err
 		}
-		out.Devices = append(out.Devices, r.public())
+		out.Devices = append(out.Devices, r.public().message())
 	}
 	return out, v.Err()
 }
 
-func get(v edge.View, in Ref) (Device, error) {
-	r, err := load(v, in.ID)
-	return r.public(), err
+func get(v edge.View, in *devicesv1.GetDeviceRequest) (*devicesv1.Device, error) {
+	r, err := load(v, in.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return r.public().message(), nil
 }
 
 func countKey() []byte    { return []byte("d/n") }

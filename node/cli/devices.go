@@ -7,11 +7,13 @@ import (
 	"text/tabwriter"
 
 	"github.com/aielon/edge/node"
+	"github.com/aielon/edge/node/edge"
 )
 
 type devicesCmd struct {
 	List   devicesListCmd   `cmd:"" default:"1" help:"List the devices."`
 	Add    devicesAddCmd    `cmd:"" help:"Register a device and print its password, once."`
+	Change devicesChangeCmd `cmd:"" help:"Change the name or the topics of a device."`
 	Rotate devicesRotateCmd `cmd:"" help:"Give a device a new password; the old one ends at once."`
 	Remove devicesRemoveCmd `cmd:"" help:"Remove a device and close its connections."`
 }
@@ -60,6 +62,28 @@ func (d devicesAddCmd) Run(in *invocation) error {
 
 func printCredentials(in *invocation, c node.DeviceCredentials) {
 	fmt.Fprintf(in.std.Out, "user name  %s\npassword   %s\n\nThe password is shown this once. Publish with:\n  %s\n", c.ID, c.Password, c.Example)
+}
+
+type devicesChangeCmd struct {
+	ID      string   `arg:"" help:"The device."`
+	Name    string   `help:"What people call it."`
+	Publish []string `help:"Topics it may publish to, instead of all it may now." placeholder:"FILTER"`
+}
+
+func (d devicesChangeCmd) Run(in *invocation) error {
+	if d.Name == "" && d.Publish == nil {
+		return edge.E(edge.Invalid, "nothing is to be changed").WithHint("give it --name or --publish")
+	}
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	var out node.DeviceInfo
+	if err := c.call(in.ctx, "PATCH", "/v1/devices/"+url.PathEscape(d.ID), nil, node.DeviceInfo{Name: d.Name, Publish: d.Publish}, &out); err != nil {
+		return err
+	}
+	fmt.Fprintf(in.std.Out, "%s is called %s and may publish to %s\n", printable(out.ID), printable(out.Name), printable(strings.Join(out.Publish, " ")))
+	return nil
 }
 
 type devicesRotateCmd struct {

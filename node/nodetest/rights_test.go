@@ -2,13 +2,11 @@ package nodetest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/aielon/edge/node"
-	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/nodetest/proc"
 )
 
@@ -51,8 +49,7 @@ func deviceRights(t *testing.T, here, there *siteNode, id string) {
 		t.Fatalf("the first message got %s", got)
 	}
 
-	change, _ := json.Marshal(map[string]any{"id": id, "publish": []string{"attic/" + id + "/#"}})
-	here.must(t, "POST", "/v1/do", map[string]any{"id": edge.NewID(), "type": "devices.change", "body": json.RawMessage(change)}, nil)
+	here.must(t, "PATCH", "/v1/devices/"+id, node.DeviceInfo{Publish: []string{"attic/" + id + "/#"}}, nil)
 	soon(t, "other topics", "0x87", func() string { return says(id + "/temperature") })
 	if got := says("attic/" + id + "/temperature"); got != "0x00" {
 		t.Errorf("its new topic got %s", got)
