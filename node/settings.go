@@ -4,7 +4,10 @@ import (
 	"net/http"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/aielon/edge/cluster/site"
+	"github.com/aielon/edge/node/api/nodev1"
 	"github.com/aielon/edge/node/edge"
 )
 
@@ -42,9 +45,24 @@ type SettingGet struct {
 	Key string `json:"key"`
 }
 
+// registerSettings adds what the schema aielon.node.v1 says of settings, and the same two operations as JSON for the
+// programs of this box, which speak to the local socket in their thousands a second.
 func registerSettings(m *edge.Mux) {
+	edge.Handle(m, func(tx edge.Tx, in *nodev1.SetSettingRequest) (*nodev1.Setting, error) {
+		s, err := settingSet(tx, SettingSet{Key: in.GetKey(), Value: in.GetValue(), If: in.IfVersion})
+		return s.message(), err
+	})
+	edge.Answer(m, func(v edge.View, in *nodev1.GetSettingRequest) (*nodev1.Setting, error) {
+		s, err := settingGet(v, SettingGet{Key: in.GetKey()})
+		return s.message(), err
+	})
+	edge.Answer(m, settingList)
 	edge.Do(m, edge.Op{Name: OpSettingSet, Doc: "Give a setting of the site a value.", Needs: "settings.manage", Class: edge.SiteOnly}, settingSet)
 	edge.Ask(m, edge.Op{Name: OpSettingGet, Doc: "Read a setting of the site.", Needs: "settings.read", Class: edge.SiteOnly}, settingGet)
+}
+
+func (s Setting) message() *nodev1.Setting {
+	return &nodev1.Setting{Key: s.Key, Value: s.Value, Version: s.Version, Changed: timestamppb.New(s.Changed), By: s.By}
 }
 
 func settingSet(tx edge.Tx, in SettingSet) (Setting, error) {
@@ -85,6 +103,42 @@ func settingGet(v edge.View, in SettingGet) (Setting, error) {
 		err = edge.E(edge.NotFound, "there is no setting called %q", in.Key)
 	}
 	return s, err
+}
+
+// pageBytes bounds the settings of one page, so that an answer with the largest of them stays well below what one
+// message may hold.
+const pageBytes = 1 << 20
+
+func settingList(v edge.View, in *nodev1.ListSettingsRequest) (*nodev1.ListSettingsResponse, error) {
+	const of = "settings"
+	size, err := edge.PageSize(in.GetPageSize(), 100, 1000)
+	if err != nil {
+		return nil, err
+	}
+	var after []byte
+	if in.GetPageToken() != "" {
+		if after, err = edge.ParsePageToken(of, in.GetPageToken()); err != nil {
+			return nil, err
+		}
+	}
+	out, room := &nodev1.ListSettingsResponse{}, pageBytes
+	for k, b := range v.Scan([]byte(settingPrefix)) {
+		name := string(k[len(settingPrefix):])
+		if name <= string(after) {
+			continue
+		}
+		if len(out.Settings) == size || room < len(b) {
+			out.NextPageToken = edge.PageToken(of, []byte(out.Settings[len(out.Settings)-1].GetKey()))
+			break
+		}
+		s, err := parseSetting(name, b)
+		if err != nil {
+			return nil, err
+		}
+		room -= len(b)
+		out.Settings = append(out.Settings, s.message())
+	}
+	return out, v.Err()
 }
 
 // askRequest is a query as the local socket takes it.
