@@ -108,7 +108,7 @@ func (j *Journal) Forget(ctx context.Context, follower string) error {
 		return err
 	}
 	j.set.mu.Lock()
-	required := slices.Contains(j.set.o.Required, follower)
+	required := slices.Contains(j.set.o.Required, follower) || slices.Contains(j.set.o.RequiredOf[j.urgency], follower)
 	j.set.mu.Unlock()
 	if required {
 		return edge.E(edge.Conflict, "%s is required to follow the journal %q", follower, j.stream).WithHint("change the configuration first")
@@ -135,19 +135,36 @@ func (s *Set) Require(follower string) {
 	}
 }
 
+// RequireOf adds a follower that must have a record of one urgency before it is trimmed.
+func (s *Set) RequireOf(u edge.Urgency, follower string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Contains(s.o.RequiredOf[u], follower) {
+		return
+	}
+	m := maps.Clone(s.o.RequiredOf)
+	if m == nil {
+		m = map[edge.Urgency][]string{}
+	}
+	m[u] = append(slices.Clone(m[u]), follower)
+	s.o.RequiredOf = m
+}
+
 // delivered is the position that every required follower has reached; the head where none is required.
 func (s *Set) delivered(u edge.Urgency) edge.Pos {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := s.journals[u]
 	least := j.pub.row.head
-	for _, f := range s.o.Required {
-		m := j.marks[f]
-		if m == nil {
-			return edge.Pos{}
-		}
-		if compare(m.row.pos, least) < 0 {
-			least = m.row.pos
+	for _, list := range [...][]string{s.o.Required, s.o.RequiredOf[u]} {
+		for _, f := range list {
+			m := j.marks[f]
+			if m == nil {
+				return edge.Pos{}
+			}
+			if compare(m.row.pos, least) < 0 {
+				least = m.row.pos
+			}
 		}
 	}
 	return least

@@ -3,7 +3,9 @@ package journal
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,11 +25,12 @@ type SetOptions struct {
 	Family          string      // "readings": the journals are called "readings.critical" and so on
 	Origin          edge.NodeID // who speaks
 	Budgets         map[edge.Urgency]Budget
-	Disk            int64    // bytes of stored blocks of all six journals, default 1 GiB
-	Reserve         int64    // bytes above Disk for what may not be shed, default an eighth of Disk
-	Required        []string // followers that must have a record before it is trimmed
-	MaxPending      int      // records that may wait for the fsync, default 16384
-	MaxPendingBytes int64    // default 16 MiB
+	Disk            int64                     // bytes of stored blocks of all six journals, default 1 GiB
+	Reserve         int64                     // bytes above Disk for what may not be shed, default an eighth of Disk
+	Required        []string                  // followers that must have a record before it is trimmed
+	RequiredOf      map[edge.Urgency][]string // the same, of one urgency only
+	MaxPending      int                       // records that may wait for the fsync, default 16384
+	MaxPendingBytes int64                     // default 16 MiB
 	Logger          *slog.Logger
 }
 
@@ -56,7 +59,7 @@ func (o *SetOptions) Validate() error {
 			return edge.E(edge.Invalid, "the budget of the journal %s.%v is not possible", o.Family, u)
 		}
 	}
-	for _, f := range o.Required {
+	for _, f := range slices.Concat(append(slices.Collect(maps.Values(o.RequiredOf)), o.Required)...) {
 		if err := checkName("follower", f); err != nil {
 			return err
 		}
