@@ -100,7 +100,7 @@ func FuzzEntry(f *testing.F) {
 func FuzzMessage(f *testing.F) {
 	for _, m := range []message{
 		{kind: askPropose, number: 1, wait: time.Second, cmd: edge.Command{Type: "t", Body: []byte("b")}},
-		{kind: askIndex}, {kind: sayIndex, index: 5}, {kind: sayError, notRun: true, err: edge.E(edge.Denied, "no")},
+		{kind: askIndex}, {kind: askCall, wait: time.Second, name: "n", body: []byte("b")}, {kind: sayReply, body: []byte("r")}, {kind: sayIndex, index: 5}, {kind: sayError, notRun: true, err: edge.E(edge.Denied, "no")},
 		{kind: sayOutcome, out: edge.Outcome{Index: 4, Reply: []byte("r"), Again: true}},
 	} {
 		f.Add(m.append(nil)[4:])

@@ -62,6 +62,19 @@ func (c *Client) ReadIndex(ctx context.Context, leader edge.NodeID) (uint64, err
 	return m.index, err
 }
 
+// Call asks a node something that is no command: what Options.Answer there makes of it. It fails as that does, and with
+// Unavailable where no answer came; whoever calls must be able to ask again.
+func (c *Client) Call(ctx context.Context, node edge.NodeID, name string, body []byte) ([]byte, error) {
+	if len(name) > maxName || len(body) > maxBody {
+		return nil, edge.E(edge.Invalid, "%d bytes are too much to ask another node at once; %d are the most", len(body), maxBody)
+	}
+	m, err := c.ask(ctx, node, &message{kind: askCall, name: name, body: body})
+	if err == nil && m.kind != sayReply {
+		err = edge.E(edge.Unavailable, "node %s answered something else", node.Short())
+	}
+	return m.body, err
+}
+
 // ask sends one request and waits for its answer.
 func (c *Client) ask(ctx context.Context, node edge.NodeID, m *message) (message, error) {
 	m.wait = maxWait

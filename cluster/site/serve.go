@@ -30,7 +30,7 @@ func (s *Site) Serve(ctx context.Context, conn net.Conn, peer edge.NodeID) error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	sv := &server{site: s, ctx: ctx, out: newOutbox()}
+	sv := &server{site: s, peer: peer, ctx: ctx, out: newOutbox()}
 	done := make(chan struct{})
 	go func() { defer close(done); sv.out.write(conn) }()
 	defer func() { <-done }()
@@ -61,6 +61,7 @@ func (s *Site) Serve(ctx context.Context, conn net.Conn, peer edge.NodeID) error
 // their own.
 type server struct {
 	site   *Site
+	peer   edge.NodeID
 	ctx    context.Context // ends with the connection
 	flying atomic.Int32    // requests being served
 	out    *outbox
@@ -68,13 +69,17 @@ type server struct {
 
 // begin hands one request to the sequencer, or refuses it where too many are being served.
 func (sv *server) begin(m message) (known bool) {
-	if m.kind != askPropose && m.kind != askIndex {
+	if m.kind != askPropose && m.kind != askIndex && m.kind != askCall {
 		return false
 	}
 	number := m.number
 	if sv.flying.Add(1) > maxFlying {
 		e := edge.E(edge.Exhausted, "the leading node serves as many requests as it can").WithHint("try again in a second")
 		sv.tell(&message{kind: sayError, number: number, notRun: true, err: e})
+		return true
+	}
+	if m.kind == askCall {
+		go sv.answer(m)
 		return true
 	}
 	if m.kind == askIndex {
@@ -87,6 +92,21 @@ func (sv *server) begin(m message) (known bool) {
 		sv.tell(answerOf(&message{kind: sayOutcome, number: number, out: out}, err))
 	})
 	return true
+}
+
+// answer has Options.Answer say what a node is told that called. There are at most maxFlying at once.
+func (sv *server) answer(m message) {
+	ctx, cancel := context.WithTimeout(sv.ctx, m.wait)
+	defer cancel()
+	var reply []byte
+	err := error(edge.E(edge.Invalid, "this version answers nothing called %q", clip(m.name, 40)))
+	if f := sv.site.opt.Answer; f != nil {
+		reply, err = f(ctx, sv.peer, m.name, m.body)
+	}
+	if err == nil && len(reply) > maxBody {
+		err = edge.E(edge.Internal, "the answer to %q is too long", clip(m.name, 40))
+	}
+	sv.tell(answerOf(&message{kind: sayReply, number: m.number, body: reply}, err))
 }
 
 // answerOf is the answer m, or what is to be said in its place.

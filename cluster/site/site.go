@@ -19,15 +19,16 @@ type Options struct {
 	Node    edge.NodeID
 	Forward Forwarder // takes commands to the leader; nil where this node is the site
 
-	Member  func(edge.NodeID) bool      // who may forward commands to this node; nil: whoever Serve is called for
-	Watch   string                      // prefix of the keys that Changes counts changes of; empty: of none
-	Fresh   func(context.Context) error // waits until this replica holds what it had shown before it was started; nil: it always does
-	Forever func(op string) bool        // whose outcomes are never forgotten; nil: none
-	Wall    func() time.Time            // the node's clock; default time.Now
-	Floor   time.Time                   // nothing happens before: when the program was built
-	Logger  *slog.Logger                // default: silent
-	Alarm   func(error)                 // told once when this replica stops applying
-	Check   func(edge.View) error       // tests: called after every entry, stops the replica where it fails
+	Member  func(edge.NodeID) bool                                                                // who may forward commands to this node; nil: whoever Serve is called for
+	Answer  func(ctx context.Context, peer edge.NodeID, name string, body []byte) ([]byte, error) // what another member's Client.Call gets; nil: nothing
+	Watch   string                                                                                // prefix of the keys that Changes counts changes of; empty: of none
+	Fresh   func(context.Context) error                                                           // waits until this replica holds what it had shown before it was started; nil: it always does
+	Forever func(op string) bool                                                                  // whose outcomes are never forgotten; nil: none
+	Wall    func() time.Time                                                                      // the node's clock; default time.Now
+	Floor   time.Time                                                                             // nothing happens before: when the program was built
+	Logger  *slog.Logger                                                                          // default: silent
+	Alarm   func(error)                                                                           // told once when this replica stops applying
+	Check   func(edge.View) error                                                                 // tests: called after every entry, stops the replica where it fails
 
 	MaxCommands  int           // commands in a batch, and four times as many waiting; default 1024
 	MaxBytes     int           // bytes a batch may reach before it is closed, and the most one command may cost; default 512 KiB

@@ -15,9 +15,11 @@ const Proto = "aielon-site/1"
 const (
 	askPropose byte = 1 // milliseconds (uvarint) | command
 	askIndex   byte = 2 // milliseconds (uvarint)
+	askCall    byte = 3 // milliseconds (uvarint) | name | body
 
 	sayOutcome byte = 16 // index (8) | position (48) | again (1) | answer
 	sayIndex   byte = 17 // index (8)
+	sayReply   byte = 19 // body
 	sayError   byte = 18 // 1 where the request is known not to have run | error
 )
 
@@ -36,6 +38,8 @@ type message struct {
 	wait   time.Duration
 	cmd    edge.Command
 	out    edge.Outcome
+	name   string // of what is called
+	body   []byte // of a call or its reply
 	index  uint64
 	err    *edge.Error
 	notRun bool
@@ -50,6 +54,11 @@ func (m *message) append(dst []byte) []byte {
 		dst = appendCommand(binary.AppendUvarint(dst, uint64(m.wait.Milliseconds())), m.cmd)
 	case askIndex:
 		dst = binary.AppendUvarint(dst, uint64(m.wait.Milliseconds()))
+	case askCall:
+		dst = appendBytes(binary.AppendUvarint(dst, uint64(m.wait.Milliseconds())), m.name)
+		dst = appendBytes(dst, m.body)
+	case sayReply:
+		dst = appendBytes(dst, m.body)
 	case sayOutcome:
 		dst = binary.BigEndian.AppendUint64(dst, m.out.Index)
 		dst = append(appendPos(dst, m.out.Pos), bit(m.out.Again))
@@ -109,6 +118,10 @@ func decodeMessage(b []byte) (m message, err error) {
 		m.wait, m.cmd = r.wait(), r.command()
 	case askIndex:
 		m.wait = r.wait()
+	case askCall:
+		m.wait, m.name, m.body = r.wait(), string(r.bytes(maxName)), r.bytes(maxBody)
+	case sayReply:
+		m.body = r.bytes(maxBody)
 	case sayOutcome:
 		m.out.Index, m.out.Pos, m.out.Again = r.u64(), r.pos(), r.flag()
 		m.out.Reply, m.out.Err = r.answer()
