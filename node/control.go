@@ -41,6 +41,7 @@ func (n *Node) control() http.Handler {
 	m.HandleFunc("GET /v1/journal", n.serveJournal)
 	m.HandleFunc("GET /v1/journal/verify", n.serveVerify)
 	m.HandleFunc("POST /v1/backup", n.serveBackup)
+	n.auditControl(m)
 	n.blobControl(m)
 	n.siteControl(m)
 	n.hubControl(m)

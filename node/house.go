@@ -67,6 +67,11 @@ func (n *Node) trimSite(ctx context.Context, acked map[edge.Urgency]edge.Pos) {
 		if now := n.marks.Source(n.siteJournal(u)).Mark(uplinkFollower); store.Before(now, p) {
 			p = now // the hub has less than it had a day ago: it was restored
 		}
+		if u == edge.Ledger {
+			if seen := n.trail.site.Mark(auditFollower); store.Before(seen, p) {
+				p = seen // not before it is part of the audit's tree
+			}
+		}
 		if p.IsZero() {
 			continue
 		}

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -43,12 +42,7 @@ type Invitation struct {
 func (n *Node) openJoin(context.Context) error {
 	n.joins = &join.Server{End: n.keys.end, SiteCA: n.keys.site.Load, RegionCA: n.keys.region.Load,
 		Codes: join.SiteCodes{Site: n.site, Self: n.actor()}, Members: roll{n}, Welcome: n.welcome, Log: n.part("join")}
-	if len(n.link.get().Secret) > 0 {
-		return nil
-	}
-	secret := make([]byte, 32)
-	rand.Read(secret)
-	return n.link.update(func(l *link) { l.Secret = secret })
+	return n.ensureSecret()
 }
 
 // openRenewal prepares what keeps this node's certificates alive, its clock credible, and the site's
@@ -246,6 +240,7 @@ func (k *keys) moveTo(cfg Config, lf *linkFile, res join.Result) error {
 		return err
 	}
 	return lf.update(func(l *link) {
+		l.Moves++
 		l.Joined, l.Peers, l.Members, l.Hubs, l.Secret = true, res.Peers, res.Members, res.Hubs, res.Secret
 	})
 }

@@ -12,10 +12,12 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
 )
@@ -237,6 +239,17 @@ type link struct {
 	Members []edge.NodeID `json:"members,omitempty"` // the nodes of the joined site, as last known; see roll.Member
 	Joined  bool          `json:"joined,omitempty"`  // this node joined a site that was there: it does not begin one of its own
 	Secret  []byte        `json:"secret,omitempty"`  // the site's gossip secret
+	Moves   int           `json:"moves,omitempty"`   // how often this node became one of another site
+}
+
+// trees is the name under which the trees over the site's journal are kept. A node that becomes one of another site
+// begins new ones; those of the site it was before stay where they are, as its state does.
+func (l link) trees() string {
+	stream := site.Stream(edge.Ledger)
+	if l.Moves == 0 {
+		return stream
+	}
+	return stream + "~" + strconv.Itoa(l.Moves)
 }
 
 // mayBeHeard reports whether a node that has no list of its site's nodes yet may hear id.

@@ -75,6 +75,7 @@ type Node struct {
 	doorAddr net.Addr
 	socket   *gateway.Socket
 
+	trail    *trail
 	desired  *twin
 	sup      *supervisor
 	recent   recent
@@ -103,7 +104,7 @@ func New(ctx context.Context, cfg Config, o Options) (_ *Node, err error) {
 		}
 	}()
 	for _, open := range []func(context.Context) error{
-		n.lock, n.openKeys, n.openReadings, n.openBlobs, n.openSite, n.openRaft, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openUplink, n.openDoor,
+		n.lock, n.openKeys, n.openReadings, n.openTrail, n.openBlobs, n.openSite, n.openRaft, n.openSiteTrail, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openUplink, n.openDoor,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -237,6 +238,7 @@ func (n *Node) services() []edge.Part {
 		partFunc{"device certificates", n.followTrust},
 		partFunc{"host", n.sampleHost},
 		partFunc{"newest", n.followRecent}}
+	parts = append(parts, n.trail.parts(n)...)
 	for _, b := range n.bridges {
 		parts = append(parts, b)
 	}

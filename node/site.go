@@ -30,6 +30,7 @@ func (n *Node) mux() *edge.Mux {
 	join.Register(m)
 	registry.Register(m)
 	registerSettings(m)
+	m.OnDone(n.trail.mask.Done)
 	return m
 }
 
@@ -43,7 +44,7 @@ func (n *Node) openSite(ctx context.Context) (err error) {
 	n.client = site.NewClient(n.dialMember)
 	n.onClose(n.client.Close)
 	n.site, err = site.Open(site.Options{Shelf: n.shelf, Mux: n.mux(), Site: n.keys.trust.Site(), Node: n.keys.id.ID(), Forward: n.client,
-		Member: roll{n}.Member, Watch: memberPrefix, Fresh: n.freshSite, Wall: n.keys.trust.Now, Floor: buildTime(), Logger: n.part("site"),
+		Member: roll{n}.Member, Answer: n.answerMember, Watch: memberPrefix, Fresh: n.freshSite, Wall: n.keys.trust.Now, Floor: buildTime(), Logger: n.part("site"),
 		Alarm: func(err error) { n.log.Error("this replica has stopped applying", "error", err) }})
 	return err
 }

@@ -41,7 +41,7 @@ func (l *Log) sign(ctx context.Context) error {
 	}
 	err = l.save(ctx, func(b *state.Batch, row *treeRow) {
 		row.Signed = h.Size
-		b.Set(numberKey(checkpointPrefix, l.Stream(), l.at.Epoch, h.Size), signed)
+		b.Set(numberKey(checkpointPrefix, l.o.Name, l.at.Epoch, h.Size), signed)
 		for _, key := range gone {
 			b.Delete(key)
 		}
@@ -58,7 +58,7 @@ func (l *Log) spare() (gone [][]byte, err error) {
 	defer v.Close()
 	var keys [][]byte
 	var cosigned []bool
-	for k, b := range v.Scan(epochKey(checkpointPrefix, l.Stream(), l.at.Epoch)) {
+	for k, b := range v.Scan(epochKey(checkpointPrefix, l.o.Name, l.at.Epoch)) {
 		keys, cosigned = append(keys, k), append(cosigned, bytes.Count(b, []byte("\n— ")) > 1)
 	}
 	for _, i := range thin(cosigned) {
@@ -172,7 +172,7 @@ func CheckRecord(h Head, p tlog.RecordProof, seq uint64, e edge.Event) error {
 func (l *Log) cosign(ctx context.Context, epoch uint64, size int64, ks Keys, line []byte) error {
 	l.mu.Lock() // nobody may remove the checkpoint meanwhile, nor add another signature
 	defer l.mu.Unlock()
-	key := numberKey(checkpointPrefix, l.Stream(), epoch, size)
+	key := numberKey(checkpointPrefix, l.o.Name, epoch, size)
 	v := l.o.Store.View()
 	signed, err := v.Get(key)
 	v.Close()

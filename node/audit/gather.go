@@ -24,7 +24,7 @@ const gatherEpochs = 8
 // epoch, or somebody has rewritten its records.
 func (l *Log) Gather(ctx context.Context, w Cosigner) (added int, err error) {
 	v := l.o.Store.View()
-	trees, err := Trees(v, l.Stream())
+	trees, err := Trees(v, l.o.Name)
 	v.Close()
 	if err != nil {
 		return 0, err
@@ -86,14 +86,14 @@ func (l *Log) request(witness edge.NodeID, t Tree) (q Request, done bool, err er
 		return q, false, err
 	}
 	q.By = l.o.Key.statement
-	if q.Checkpoint, err = v.Get(numberKey(checkpointPrefix, l.Stream(), t.Origin.Epoch, t.Signed)); err != nil {
+	if q.Checkpoint, err = v.Get(numberKey(checkpointPrefix, l.o.Name, t.Origin.Epoch, t.Signed)); err != nil {
 		return q, false, err
 	}
-	old, err := cosignedBy(v, append(ks, q.By), l.Stream(), t.Origin.Epoch, witness)
+	old, err := cosignedBy(v, append(ks, q.By), l.o.Name, t.Origin.Epoch, witness)
 	if err != nil || old == t.Signed {
 		return q, old == t.Signed && err == nil, err
 	}
-	return q, false, prove(v, &q, l.Stream(), t, old)
+	return q, false, prove(v, &q, l.o.Name, t, old)
 }
 
 // cosignedBy is the size of the newest checkpoint that a witness cosigned, 0 where there is none.
@@ -119,7 +119,7 @@ func cosignedBy(v *state.View, ks Keys, stream string, epoch uint64, witness edg
 func (l *Log) prove(q *Request, t Tree, old int64) error {
 	v := l.o.Store.View()
 	defer v.Close()
-	return prove(v, q, l.Stream(), t, old)
+	return prove(v, q, l.o.Name, t, old)
 }
 
 func prove(v *state.View, q *Request, stream string, t Tree, old int64) (err error) {

@@ -16,6 +16,7 @@ import (
 type LogOptions struct {
 	Store    Store
 	Journal  journal.Source               // the ledger journal of this node or of the site
+	Name     string                       // under which the trees are kept, default the journal's stream; another for a journal that took another's place
 	Node     edge.NodeID                  // whose journal it is; zero: the site's
 	Place    func() (region, site string) // asked when a tree is begun
 	Key      *Key                         // signs checkpoints
@@ -72,6 +73,9 @@ func OpenLog(o LogOptions) (*Log, error) {
 	if o.Store == nil || o.Journal == nil || o.Place == nil || o.Key == nil {
 		return nil, edge.E(edge.Invalid, "the audit of a journal needs a store, the journal, a place and a key")
 	}
+	if o.Name == "" {
+		o.Name = o.Journal.Stream()
+	}
 	if o.Every <= 0 {
 		o.Every = defaultEvery
 	}
@@ -91,7 +95,7 @@ func OpenLog(o LogOptions) (*Log, error) {
 func (l *Log) load() error {
 	v := l.o.Store.View()
 	defer v.Close()
-	_, b, err := v.Last(under(treePrefix, l.Stream()))
+	_, b, err := v.Last(under(treePrefix, l.o.Name))
 	if edge.IsKind(err, edge.NotFound) {
 		return nil
 	}
@@ -101,7 +105,7 @@ func (l *Log) load() error {
 	if l.row, err = decodeTreeRow(b); err != nil {
 		return err
 	}
-	if l.tree, err = loadTree(v, l.Stream(), l.row.At.Epoch, l.row.Size); err != nil {
+	if l.tree, err = loadTree(v, l.o.Name, l.row.At.Epoch, l.row.Size); err != nil {
 		return err
 	}
 	l.at, l.kept = l.row.At, l.row.At
@@ -276,12 +280,12 @@ func (l *Log) save(ctx context.Context, more func(b *state.Batch, row *treeRow))
 	row := l.row
 	row.Size, row.At = l.tree.size, l.at
 	err := l.o.Store.Commit(ctx, func(b *state.Batch) {
-		l.tree.write(b, l.Stream(), l.at.Epoch)
+		l.tree.write(b, l.o.Name, l.at.Epoch)
 		if more != nil {
 			more(b, &row)
 		}
 		j, _ := json.Marshal(row) // plain fields always encode
-		b.Set(epochKey(treePrefix, l.Stream(), l.at.Epoch), j)
+		b.Set(epochKey(treePrefix, l.o.Name, l.at.Epoch), j)
 	})
 	if l.err = err; err != nil {
 		return err

@@ -168,7 +168,8 @@ func TestGapsEndTheTree(t *testing.T) {
 	w := newWorld(t, newPerson(t, 1), 4, names(10)...)
 	defer w.close()
 	w.upTo()
-	w.write("a", "b", "c", "d")
+	w.write("a", "b")
+	w.write("c", "d")
 	w.trim(12)
 	var alarm error
 	w.log.o.Alarm = func(err error) { alarm = err }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,13 @@ import (
 // A Source is a journal and the trees over it, in whatever stores they lie.
 type Source struct {
 	Stream  string
+	Name    string             // under which the trees are kept; empty: the stream
 	Node    edge.NodeID        // whose journal it is; zero: the site's
 	Journal func() *state.View // of the store with the journal
 	Trees   func() *state.View // of the store with the trees
 }
+
+func (s Source) name() string { return cmp.Or(s.Name, s.Stream) }
 
 // VerifyOptions say whom to believe. The zero value believes the statements that lie beside the trees.
 type VerifyOptions struct {
@@ -33,7 +37,7 @@ type VerifyOptions struct {
 // A Report is what Verify found of one journal.
 type Report struct {
 	Stream   string
-	Chain    journal.Verified // the hash chain and the counters of the journal
+	Chain    journal.Verified `json:"-"` // the hash chain and the counters of the journal
 	Epochs   []EpochReport
 	Problems []string // the first difference first; empty where everything is as it was recorded
 }
@@ -126,7 +130,7 @@ func (w *verification) load() error {
 		w.rep.problem("%v", err)
 	}
 	w.ks = append(slices.Clone(w.o.Keys), kept...)
-	list, err := Trees(w.trees, w.s.Stream)
+	list, err := Trees(w.trees, w.s.name())
 	if err != nil {
 		w.rep.problem("%v", err)
 	}
@@ -161,7 +165,7 @@ func (w *verification) load() error {
 func (w *verification) epoch(ctx context.Context, e journal.Epoch) error {
 	t, there := w.known[e.Number]
 	delete(w.known, e.Number)
-	x := &epochWalk{verification: w, t: t, e: e, acc: newTree(), hashes: &stored{v: w.trees, stream: w.s.Stream, epoch: e.Number}}
+	x := &epochWalk{verification: w, t: t, e: e, acc: newTree(), hashes: &stored{v: w.trees, stream: w.s.name(), epoch: e.Number}}
 	x.out = EpochReport{Epoch: e.Number, Reason: e.Reason, Tree: t.Size, Lost: t.Lost}
 	if there {
 		x.out.Origin = t.Origin.String()
@@ -209,7 +213,7 @@ type epochWalk struct {
 
 // checkpoints opens the stored checkpoints of the tree.
 func (x *epochWalk) checkpoints() {
-	for size, b := range Checkpoints(x.trees, x.s.Stream, x.e.Number) {
+	for size, b := range Checkpoints(x.trees, x.s.name(), x.e.Number) {
 		c, err := x.ks.Open(b)
 		switch {
 		case err != nil:
@@ -390,7 +394,7 @@ func (x *epochWalk) cosigned(n edge.NodeID) bool {
 
 // edge compares the tiles at the right edge of the stored tree, which are not full.
 func (x *epochWalk) edge() {
-	was, err := loadTree(x.trees, x.s.Stream, x.e.Number, x.t.Size)
+	was, err := loadTree(x.trees, x.s.name(), x.e.Number, x.t.Size)
 	if err != nil {
 		x.differ("the newest stored hashes of epoch %x cannot be read: %v", x.e.Number, err)
 		return

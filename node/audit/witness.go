@@ -61,6 +61,12 @@ type Fork struct {
 	Proof tlog.TreeProof `json:"proof,omitempty"`
 }
 
+// Encode returns the fork as JSON.
+func (f Fork) Encode() []byte {
+	b, _ := json.Marshal(f) // plain fields always encode
+	return b
+}
+
 // WitnessOptions say for whom a witness vouches. Store and Key are required.
 type WitnessOptions struct {
 	Store  Store
@@ -210,8 +216,7 @@ func (w *Witness) put(ctx context.Context, o Origin, row witnessed, f *Fork) err
 	return w.o.Store.Commit(ctx, func(out *state.Batch) {
 		out.Set(epochKey(witnessPrefix, o.journal(), o.Epoch), b)
 		if f != nil {
-			e, _ := json.Marshal(f)
-			out.Set(numberKey(forkPrefix, o.journal(), o.Epoch, int64(row.Forks)), e)
+			out.Set(numberKey(forkPrefix, o.journal(), o.Epoch, int64(row.Forks)), f.Encode())
 		}
 	})
 }

@@ -42,6 +42,7 @@ type commands struct {
 	Status     statusCmd     `cmd:"" help:"Show how the node is and what became of its data."`
 	Devices    devicesCmd    `cmd:"" help:"List, add and remove devices that publish over MQTT."`
 	Journal    journalCmd    `cmd:"" help:"Read or verify the journals."`
+	Audit      auditCmd      `cmd:"" help:"Verify or export the audit: who did, saw and was refused what."`
 	Blobs      blobsCmd      `cmd:"" help:"Put, get, list and remove large objects: images, backups, updates."`
 	Nodes      nodesCmd      `cmd:"" help:"On a hub: list nodes, revoke, configure and command them."`
 	Backup     backupCmd     `cmd:"" help:"Write an encrypted backup while the node runs."`
