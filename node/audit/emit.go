@@ -45,14 +45,14 @@ func objectOf(op edge.Op, facts []edge.Event) Object {
 			continue
 		}
 		kind, _, _ := strings.Cut(f.Type, ".")
-		return Object{Type: code(kind), ID: f.Subject}
+		return Object{Type: code(kind), ID: strings.TrimPrefix(f.Subject, kind+":")}
 	}
 	return o
 }
 
 // code returns s where it has the form of a code.
 func code(s string) string {
-	if codeForm.MatchString(s) {
+	if isCode(s) {
 		return s
 	}
 	return "thing"

@@ -3,6 +3,7 @@ package audit_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -100,5 +101,59 @@ func TestRedLine(t *testing.T) {
 	}
 	if err := l.Then(t.Context(), full(), show); err != nil || shown != 2 {
 		t.Errorf("with room again: %v", err)
+	}
+}
+
+// BenchmarkLocal is what a record costs whoever waits for it, alone and together with others, on a disk.
+func BenchmarkLocal(b *testing.B) {
+	for _, n := range []int{1, 50} {
+		b.Run(fmt.Sprintf("%d at once", n), func(b *testing.B) {
+			s, err := state.Open(context.Background(), state.Options{Name: "readings", Key: bytes.Repeat([]byte{7}, 32), Dir: b.TempDir(), Reserve: -1, MinFree: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			set, err := journal.OpenSet(s, journal.SetOptions{Family: "readings", Origin: edge.NodeID{1}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer set.Close()
+			l := audit.NewLocal(set, mask(b))
+			b.SetParallelism(n)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := l.Append(context.Background(), full()); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	r := full()
+	e, err := r.ToEvent()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(len(edge.AppendEvent(nil, e))), "bytes/record")
+	for b.Loop() {
+		if _, err := r.ToEvent(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	e, err := full().ToEvent()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := audit.FromEvent(e); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

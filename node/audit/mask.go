@@ -37,7 +37,7 @@ func (m *Mask) Address(a netip.Addr) string {
 // ID returns an id as it is where it has the form of one, and hidden where it has not: a device may have been
 // given a name with blanks in it.
 func (m *Mask) ID(id string) string {
-	if id == "" || idForm.MatchString(id) {
+	if id == "" || isID(id) {
 		return id
 	}
 	return "hidden:" + m.hide("id", id)
