@@ -27,6 +27,8 @@ var beside = map[string][]string{
 	"node/journal":  {"node/state"},
 	"node/policy":   {"node/auth"},                  // callers
 	"node/audit":    {"node/state", "node/journal"}, // trees over journals
+	"node/search":   {"node/state"},                 // the index lies in a store
+	"node/webhook":  {"node/state"},                 // so does the queue
 	"sync/wire":     {"node/blob"},                  // sync/wire/object, which moves blobs for both ends
 	"cluster/sim":   {"cluster/site", "cluster/raftlog"},
 	"node/cmd":      {"node/cli"},

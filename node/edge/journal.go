@@ -32,7 +32,8 @@ func (g *Gap) Error() string {
 	return E(NotFound, "%d records up to %v are gone: %s", g.Count, g.To, g.Reason).Error()
 }
 
-// A Follower is something derived from a journal: an index, a live page, a webhook, the uplink.
+// A Follower is something derived from a journal: an index, a live page, a webhook, the uplink. One that gathers
+// records and also has Flush(context.Context) error is flushed before a mark is moved over what it followed.
 type Follower interface {
 	Name() string
 	// Follow takes one record. It may see a record twice.

@@ -133,6 +133,12 @@ func (r *Runner) round(ctx context.Context) (more bool, err error) {
 	return false, nil
 }
 
+// A flusher is a follower that gathers: what it followed is durable only after Flush. After an error of Flush it
+// is given the same records again.
+type flusher interface {
+	Flush(ctx context.Context) error
+}
+
 // turn follows up to turn records of one journal and moves the mark over those that were taken.
 func (r *Runner) turn(ctx context.Context, s Source) (n uint64, err error) {
 	at := s.Mark(r.f.Name())
@@ -158,6 +164,11 @@ func (r *Runner) turn(ctx context.Context, s Source) (n uint64, err error) {
 		}
 	}
 	if at != start {
+		if f, ok := r.f.(flusher); ok {
+			if e := f.Flush(ctx); e != nil {
+				return n, e // the mark stays
+			}
+		}
 		if e := s.SetMark(ctx, r.f.Name(), at); err == nil {
 			err = e
 		}

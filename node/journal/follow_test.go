@@ -254,3 +254,39 @@ func TestManyAtOnce(t *testing.T) {
 	stop()
 	verifyAll(t, s)
 }
+
+// gatherer keeps what it follows in memory until Flush, which fails when told to.
+type gatherer struct {
+	witness
+	kept     []string
+	failures int
+}
+
+func (g *gatherer) Flush(context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.failures > 0 {
+		g.failures--
+		g.seen = nil // as if the process had died with it
+		return edge.E(edge.Unavailable, "not now")
+	}
+	g.kept = append(g.kept, g.seen...)
+	g.seen = nil
+	return nil
+}
+
+// A mark never stands behind what a follower has gathered and not made durable.
+func TestFollowerIsFlushedBeforeTheMark(t *testing.T) {
+	s := openTestSet(t, memory(t), SetOptions{})
+	for i := range 700 {
+		appendOne(t, s, edge.Bulk, fmt.Sprint(i))
+	}
+	g := &gatherer{failures: 2}
+	stop := run(t, s.Follow(g, FollowOptions{Backoff: time.Millisecond}))
+	j := s.Journal(edge.Bulk)
+	until(t, "the mark is at the head", func() bool { return j.Mark("witness") == j.Head() })
+	stop()
+	if len(g.kept) != 700 || g.kept[0] != "0" || g.kept[699] != "699" {
+		t.Errorf("%d of 700 records were kept", len(g.kept))
+	}
+}

@@ -1,0 +1,253 @@
+package search
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// What forms of a word count, against the word itself.
+const (
+	weightStem    = 0.8
+	weightPrefix  = 0.7
+	weightOneEdit = 0.6
+	weightTwoEdit = 0.4
+	weightCode    = 1.5 // a whole code: rarely by accident
+)
+
+// How many forms are looked for.
+const (
+	maxCompletions = 64 // the most frequent ones; a quarter and a half of it after one letter and two
+	maxCodes       = 64 // the first ones
+	maxNear        = 16 // the nearest, then the most frequent ones
+)
+
+// A form is a term that counts for a word of the query.
+type form struct {
+	term   term
+	weight float64
+	edits  int
+}
+
+// A scope is all sources of a query, with what they have together.
+type scope struct {
+	sources []source
+	docs    float64
+	average float64 // length of a document
+	lang    string
+}
+
+func (s *scope) count() {
+	var sum stats
+	for _, src := range s.sources {
+		st := src.sums()
+		sum.docs, sum.length = sum.docs+st.docs, sum.length+st.length
+	}
+	s.docs = float64(sum.docs)
+	s.average = math.Max(1, float64(sum.length)/math.Max(1, s.docs))
+}
+
+func (s *scope) df(t term) (n uint64, err error) {
+	for _, src := range s.sources {
+		d, err := src.df(t)
+		if err != nil {
+			return 0, err
+		}
+		n += d
+	}
+	return n, nil
+}
+
+// A group is all forms of one word or code that have documents, and how rare they are together: as the most
+// frequent of them, so that a rare correction does not beat the word itself.
+type group struct {
+	forms []form
+	idf   float64
+}
+
+func (s *scope) group(forms map[term]form) (g group, err error) {
+	var most uint64
+	for _, t := range slices.Sorted(maps.Keys(forms)) {
+		n, err := s.df(t)
+		if err != nil {
+			return g, err
+		}
+		if n > 0 {
+			g.forms = append(g.forms, forms[t])
+			most = max(most, n)
+		}
+	}
+	g.idf = idf(s.docs, float64(most))
+	return g, nil
+}
+
+// idf is what a term in n of all documents is worth (BM25). A count may be ahead of the other.
+func idf(docs, n float64) float64 {
+	docs = max(docs, n)
+	return math.Log(1 + (docs-n+0.5)/(n+0.5))
+}
+
+// bm25 is what tf occurrences in a document of some length are worth, with the usual k1 and b.
+func bm25(tf, length uint32, average float64) float64 {
+	const k1, b = 1.2, 0.75
+	f := float64(tf)
+	return f * (k1 + 1) / (f + k1*(1-b+b*float64(length)/average))
+}
+
+// word finds the forms of one word: itself, its stems, where it is the last one what it may become, and only where
+// there is nothing of all that what it may have been meant to be.
+func (s *scope) word(w queryWord, exact bool) (group, error) {
+	forms := map[term]form{}
+	add := func(t term, weight float64, edits int) {
+		if f, ok := forms[t]; !ok || f.weight < weight {
+			forms[t] = form{t, weight, edits}
+		}
+	}
+	add(asWord(w.folded), 1, 0)
+	for _, t := range s.tongues(w.folded) {
+		add(asStem(t, w.folded), weightStem, 0)
+		for _, st := range stems(w.word, t) {
+			add(asStem(t, st), weightStem, 0)
+			add(asWord(st), weightStem, 0)
+		}
+	}
+	if w.prefix {
+		for _, c := range s.completions(w.folded, maxCompletions>>max(0, 3-utf8.RuneCountInString(w.folded))) {
+			add(asWord(c.word), weightPrefix, 0)
+		}
+	}
+	g, err := s.group(forms)
+	k := correctable(w.folded)
+	if err != nil || len(g.forms) > 0 || exact || k == 0 {
+		return g, err
+	}
+	for _, c := range s.near(w.folded, k) {
+		add(asWord(c.word), weightNear(c.edits), c.edits)
+	}
+	return s.group(forms)
+}
+
+func weightNear(edits int) float64 {
+	if edits <= 1 {
+		return weightOneEdit
+	}
+	return weightTwoEdit
+}
+
+// tongues lists by which rules a word of the query may have been stemmed.
+func (s *scope) tongues(folded string) []tongue {
+	d := declared(s.lang)
+	if (tongues{arabic, english}).of(folded) == arabic {
+		if d == arabic || d == urdu {
+			return []tongue{d}
+		}
+		return []tongue{arabic, urdu}
+	}
+	if d == english || d == malay {
+		return []tongue{d}
+	}
+	return []tongue{english, malay}
+}
+
+// A candidate is a word of the dictionaries.
+type candidate struct {
+	word  string
+	df    uint64
+	edits int
+}
+
+// completions returns the most frequent words that begin with prefix, and not words with digits: those are codes, or
+// found whole.
+func (s *scope) completions(prefix string, most int) []candidate {
+	if len(s.sources) == 1 {
+		return completeOne(s.sources[0], prefix, most)
+	}
+	all := map[string]uint64{}
+	for _, src := range s.sources {
+		src.completions(prefix, func(w string, df uint64) { all[w] += df })
+	}
+	best := &topWords{most: most}
+	for w, df := range all {
+		best.offer(candidate{w, df, 0})
+	}
+	return best.sorted()
+}
+
+func completeOne(src source, prefix string, most int) []candidate {
+	best := &topWords{most: most}
+	src.completions(prefix, func(w string, df uint64) { best.offer(candidate{w, df, 0}) })
+	return best.sorted()
+}
+
+func (s *scope) near(w string, k int) []candidate {
+	all := map[string]candidate{}
+	for _, src := range s.sources {
+		src.near(w, k, func(word string, df uint64, edits int) {
+			all[word] = candidate{word, all[word].df + df, edits}
+		})
+	}
+	best := &topWords{most: maxNear}
+	for _, c := range all {
+		best.offer(c)
+	}
+	return best.sorted()
+}
+
+// topWords keeps the best words: fewest edits, then most documents, then by order.
+type topWords struct {
+	most int
+	list []candidate // sorted once it is full
+}
+
+func better(a, b candidate) int {
+	switch {
+	case a.edits != b.edits:
+		return a.edits - b.edits
+	case a.df != b.df && a.df > b.df:
+		return -1
+	case a.df != b.df:
+		return 1
+	}
+	return strings.Compare(a.word, b.word)
+}
+
+func (t *topWords) offer(c candidate) {
+	if len(t.list) == t.most && better(c, t.list[t.most-1]) >= 0 {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(t.list, c, better)
+	t.list = slices.Insert(t.list, i, c)
+	t.list = t.list[:min(len(t.list), t.most)]
+}
+
+func (t *topWords) sorted() []candidate { return t.list }
+
+// code finds the codes a text may mean, whole or, where they may go on, by their beginning.
+func (s *scope) code(codes []string, prefix bool) (group, error) {
+	forms := map[term]form{}
+	for _, c := range codes {
+		forms[asCode(c)] = form{asCode(c), weightCode, 0}
+	}
+	for _, c := range codes {
+		if !prefix {
+			break
+		}
+		var all []string
+		var err error
+		for _, src := range s.sources {
+			if all, err = src.codes(all, c, maxCodes); err != nil {
+				return group{}, err
+			}
+		}
+		slices.Sort(all)
+		all = slices.Compact(all)
+		for _, found := range all[:min(len(all), maxCodes)] {
+			if _, ok := forms[asCode(found)]; !ok {
+				forms[asCode(found)] = form{asCode(found), weightPrefix, 0}
+			}
+		}
+	}
+	return s.group(forms)
+}
