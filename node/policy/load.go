@@ -14,8 +14,12 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-// maxText is the length of one policy file, in bytes. It bounds what reading, checking and judging cost.
-const maxText = 8 << 10
+// Limits on one policy. They bound what reading, checking and judging it cost: to check one takes the square of
+// how deep it is, and each of its words is looked at in every decision.
+const (
+	maxText  = 4 << 10 // bytes
+	maxDepth = 32      // brackets within brackets
+)
 
 // load reads the statements of one file and checks each against the schema. It fails with Invalid, with file and
 // line and what is wrong there.
@@ -25,6 +29,8 @@ func (e *Engine) load(file string, text []byte) ([]rule, error) {
 		return nil, edge.E(edge.Invalid, "%s: a policy may have %d bytes, this one has %d", file, maxText, len(text))
 	case !utf8.Valid(text):
 		return nil, edge.E(edge.Invalid, "%s: a policy must be UTF-8 text", file)
+	case depth(text) > maxDepth:
+		return nil, edge.E(edge.Invalid, "%s: a policy may have brackets %d deep", file, maxDepth)
 	}
 	list, err := cedar.NewPolicyListFromBytes(file, text)
 	if err != nil {
@@ -39,6 +45,21 @@ func (e *Engine) load(file string, text []byte) ([]rule, error) {
 		rules = append(rules, r)
 	}
 	return rules, nil
+}
+
+// depth is how deep brackets stand within brackets. Those in words and comments count too.
+func depth(text []byte) (most int) {
+	now := 0
+	for _, c := range text {
+		switch c {
+		case '(', '[', '{':
+			now++
+		case ')', ']', '}':
+			now--
+		}
+		most = max(most, now)
+	}
+	return most
 }
 
 // check refuses a statement that names what does not exist, or compares what cannot be compared.

@@ -10,7 +10,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-// MaxPolicies is how many policies a site may add. Each may have 8 KiB.
+// MaxPolicies is how many policies a site may add. Each may have 4 KiB.
 const MaxPolicies = 64
 
 // A SitePolicy is one statement in Cedar that a site added. It can permit what no role gives and forbid what one
