@@ -73,6 +73,8 @@ func fullEngine(t testing.TB) *Engine {
 		{ID: "a-permit", Text: `permit (principal in Role::"front-desk", action == Action::"health.read", resource) when { context.hour < 18 };`},
 		{ID: "b-permit", Text: `permit (principal, action, resource) when { resource.type == "account" && principal.strength > 2 };`},
 		{ID: "c-forbid", Forbid: true, Text: `forbid (principal is Person, action in Action::"writes", resource) when { resource.hasTag("ward") && resource.getTag("ward") == "3" } unless { context.online };`},
+		{ID: "e-forbid", Forbid: true, Text: `forbid (principal, action, resource) when { {a: resource}.a.id == "1" && principal in Role::"hub" };`},
+		{ID: "f-forbid", Forbid: true, Text: `forbid (principal, action in Action::"settings", resource) when { {a: context}.a.purpose == "research" };`},
 		{ID: "d-forbid", Forbid: true, Text: `forbid (principal, action in [Action::"wallet", Action::"node.read"], resource) when { context has addr && context.addr.isInRange(ip("10.0.0.0/8")) };`},
 	}})
 	if err != nil || len(e.broken) > 0 {
