@@ -64,7 +64,9 @@ func crowd(n int) State {
 
 func BenchmarkNew(b *testing.B) {
 	for b.Loop() {
-		newEngine(b)
+		if _, err := New(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
