@@ -3932,33 +3932,56 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\".\n" +
 	"\x12RevokeTokenRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18\x1aR\x02id\"\x15\n" +
-	"\x13RevokeTokenResponse2\xee\b\n" +
-	"\x06SignIn\x12s\n" +
-	"\x05SetUp\x12 .aielon.identity.v1.SetUpRequest\x1a\x1c.aielon.identity.v1.SignedIn\"*\x92\xdb\x18\x12\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/setup\x12w\n" +
-	"\x06SignIn\x12!.aielon.identity.v1.SignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\",\x92\xdb\x18\x12\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/sign-in\x12\x88\x01\n" +
-	"\fFinishSignIn\x12'.aielon.identity.v1.FinishSignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\"1\x92\xdb\x18\x12\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/sign-in/code\x12\x99\x01\n" +
-	"\x12BeginPasskeySignIn\x12-.aielon.identity.v1.BeginPasskeySignInRequest\x1a\x1c.aielon.identity.v1.Ceremony\"6\x92\xdb\x18\x0e\x10\x01*\x06person8\x02@\x01\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/sign-in/passkey/begin\x12\xa0\x01\n" +
-	"\x13FinishPasskeySignIn\x12..aielon.identity.v1.FinishPasskeySignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\";\x92\xdb\x18\x12\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/sign-in/passkey/finish\x12~\n" +
-	"\aSignOut\x12\".aielon.identity.v1.SignOutRequest\x1a#.aielon.identity.v1.SignOutResponse\"*\x92\xdb\x18\x0f\x18\x02*\asession@\x01H\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/sign-out\x12\x92\x01\n" +
-	"\x0eShowInvitation\x12).aielon.identity.v1.ShowInvitationRequest\x1a\x1e.aielon.identity.v1.Invitation\"5\x92\xdb\x18\x12\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/invitations/show\x12\x96\x01\n" +
-	"\x10AcceptInvitation\x12+.aielon.identity.v1.AcceptInvitationRequest\x1a\x1c.aielon.identity.v1.SignedIn\"7\x92\xdb\x18\x12\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/invitations/accept2\xda\x10\n" +
-	"\x02Me\x12f\n" +
-	"\x05GetMe\x12 .aielon.identity.v1.GetMeRequest\x1a\x18.aielon.identity.v1.Self\"!\x92\xdb\x18\f\x18\x02*\x06person@\x01\x82\xd3\xe4\x93\x02\b\x12\x06/v1/me\x90\x02\x01\x12p\n" +
-	"\bChangeMe\x12#.aielon.identity.v1.ChangeMeRequest\x1a\x1a.aielon.identity.v1.Person\"#\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\v:\x01*2\x06/v1/me\x12y\n" +
-	"\x05Prove\x12 .aielon.identity.v1.ProveRequest\x1a!.aielon.identity.v1.ProveResponse\"+\x92\xdb\x18\x10\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/me/prove\x12\x97\x01\n" +
-	"\x0eChangePassword\x12).aielon.identity.v1.ChangePasswordRequest\x1a*.aielon.identity.v1.ChangePasswordResponse\".\x92\xdb\x18\x10\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/me/password\x12\x88\x01\n" +
-	"\tBeginTotp\x12$.aielon.identity.v1.BeginTotpRequest\x1a%.aielon.identity.v1.BeginTotpResponse\".\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/me/totp/begin\x12\x8a\x01\n" +
-	"\vConfirmTotp\x12&.aielon.identity.v1.ConfirmTotpRequest\x1a!.aielon.identity.v1.RecoveryCodes\"0\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/me/totp/confirm\x12\x82\x01\n" +
+	"\x13RevokeTokenResponse2\xf0\t\n" +
+	"\x06SignIn\x12\x83\x01\n" +
+	"\x05SetUp\x12 .aielon.identity.v1.SetUpRequest\x1a\x1c.aielon.identity.v1.SignedIn\":\x92\xdb\x18\"\n" +
+	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/setup\x12\x87\x01\n" +
+	"\x06SignIn\x12!.aielon.identity.v1.SignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\"<\x92\xdb\x18\"\n" +
+	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/sign-in\x12\x98\x01\n" +
+	"\fFinishSignIn\x12'.aielon.identity.v1.FinishSignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\"A\x92\xdb\x18\"\n" +
+	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/sign-in/code\x12\xa9\x01\n" +
+	"\x12BeginPasskeySignIn\x12-.aielon.identity.v1.BeginPasskeySignInRequest\x1a\x1c.aielon.identity.v1.Ceremony\"F\x92\xdb\x18\x1e\n" +
+	"\x0eidentity.enter\x10\x01*\x06person8\x02@\x01\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/sign-in/passkey/begin\x12\xb0\x01\n" +
+	"\x13FinishPasskeySignIn\x12..aielon.identity.v1.FinishPasskeySignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\"K\x92\xdb\x18\"\n" +
+	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/sign-in/passkey/finish\x12\x8d\x01\n" +
+	"\aSignOut\x12\".aielon.identity.v1.SignOutRequest\x1a#.aielon.identity.v1.SignOutResponse\"9\x92\xdb\x18\x1e\n" +
+	"\ridentity.self\x18\x02*\asession@\x01H\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/sign-out\x12\xa2\x01\n" +
+	"\x0eShowInvitation\x12).aielon.identity.v1.ShowInvitationRequest\x1a\x1e.aielon.identity.v1.Invitation\"E\x92\xdb\x18\"\n" +
+	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/invitations/show\x12\xa6\x01\n" +
+	"\x10AcceptInvitation\x12+.aielon.identity.v1.AcceptInvitationRequest\x1a\x1c.aielon.identity.v1.SignedIn\"G\x92\xdb\x18\"\n" +
+	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/invitations/accept2\xc2\x12\n" +
+	"\x02Me\x12w\n" +
+	"\x05GetMe\x12 .aielon.identity.v1.GetMeRequest\x1a\x18.aielon.identity.v1.Self\"2\x92\xdb\x18\x1d\n" +
+	"\x0fidentity.whoami\x18\x02*\x06person@\x01\x82\xd3\xe4\x93\x02\b\x12\x06/v1/me\x90\x02\x01\x12\x7f\n" +
+	"\bChangeMe\x12#.aielon.identity.v1.ChangeMeRequest\x1a\x1a.aielon.identity.v1.Person\"2\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\v:\x01*2\x06/v1/me\x12\x88\x01\n" +
+	"\x05Prove\x12 .aielon.identity.v1.ProveRequest\x1a!.aielon.identity.v1.ProveResponse\":\x92\xdb\x18\x1f\n" +
+	"\ridentity.self\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/me/prove\x12\xa6\x01\n" +
+	"\x0eChangePassword\x12).aielon.identity.v1.ChangePasswordRequest\x1a*.aielon.identity.v1.ChangePasswordResponse\"=\x92\xdb\x18\x1f\n" +
+	"\ridentity.self\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/me/password\x12\x97\x01\n" +
+	"\tBeginTotp\x12$.aielon.identity.v1.BeginTotpRequest\x1a%.aielon.identity.v1.BeginTotpResponse\"=\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/me/totp/begin\x12\x99\x01\n" +
+	"\vConfirmTotp\x12&.aielon.identity.v1.ConfirmTotpRequest\x1a!.aielon.identity.v1.RecoveryCodes\"?\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/me/totp/confirm\x12\x91\x01\n" +
 	"\n" +
-	"RemoveTotp\x12%.aielon.identity.v1.RemoveTotpRequest\x1a&.aielon.identity.v1.RemoveTotpResponse\"%\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\r*\v/v1/me/totp\x12\x9a\x01\n" +
-	"\x12RenewRecoveryCodes\x12-.aielon.identity.v1.RenewRecoveryCodesRequest\x1a!.aielon.identity.v1.RecoveryCodes\"2\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/me/recovery-codes\x12\x8d\x01\n" +
-	"\fListPasskeys\x12'.aielon.identity.v1.ListPasskeysRequest\x1a(.aielon.identity.v1.ListPasskeysResponse\"*\x92\xdb\x18\f\x18\x02*\x06person@\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/me/passkeys\x90\x02\x01\x12\x89\x01\n" +
-	"\fBeginPasskey\x12'.aielon.identity.v1.BeginPasskeyRequest\x1a\x1c.aielon.identity.v1.Ceremony\"2\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/me/passkeys/begin\x12\x8b\x01\n" +
-	"\rFinishPasskey\x12(.aielon.identity.v1.FinishPasskeyRequest\x1a\x1b.aielon.identity.v1.Passkey\"3\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/me/passkeys/finish\x12\x94\x01\n" +
-	"\rRemovePasskey\x12(.aielon.identity.v1.RemovePasskeyRequest\x1a).aielon.identity.v1.RemovePasskeyResponse\".\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x16*\x14/v1/me/passkeys/{id}\x12\x91\x01\n" +
-	"\x0eListMySessions\x12).aielon.identity.v1.ListMySessionsRequest\x1a(.aielon.identity.v1.ListSessionsResponse\"*\x92\xdb\x18\f\x18\x02*\x06person@\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/me/sessions\x90\x02\x01\x12\x9a\x01\n" +
-	"\x0fRevokeMySession\x12*.aielon.identity.v1.RevokeMySessionRequest\x1a+.aielon.identity.v1.RevokeMySessionResponse\".\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x16*\x14/v1/me/sessions/{id}\x12\xb8\x01\n" +
-	"\x15RevokeMyOtherSessions\x120.aielon.identity.v1.RevokeMyOtherSessionsRequest\x1a1.aielon.identity.v1.RevokeMyOtherSessionsResponse\":\x92\xdb\x18\x0e\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/me/sessions/revoke-others2\xa8\x15\n" +
+	"RemoveTotp\x12%.aielon.identity.v1.RemoveTotpRequest\x1a&.aielon.identity.v1.RemoveTotpResponse\"4\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\r*\v/v1/me/totp\x12\xa9\x01\n" +
+	"\x12RenewRecoveryCodes\x12-.aielon.identity.v1.RenewRecoveryCodesRequest\x1a!.aielon.identity.v1.RecoveryCodes\"A\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/me/recovery-codes\x12\x9e\x01\n" +
+	"\fListPasskeys\x12'.aielon.identity.v1.ListPasskeysRequest\x1a(.aielon.identity.v1.ListPasskeysResponse\";\x92\xdb\x18\x1d\n" +
+	"\x0fidentity.whoami\x18\x02*\x06person@\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/me/passkeys\x90\x02\x01\x12\x98\x01\n" +
+	"\fBeginPasskey\x12'.aielon.identity.v1.BeginPasskeyRequest\x1a\x1c.aielon.identity.v1.Ceremony\"A\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/me/passkeys/begin\x12\x9a\x01\n" +
+	"\rFinishPasskey\x12(.aielon.identity.v1.FinishPasskeyRequest\x1a\x1b.aielon.identity.v1.Passkey\"B\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/me/passkeys/finish\x12\xa3\x01\n" +
+	"\rRemovePasskey\x12(.aielon.identity.v1.RemovePasskeyRequest\x1a).aielon.identity.v1.RemovePasskeyResponse\"=\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x16*\x14/v1/me/passkeys/{id}\x12\xa2\x01\n" +
+	"\x0eListMySessions\x12).aielon.identity.v1.ListMySessionsRequest\x1a(.aielon.identity.v1.ListSessionsResponse\";\x92\xdb\x18\x1d\n" +
+	"\x0fidentity.whoami\x18\x02*\x06person@\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/me/sessions\x90\x02\x01\x12\xa9\x01\n" +
+	"\x0fRevokeMySession\x12*.aielon.identity.v1.RevokeMySessionRequest\x1a+.aielon.identity.v1.RevokeMySessionResponse\"=\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x16*\x14/v1/me/sessions/{id}\x12\xc7\x01\n" +
+	"\x15RevokeMyOtherSessions\x120.aielon.identity.v1.RevokeMyOtherSessionsRequest\x1a1.aielon.identity.v1.RevokeMyOtherSessionsResponse\"I\x92\xdb\x18\x1d\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/me/sessions/revoke-others2\xa4\x15\n" +
 	"\bIdentity\x12\x91\x01\n" +
 	"\n" +
 	"ListPeople\x12%.aielon.identity.v1.ListPeopleRequest\x1a&.aielon.identity.v1.ListPeopleResponse\"4\x92\xdb\x18\x1b\n" +
@@ -3979,7 +4002,7 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\vResetPerson\x12&.aielon.identity.v1.ResetPersonRequest\x1a!.aielon.identity.v1.NewInvitation\"G\x92\xdb\x18#\n" +
 	"\x0fidentity.manage\x18\x02*\x06person2\x02id@\x01H\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/people/{id}/reset\x12\xb4\x01\n" +
 	"\x14RevokePersonSessions\x12/.aielon.identity.v1.RevokePersonSessionsRequest\x1a\x1a.aielon.identity.v1.Person\"O\x92\xdb\x18!\n" +
-	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/people/{id}/revoke-sessions\x12\xa5\x01\n" +
+	"\x0fsessions.manage\x18\x02*\x06person2\x02idH\x01\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/people/{id}/revoke-sessions\x12\xa5\x01\n" +
 	"\x10CreateInvitation\x12+.aielon.identity.v1.CreateInvitationRequest\x1a!.aielon.identity.v1.NewInvitation\"A\x92\xdb\x18#\n" +
 	"\x0fidentity.manage\x18\x02*\n" +
 	"invitation@\x01H\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/invitations\x12\xa7\x01\n" +
@@ -3992,16 +4015,16 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\fListSessions\x12'.aielon.identity.v1.ListSessionsRequest\x1a(.aielon.identity.v1.ListSessionsResponse\"7\x92\xdb\x18\x1c\n" +
 	"\ridentity.read\x18\x02*\asession8\x02\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/sessions\x90\x02\x01\x12\xa5\x01\n" +
 	"\rRevokeSession\x12(.aielon.identity.v1.RevokeSessionRequest\x1a).aielon.identity.v1.RevokeSessionResponse\"?\x92\xdb\x18\"\n" +
-	"\x0fidentity.manage\x18\x02*\asession2\x02idH\x01\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12\x8c\x01\n" +
-	"\vCreateToken\x12&.aielon.identity.v1.CreateTokenRequest\x1a\x1c.aielon.identity.v1.NewToken\"7\x92\xdb\x18\x1e\n" +
-	"\x0fidentity.manage\x18\x02*\x05token@\x01H\x01\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
+	"\x0fsessions.manage\x18\x02*\asession2\x02idH\x01\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12\x8a\x01\n" +
+	"\vCreateToken\x12&.aielon.identity.v1.CreateTokenRequest\x1a\x1c.aielon.identity.v1.NewToken\"5\x92\xdb\x18\x1c\n" +
+	"\rtokens.manage\x18\x02*\x05token@\x01H\x01\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/tokens\x12\x8e\x01\n" +
 	"\n" +
 	"ListTokens\x12%.aielon.identity.v1.ListTokensRequest\x1a&.aielon.identity.v1.ListTokensResponse\"1\x92\xdb\x18\x18\n" +
 	"\ridentity.read\x18\x02*\x05token\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/tokens\x90\x02\x01\x12\x9b\x01\n" +
-	"\vRevokeToken\x12&.aielon.identity.v1.RevokeTokenRequest\x1a'.aielon.identity.v1.RevokeTokenResponse\";\x92\xdb\x18 \n" +
-	"\x0fidentity.manage\x18\x02*\x05token2\x02idH\x01\x82\xd3\xe4\x93\x02\x11*\x0f/v1/tokens/{id}B,Z*github.com/aielon/edge/node/api/identityv1b\x06proto3"
+	"/v1/tokens\x90\x02\x01\x12\x99\x01\n" +
+	"\vRevokeToken\x12&.aielon.identity.v1.RevokeTokenRequest\x1a'.aielon.identity.v1.RevokeTokenResponse\"9\x92\xdb\x18\x1e\n" +
+	"\rtokens.manage\x18\x02*\x05token2\x02idH\x01\x82\xd3\xe4\x93\x02\x11*\x0f/v1/tokens/{id}B,Z*github.com/aielon/edge/node/api/identityv1b\x06proto3"
 
 var (
 	file_node_api_identityv1_identity_proto_rawDescOnce sync.Once

@@ -157,7 +157,8 @@ func (g *Guard) drop(now time.Time) {
 // address is only made as it was before, or whoever owns one account could clear it at will.
 func (t *Try) Right() { t.end(true) }
 
-// Void says that nothing was found out about the proof: the try does not count.
+// Void says that nothing was found out about the proof, or that it was right and another one is still to come:
+// the try does not count, and nothing else is cleared.
 func (t *Try) Void() { t.end(false) }
 
 func (t *Try) end(right bool) {
@@ -179,10 +180,6 @@ func (t *Try) end(right bool) {
 		}
 	}
 }
-
-// Half says that this proof was right and another one is still to come: the account's count stays as it was
-// before the try, so that knowing the password does not clear the count of wrong codes.
-func (t *Try) Half() { t.end(false) }
 
 // Entries is how many counts are kept, for reports.
 func (g *Guard) Entries() int {

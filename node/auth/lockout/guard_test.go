@@ -154,7 +154,7 @@ func TestHalfClearsNothing(t *testing.T) {
 		wrong(t, g, c, now)
 	}
 	try, _ := g.Enter(c, now)
-	try.Half()
+	try.Void()
 	wrong(t, g, c, now)
 	if wrong(t, g, c, now) == 0 {
 		t.Error("a right password gave new free tries")
