@@ -60,6 +60,7 @@ type Options struct {
 	Who     Authenticator
 	Guard   Guard
 	Limit   Limiter
+	Hosts   []string          // names of this node whose pages may open WebSockets under its other names
 	Observe func(Observation) // called once for every call, may be nil; must not block
 	Logger  *slog.Logger
 }

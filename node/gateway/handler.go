@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -9,13 +10,19 @@ import (
 	"connectrpc.com/connect/v2/connectproto"
 	"connectrpc.com/grpcreflect/v2"
 
+	"github.com/aielon/edge/node/api"
 	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/fastjson"
+	"github.com/aielon/edge/node/gateway/graph"
+	"github.com/aielon/edge/node/gateway/problem"
 	"github.com/aielon/edge/node/gateway/rest"
+	"github.com/aielon/edge/node/gateway/rpcws"
+	"github.com/aielon/edge/node/gateway/wsconn"
 )
 
 // Handler returns every door on one handler: gRPC, gRPC-Web and Connect at /<service>/<method>, REST at /v1/,
-// and what else is given by its pattern. Whoever is not known gets in through Entrance only.
+// GraphQL at /graphql, JSON-RPC over WebSocket at /ws, and what else is given by its pattern. It is reached through
+// an Entrance only. WebSockets end when the context of the server they came over ends (http.Server.BaseContext).
 func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) {
 	json := fastjson.New()
 	r, err := rest.New(g.server, g.o.Methods, json)
@@ -26,10 +33,50 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 	connecthttp.Mount(rpcMux{mux}, g.server, connecthttp.WithReadMaxBytes(answerRoom), connecthttp.WithCompressMinBytes(1024),
 		connecthttp.WithCompressors(connectgzip.New()), connecthttp.WithCodecs(connectproto.NewBinaryCodec(), jsonCodec{json}))
 	mux.Handle("/v1/", r)
+	sockets := wsconn.Options{Room: wsconn.NewRoom(), Origins: g.o.Hosts, While: g.While, Prove: g.prove}
+	graphs, err := graph.New(graph.Options{Server: g.server, Methods: g.o.Methods, Schema: api.Schema, JSON: json, Knock: g.knock,
+		Introspect: g.mayIntrospect, Sockets: sockets, Logger: g.o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("/graphql", graphs)
+	mux.Handle("/ws", rpcws.New(g.server, g.o.Methods, json, sockets))
 	for pattern, h := range others {
 		mux.Handle(pattern, h)
 	}
 	return mux, nil
+}
+
+// knock takes a request off the budget of its address, before anything of it is parsed.
+func (g *Gateway) knock(ctx context.Context) error { return g.o.Limit.Address(call.From(ctx)) }
+
+// prove refuses who may not open a connection: credentials that prove nothing are not ignored, since they would be
+// sent along with every call on it.
+func (g *Gateway) prove(ctx context.Context) error {
+	if err := g.knock(ctx); err != nil {
+		return err
+	}
+	if _, err := g.o.Who.Authenticate(ctx, call.From(ctx).Credentials); err != nil {
+		return problem.Rejected(err)
+	}
+	return nil
+}
+
+// mayIntrospect reports whether the caller is somebody who may see how the node is: such a one may see what can be
+// asked of it, too.
+func (g *Gateway) mayIntrospect(ctx context.Context) bool {
+	r := call.From(ctx)
+	who, err := g.o.Who.Authenticate(ctx, r.Credentials)
+	if err != nil || !who.Proven() {
+		return false
+	}
+	r.Caller = who
+	for _, m := range g.o.Methods.All() {
+		if m.Rule.GetNeeds() == "node.read" {
+			return g.o.Guard.Allow(ctx, Access{Request: r, Method: m}) == nil
+		}
+	}
+	return false
 }
 
 // Reflect lets signed-in callers ask over gRPC what there is (grpc.reflection.v1).
