@@ -40,6 +40,7 @@ type Options struct {
 	Now       func() time.Time                                        // the time that certificates are judged by; nil: time.Now
 	Passkeys  func() *passkey.Relying                                 // nil, or returns nil: this node has no name for passkeys
 	Certified func(c *x509.Certificate) (edge.Actor, []string, error) // whom a certificate that TLS has checked stands for; nil: nobody
+	Passwords *password.Hasher                                        // nil: one of password.Standard
 	Logger    *slog.Logger
 }
 
@@ -71,6 +72,9 @@ func New(o Options) (*Service, error) {
 	if o.SiteName == nil {
 		o.SiteName = func() string { return o.Site }
 	}
+	if o.Passwords == nil {
+		o.Passwords = password.NewHasher(password.Standard())
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -78,7 +82,7 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{o: o, hasher: password.NewHasher(), passwords: lockout.New(), codes: lockout.New(), locals: l, uses: newUses(),
+	return &Service{o: o, hasher: o.Passwords, passwords: lockout.New(), codes: lockout.New(), locals: l, uses: newUses(),
 		tickets: newTickets(), pending: newPending(), wake: make(chan struct{}, 1)}, nil
 }
 

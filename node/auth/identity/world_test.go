@@ -15,6 +15,7 @@ import (
 	"github.com/aielon/edge/node/api/identityv1"
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/auth/passkey"
+	"github.com/aielon/edge/node/auth/password"
 	"github.com/aielon/edge/node/auth/token"
 	"github.com/aielon/edge/node/auth/totp"
 	"github.com/aielon/edge/node/edge"
@@ -95,7 +96,7 @@ func (w *world) start(local *memory) *box {
 	}
 	b := &box{w: w, local: local}
 	b.Service, err = New(Options{Site: "clinic-7", Node: edge.NodeID{byte(len(w.nodes) + 1)}, View: b.view, Propose: b,
-		Deciding: func() bool { return !b.off }, Local: local, Now: func() time.Time { return w.now }, Passkeys: func() *passkey.Relying { return r }})
+		Passwords: password.NewHasher(password.Cost{Memory: 64, Passes: 1, Threads: 1}), Deciding: func() bool { return !b.off }, Local: local, Now: func() time.Time { return w.now }, Passkeys: func() *passkey.Relying { return r }})
 	if err != nil {
 		w.t.Fatal(err)
 	}

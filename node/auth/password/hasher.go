@@ -21,15 +21,16 @@ const (
 type Hasher struct {
 	slots   chan struct{} // one per argon2id under way
 	waiting chan struct{}
+	cost    Cost
 	decoy   phc // stands in for whoever is not known
 	runs    atomic.Uint64
 }
 
 // NewHasher makes a Hasher that works on two passwords at a time and lets 64 wait.
-func NewHasher() *Hasher { return newHasher(parallel, waiting) }
+func NewHasher(c Cost) *Hasher { return newHasher(c, parallel, waiting) }
 
-func newHasher(parallel, waiting int) *Hasher {
-	h := &Hasher{slots: make(chan struct{}, parallel), waiting: make(chan struct{}, waiting), decoy: fresh()}
+func newHasher(c Cost, parallel, waiting int) *Hasher {
+	h := &Hasher{slots: make(chan struct{}, parallel), waiting: make(chan struct{}, waiting), cost: c, decoy: fresh(c)}
 	h.decoy.key = make([]byte, keyLen)
 	rand.Read(h.decoy.key)
 	return h
@@ -38,7 +39,7 @@ func newHasher(parallel, waiting int) *Hasher {
 // Hash makes what is kept of a password. It does not judge it: see Rules. It fails with Exhausted where too
 // many are waiting, and with ctx.
 func (h *Hasher) Hash(ctx context.Context, password string) (kept string, err error) {
-	p := fresh()
+	p := fresh(h.cost)
 	err = h.run(ctx, func() { p.key = p.derive(normal(password)) })
 	return p.String(), err
 }
@@ -57,7 +58,7 @@ func (h *Hasher) Verify(ctx context.Context, kept, password string) (right, stal
 	}
 	err = h.run(ctx, func() { right = p.matches(normal(password)) })
 	right = right && known
-	return right, right && p.stale(), err
+	return right, right && p.Cost != h.cost, err
 }
 
 // Runs counts the hashes made, so that tests and metrics see what a request costs.

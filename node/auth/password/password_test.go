@@ -15,7 +15,7 @@ import (
 )
 
 func TestHashAndVerify(t *testing.T) {
-	h, ctx := NewHasher(), t.Context()
+	h, ctx := NewHasher(Standard()), t.Context()
 	kept, err := h.Hash(ctx, "purple camel teacup")
 	if err != nil || !strings.HasPrefix(kept, "$argon2id$v=19$m=19456,t=2,p=1$") || Check(kept) != nil {
 		t.Fatalf("kept %q, %v", kept, err)
@@ -29,7 +29,7 @@ func TestHashAndVerify(t *testing.T) {
 
 // Keyboards spell one letter in two ways: é as one character, or as e with an accent after it.
 func TestOneSpelling(t *testing.T) {
-	h := NewHasher()
+	h := NewHasher(Standard())
 	kept, _ := h.Hash(t.Context(), "caf\u00e9 au lait noir")
 	if right, _, _ := h.Verify(t.Context(), kept, "cafe\u0301 au lait noir"); !right {
 		t.Error("the same password typed on another keyboard is refused")
@@ -38,7 +38,7 @@ func TestOneSpelling(t *testing.T) {
 
 // Somebody who is not known costs what anybody costs: one hash, and never gets in.
 func TestUnknownCostsTheSame(t *testing.T) {
-	h := NewHasher()
+	h := NewHasher(Standard())
 	for _, kept := range []string{"", "$argon2id$broken", "$2a$10$abc"} {
 		before := h.Runs()
 		if right, _, err := h.Verify(t.Context(), kept, "purple camel teacup"); right || err != nil || h.Runs() != before+1 {
@@ -48,9 +48,9 @@ func TestUnknownCostsTheSame(t *testing.T) {
 }
 
 func TestOldCostIsStale(t *testing.T) {
-	old := phc{memory: 8 << 10, passes: 1, threads: 1, salt: make([]byte, saltLen)}
+	old := phc{Cost: Cost{8 << 10, 1, 1}, salt: make([]byte, saltLen)}
 	old.key = argon2.IDKey([]byte("purple camel teacup"), old.salt, 1, 8<<10, 1, keyLen)
-	h := NewHasher()
+	h := NewHasher(Standard())
 	if right, stale, _ := h.Verify(t.Context(), old.String(), "purple camel teacup"); !right || !stale {
 		t.Errorf("right %v, stale %v", right, stale)
 	}
@@ -61,7 +61,7 @@ func TestOldCostIsStale(t *testing.T) {
 
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHasher(1, 2)
+		h := newHasher(Standard(), 1, 2)
 		release := make(chan struct{})
 		var wg sync.WaitGroup
 		wg.Go(func() { h.run(t.Context(), func() { <-release }) })
@@ -132,7 +132,7 @@ func TestOnce(t *testing.T) {
 
 func TestPHCProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := phc{uint32(rapid.IntRange(8, 64<<10).Draw(t, "m")), uint32(rapid.IntRange(1, 10).Draw(t, "t")), uint8(rapid.IntRange(1, 4).Draw(t, "p")),
+		p := phc{Cost{uint32(rapid.IntRange(8, 64<<10).Draw(t, "m")), uint32(rapid.IntRange(1, 10).Draw(t, "t")), uint8(rapid.IntRange(1, 4).Draw(t, "p"))},
 			rapid.SliceOfN(rapid.Byte(), saltLen, saltLen).Draw(t, "salt"), rapid.SliceOfN(rapid.Byte(), keyLen, keyLen).Draw(t, "key")}
 		if got, err := parsePHC(p.String()); err != nil || got.String() != p.String() {
 			t.Fatalf("%s came back as %s, %v", p, got, err)
@@ -141,13 +141,13 @@ func TestPHCProperty(t *testing.T) {
 }
 
 func FuzzPHC(f *testing.F) {
-	p := fresh()
+	p := fresh(Standard())
 	p.key = make([]byte, keyLen)
 	f.Add(p.String())
 	f.Add("$argon2id$v=19$m=4294967295,t=1,p=1$$")
 	f.Fuzz(func(t *testing.T, s string) {
 		p, err := parsePHC(s)
-		if err == nil && (p.memory > 64<<10 || p.passes > 10 || p.String() != s) {
+		if err == nil && (p.Memory > 64<<10 || p.Passes > 10 || p.String() != s) {
 			t.Errorf("%q was taken", s)
 		}
 	})
