@@ -22,3 +22,6 @@ const (
 func PeopleRoles() []string {
 	return []string{Owner, SiteAdmin, Operator, Auditor, Clinician, FrontDesk, WalletOfficer, ShariahReviewer, CommunityAdmin, Member}
 }
+
+// AreaRoles lists those of PeopleRoles that may be confined to an area: "clinician@ward:2".
+func AreaRoles() []string { return []string{Clinician, FrontDesk, WalletOfficer, CommunityAdmin} }

@@ -2272,9 +2272,10 @@ func (x *ChangePersonRequest) GetLanguage() string {
 }
 
 type SetRolesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Roles         []string               `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Names of roles; some may be confined to an area: clinician@ward:2.
+	Roles         []string `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3827,7 +3828,7 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\x9a\xdb\x18\x05(\x000\xe8\aR\bpageSize\x12&\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\a\x9a\xdb\x18\x03\x18\x80\x01R\tpageToken\x12\x1a\n" +
-	"\x04role\x18\x03 \x01(\tB\x06\x9a\xdb\x18\x02\x18(R\x04role\"p\n" +
+	"\x04role\x18\x03 \x01(\tB\x06\x9a\xdb\x18\x02\x18xR\x04role\"p\n" +
 	"\x12ListPeopleResponse\x122\n" +
 	"\x06people\x18\x01 \x03(\v2\x1a.aielon.identity.v1.PersonR\x06people\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\",\n" +
@@ -3843,7 +3844,7 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\t_language\"K\n" +
 	"\x0fSetRolesRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18\x1aR\x02id\x12\x1e\n" +
-	"\x05roles\x18\x02 \x03(\tB\b\x9a\xdb\x18\x04\x18(8\x10R\x05roles\"0\n" +
+	"\x05roles\x18\x02 \x03(\tB\b\x9a\xdb\x18\x04\x18x8\x10R\x05roles\"0\n" +
 	"\x14SuspendPersonRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18\x1aR\x02id\"2\n" +
 	"\x16ReinstatePersonRequest\x12\x18\n" +
@@ -3856,7 +3857,7 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18\x1aR\x02id\"\x16\n" +
 	"\x14RemovePersonResponse\"\x87\x01\n" +
 	"\x17CreateInvitationRequest\x12\x1e\n" +
-	"\x05roles\x18\x01 \x03(\tB\b\x9a\xdb\x18\x04\x18(8\x10R\x05roles\x12\x1c\n" +
+	"\x05roles\x18\x01 \x03(\tB\b\x9a\xdb\x18\x04\x18x8\x10R\x05roles\x12\x1c\n" +
 	"\x05login\x18\x02 \x01(\tB\x06\x9a\xdb\x18\x02\x18@R\x05login\x12.\n" +
 	"\flife_seconds\x18\x03 \x01(\x03B\v\x9a\xdb\x18\a(\x000\x80\x9a\x9e\x01R\vlifeSeconds\"k\n" +
 	"\rNewInvitation\x12>\n" +
@@ -3908,7 +3909,7 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\x15RevokeSessionResponse\"\xa4\x01\n" +
 	"\x12CreateTokenRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18dR\x04name\x12\x1e\n" +
-	"\x05roles\x18\x02 \x03(\tB\b\x9a\xdb\x18\x04\x18(8\x10R\x05roles\x12 \n" +
+	"\x05roles\x18\x02 \x03(\tB\b\x9a\xdb\x18\x04\x18x8\x10R\x05roles\x12 \n" +
 	"\x06scopes\x18\x03 \x03(\tB\b\x9a\xdb\x18\x04\x18P8@R\x06scopes\x12.\n" +
 	"\flife_seconds\x18\x04 \x01(\x03B\v\x9a\xdb\x18\a(\x000\x80Ή\x1eR\vlifeSeconds\"b\n" +
 	"\bNewToken\x126\n" +
@@ -3932,24 +3933,24 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\".\n" +
 	"\x12RevokeTokenRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18\x1aR\x02id\"\x15\n" +
-	"\x13RevokeTokenResponse2\xf0\t\n" +
-	"\x06SignIn\x12\x83\x01\n" +
-	"\x05SetUp\x12 .aielon.identity.v1.SetUpRequest\x1a\x1c.aielon.identity.v1.SignedIn\":\x92\xdb\x18\"\n" +
-	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/setup\x12\x87\x01\n" +
-	"\x06SignIn\x12!.aielon.identity.v1.SignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\"<\x92\xdb\x18\"\n" +
-	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/sign-in\x12\x98\x01\n" +
-	"\fFinishSignIn\x12'.aielon.identity.v1.FinishSignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\"A\x92\xdb\x18\"\n" +
-	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/sign-in/code\x12\xa9\x01\n" +
+	"\x13RevokeTokenResponse2\xe4\t\n" +
+	"\x06SignIn\x12\x81\x01\n" +
+	"\x05SetUp\x12 .aielon.identity.v1.SetUpRequest\x1a\x1c.aielon.identity.v1.SignedIn\"8\x92\xdb\x18 \n" +
+	"\x0eidentity.enter\x10\x01*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/setup\x12\x85\x01\n" +
+	"\x06SignIn\x12!.aielon.identity.v1.SignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\":\x92\xdb\x18 \n" +
+	"\x0eidentity.enter\x10\x01*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/sign-in\x12\x96\x01\n" +
+	"\fFinishSignIn\x12'.aielon.identity.v1.FinishSignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\"?\x92\xdb\x18 \n" +
+	"\x0eidentity.enter\x10\x01*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/sign-in/code\x12\xa9\x01\n" +
 	"\x12BeginPasskeySignIn\x12-.aielon.identity.v1.BeginPasskeySignInRequest\x1a\x1c.aielon.identity.v1.Ceremony\"F\x92\xdb\x18\x1e\n" +
-	"\x0eidentity.enter\x10\x01*\x06person8\x02@\x01\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/sign-in/passkey/begin\x12\xb0\x01\n" +
-	"\x13FinishPasskeySignIn\x12..aielon.identity.v1.FinishPasskeySignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\"K\x92\xdb\x18\"\n" +
-	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/sign-in/passkey/finish\x12\x8d\x01\n" +
+	"\x0eidentity.enter\x10\x01*\x06person8\x02@\x01\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/sign-in/passkey/begin\x12\xae\x01\n" +
+	"\x13FinishPasskeySignIn\x12..aielon.identity.v1.FinishPasskeySignInRequest\x1a\x1c.aielon.identity.v1.SignedIn\"I\x92\xdb\x18 \n" +
+	"\x0eidentity.enter\x10\x01*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/sign-in/passkey/finish\x12\x8d\x01\n" +
 	"\aSignOut\x12\".aielon.identity.v1.SignOutRequest\x1a#.aielon.identity.v1.SignOutResponse\"9\x92\xdb\x18\x1e\n" +
-	"\ridentity.self\x18\x02*\asession@\x01H\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/sign-out\x12\xa2\x01\n" +
-	"\x0eShowInvitation\x12).aielon.identity.v1.ShowInvitationRequest\x1a\x1e.aielon.identity.v1.Invitation\"E\x92\xdb\x18\"\n" +
-	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/invitations/show\x12\xa6\x01\n" +
-	"\x10AcceptInvitation\x12+.aielon.identity.v1.AcceptInvitationRequest\x1a\x1c.aielon.identity.v1.SignedIn\"G\x92\xdb\x18\"\n" +
-	"\x0eidentity.enter\x10\x01\x18\x02*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/invitations/accept2\xc2\x12\n" +
+	"\ridentity.self\x18\x02*\asession@\x01H\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/sign-out\x12\xa0\x01\n" +
+	"\x0eShowInvitation\x12).aielon.identity.v1.ShowInvitationRequest\x1a\x1e.aielon.identity.v1.Invitation\"C\x92\xdb\x18 \n" +
+	"\x0eidentity.enter\x10\x01*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/invitations/show\x12\xa4\x01\n" +
+	"\x10AcceptInvitation\x12+.aielon.identity.v1.AcceptInvitationRequest\x1a\x1c.aielon.identity.v1.SignedIn\"E\x92\xdb\x18 \n" +
+	"\x0eidentity.enter\x10\x01*\x06person8\x05@\x01H\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/invitations/accept2\xc2\x12\n" +
 	"\x02Me\x12w\n" +
 	"\x05GetMe\x12 .aielon.identity.v1.GetMeRequest\x1a\x18.aielon.identity.v1.Self\"2\x92\xdb\x18\x1d\n" +
 	"\x0fidentity.whoami\x18\x02*\x06person@\x01\x82\xd3\xe4\x93\x02\b\x12\x06/v1/me\x90\x02\x01\x12\x7f\n" +

@@ -16,6 +16,7 @@ const (
 	maxLogin = 64  // bytes
 	maxName  = 200 // bytes
 	maxAgent = 120 // bytes
+	maxArea  = 100 // bytes
 )
 
 // Fold makes one login name of the ways in which it can be typed: capitals, spaces around it, other forms of
@@ -73,8 +74,12 @@ func checkLanguage(s string) (string, error) {
 func checkRoles(roles []string) ([]string, error) {
 	out := []string{}
 	for _, r := range roles {
-		if !slices.Contains(auth.PeopleRoles(), r) {
+		name, area, confined := strings.Cut(r, "@")
+		if !slices.Contains(auth.PeopleRoles(), name) || confined && !slices.Contains(auth.AreaRoles(), name) {
 			return nil, edge.E(edge.Invalid, "%q is not a role that a person can have", clip(r)).WithHint("%s", strings.Join(auth.PeopleRoles(), ", "))
+		}
+		if confined && !validArea(area) {
+			return nil, edge.E(edge.Invalid, "%q is not an area", clip(area)).WithHint("write it like clinician@ward:2")
 		}
 		if !slices.Contains(out, r) {
 			out = append(out, r)
@@ -82,6 +87,15 @@ func checkRoles(roles []string) ([]string, error) {
 	}
 	slices.Sort(out)
 	return out, nil
+}
+
+// validArea takes "ward:2": what kind of place, and which.
+func validArea(area string) bool {
+	key, value, ok := strings.Cut(area, ":")
+	odd := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+	}
+	return ok && key != "" && value != "" && len(area) <= maxArea && !strings.ContainsFunc(key+value, odd)
 }
 
 // checkScopes takes permissions, "devices.read".

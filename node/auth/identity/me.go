@@ -28,6 +28,21 @@ func (s *Service) GetMe(_ context.Context, c auth.Caller, _ *identityv1.GetMeReq
 	return out, nil
 }
 
+// HasSecond reports whether a caller has anything besides a password to prove themselves by, so that a door
+// knows whether it can ask for it. Programs and machines have not.
+func (s *Service) HasSecond(c auth.Caller) (has bool, err error) {
+	id, err := me(c)
+	if err != nil {
+		return false, nil
+	}
+	err = s.o.View(func(v edge.View) error {
+		p, _, err := load[person](v, people+id.String())
+		has = p.TOTP || p.Passkeys > 0
+		return err
+	})
+	return has, err
+}
+
 // ChangeMe changes what the caller calls themselves.
 func (s *Service) ChangeMe(ctx context.Context, c auth.Caller, in *identityv1.ChangeMeRequest) (*identityv1.Person, error) {
 	id, err := me(c)

@@ -51,6 +51,9 @@ func TestNobodyRisesAboveThemselves(t *testing.T) {
 		"a nurse makes a token":                      {mint(nurse.Session, auth.Member), false},
 		"a nurse ends another's session":             {ask(w, nurse.Session, "revoke_session", &identityv1.RevokeSessionRequest{Id: sessionID(admin.Session)}), false},
 		"a machine's role":                           {ask(w, owner.Session, "set_roles", &identityv1.SetRolesRequest{Id: nurse.Person.Id, Roles: []string{auth.PeerNode}}), false},
+		"a role in an area":                          {ask(w, owner.Session, "set_roles", &identityv1.SetRolesRequest{Id: nurse.Person.Id, Roles: []string{"front-desk@ward:2"}}), true},
+		"an owner of an area":                        {ask(w, owner.Session, "set_roles", &identityv1.SetRolesRequest{Id: nurse.Person.Id, Roles: []string{"owner@ward:2"}}), false},
+		"a role in no area":                          {ask(w, owner.Session, "set_roles", &identityv1.SetRolesRequest{Id: nurse.Person.Id, Roles: []string{"clinician@ward: 2"}}), false},
 		"an unknown role":                            {ask(w, owner.Session, "set_roles", &identityv1.SetRolesRequest{Id: nurse.Person.Id, Roles: []string{"king"}}), false},
 		"the last owner stops being one":             {ask(w, owner.Session, "set_roles", &identityv1.SetRolesRequest{Id: owner.Person.Id, Roles: []string{auth.Member}}), false},
 		"the last owner suspends themselves":         {ask(w, owner.Session, "suspend_person", &identityv1.SuspendPersonRequest{Id: owner.Person.Id}), false},
@@ -150,7 +153,13 @@ func TestShortPasswords(t *testing.T) {
 	if err := change("moss-rain"); !edge.IsKind(err, edge.Invalid) {
 		t.Errorf("a short password alone: %v", err)
 	}
+	if has, err := b.HasSecond(w.caller(b, owner.Session)); has || err != nil {
+		t.Errorf("a second proof before there is one: %v", err)
+	}
 	w.app(b, owner.Session)
+	if has, err := b.HasSecond(w.caller(b, owner.Session)); !has || err != nil {
+		t.Errorf("no second proof: %v", err)
+	}
 	if err := change("moss-rain"); err != nil {
 		t.Fatalf("a short password beside an app: %v", err)
 	}

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/aielon/edge/node/api/identityv1"
@@ -159,7 +160,7 @@ func (s *Service) session(ctx context.Context, p person, g going) (secret string
 // clinical reports whether a person's roles open health records, so that a screen left alone must close soon.
 func clinical(roles []string) bool {
 	for _, r := range roles {
-		if r == auth.Clinician {
+		if name, _, _ := strings.Cut(r, "@"); name == auth.Clinician {
 			return true
 		}
 	}
