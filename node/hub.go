@@ -110,7 +110,7 @@ func (n *Node) joinedAsHub(p hub.Peer) bool {
 }
 
 func (p *hubPart) parts() []edge.Part {
-	return []edge.Part{p.h, partFunc{"join port", p.port.run}, partFunc{"own records", p.takeOwn}}
+	return []edge.Part{p.h, partFunc{"join port", p.port.run}, partFunc{"own records", p.takeOwn}, partFunc{"audit of delivered journals", p.vouchDelivered}}
 }
 
 // takeOwn puts this box's own records into the hub's store: they are on the hub then, kept and handed on as

@@ -14,6 +14,9 @@ import (
 // auditFollower is the name under which the journals know how far the audit's trees have come.
 const auditFollower = "audit"
 
+// ownLedger is the ledger journal of a node itself.
+const ownLedger = "readings.ledger"
+
 // A trail is this node's part of the audit: who did what, in the ledger journals, with trees over them.
 type trail struct {
 	key     *audit.Key

@@ -35,6 +35,7 @@ type AuditSeen struct {
 // An Audit is the audit of a node, running or not.
 type Audit struct {
 	own            edge.NodeID
+	at             string // the site
 	trees          string // name of the trees over the site's journal
 	readings, site func() *state.View
 	close          []func() error
@@ -68,7 +69,10 @@ func OpenAudit(ctx context.Context, cfg Config) (_ *Audit, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.trees = l.trees()
+	if k.trust, err = k.openTrust(cfg); err != nil {
+		return nil, err
+	}
+	a.trees, a.at = l.trees(), k.trust.Site()
 	return a, a.open(ctx, k, cfg.DataDir)
 }
 
@@ -99,7 +103,7 @@ func (a *Audit) Close() (err error) {
 }
 
 func (n *Node) auditOf() *Audit {
-	return &Audit{own: n.keys.id.ID(), trees: n.link.get().trees(), readings: n.readings.View, site: n.site.View}
+	return &Audit{own: n.keys.id.ID(), at: n.keys.trust.Site(), trees: n.link.get().trees(), readings: n.readings.View, site: n.site.View}
 }
 
 // source finds the journal called stream.
@@ -107,8 +111,8 @@ func (a *Audit) source(stream string) (audit.Source, error) {
 	s := audit.Source{Stream: stream, Journal: a.site, Trees: a.readings}
 	switch stream {
 	case site.Stream(edge.Ledger):
-		s.Name = a.trees
-	case "readings." + edge.Ledger.String():
+		s.Name, s.Site = a.trees, a.at
+	case ownLedger:
 		s.Node, s.Journal = a.own, a.readings
 	default:
 		return s, edge.E(edge.NotFound, "there is no audit of a journal called %q", stream).WithHint("readings.ledger and site.ledger have one")
@@ -120,7 +124,7 @@ func (q AuditRequest) streams() []string {
 	if len(q.Streams) > 0 {
 		return q.Streams
 	}
-	return []string{"readings." + edge.Ledger.String(), site.Stream(edge.Ledger)}
+	return []string{ownLedger, site.Stream(edge.Ledger)}
 }
 
 // Verify recomputes the journals' chains and trees and compares them with all checkpoints.

@@ -19,6 +19,7 @@ type Source struct {
 	Stream  string
 	Name    string             // under which the trees are kept; empty: the stream
 	Node    edge.NodeID        // whose journal it is; zero: the site's
+	Site    string             // the site, where it is the site's
 	Journal func() *state.View // of the store with the journal
 	Trees   func() *state.View // of the store with the trees
 }
@@ -150,7 +151,7 @@ func (w *verification) load() error {
 		if err != nil {
 			return err
 		}
-		if o.Node != w.s.Node || o.Stream != w.s.Stream {
+		if o.Node != w.s.Node || o.Stream != w.s.Stream || o.Node.IsZero() && o.Site != w.s.Site {
 			continue
 		}
 		if len(c.Cosigned) == 0 {

@@ -223,17 +223,21 @@ func (w *Witness) put(ctx context.Context, o Origin, row witnessed, f *Fork) err
 
 // forked keeps the evidence, raises the alarm and refuses.
 func (w *Witness) forked(ctx context.Context, o Origin, had witnessed, q Request, c Checkpoint, why string) error {
-	e := edge.E(edge.Conflict, "the audit of %s %s: somebody may have rewritten it", clip(c.Origin), why).
-		WithHint("keep the disk of node %s as it is, and compare its records with what was delivered", q.By.Node.Short())
+	who := o.Node
+	if who.IsZero() {
+		who = q.By.Node
+	}
+	e := edge.E(edge.Conflict, "the audit of %s %s: somebody may have rewritten it", clip(o.journal()), why).
+		WithHint("keep the disk of node %s as it is, and compare its records with what was delivered", who.Short())
 	if had.Forks >= maxForks {
 		return e
 	}
-	f := Fork{Time: w.o.Now().UTC(), By: q.By.Node, Had: had.Checkpoint, Got: q.Checkpoint, Old: q.OldSize, Proof: q.Proof}
+	f := Fork{Time: w.o.Now().UTC(), By: who, Had: had.Checkpoint, Got: q.Checkpoint, Old: q.OldSize, Proof: q.Proof}
 	had.Forks++
 	if err := w.put(ctx, o, had, &f); err != nil {
-		w.o.Logger.Error("the evidence of a rewritten audit cannot be kept", "origin", c.Origin, "node", q.By.Node.Short(), "error", err)
+		w.o.Logger.Error("the evidence of a rewritten audit cannot be kept", "origin", c.Origin, "node", who.Short(), "error", err)
 	}
-	w.o.Logger.Error("an audit was rewritten", "origin", c.Origin, "node", q.By.Node.Short(), "why", why)
+	w.o.Logger.Error("an audit was rewritten", "origin", c.Origin, "node", who.Short(), "why", why)
 	if w.o.Alarm != nil {
 		w.o.Alarm(f, e)
 	}
