@@ -100,13 +100,16 @@ func urgencyOf(topic string) edge.Urgency {
 	return edge.Telemetry
 }
 
+// asideBody is the body of a message that is kept as it came.
+type asideBody struct {
+	Topic   string `json:"topic"`
+	Reason  string `json:"reason"`
+	Type    string `json:"content_type,omitempty"`
+	Payload []byte `json:"payload"`
+}
+
 func aside(typ string, m mqtt.Publish, u edge.Urgency, why string) edge.Event {
-	body, _ := json.Marshal(struct { // strings and bytes always encode
-		Topic   string `json:"topic"`
-		Reason  string `json:"reason"`
-		Type    string `json:"content_type,omitempty"`
-		Payload []byte `json:"payload"`
-	}{m.Topic, why, m.Properties["content-type"], m.Payload})
+	body, _ := json.Marshal(asideBody{m.Topic, why, m.Properties["content-type"], m.Payload}) // strings and bytes always encode
 	return edge.Event{Type: typ, Subject: m.Device, Class: edge.SiteOnly, Urgency: u, Body: body}
 }
 

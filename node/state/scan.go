@@ -21,6 +21,14 @@ func (v *View) ScanDown(prefix []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) { v.scan(prefix, after(prefix), true, yield) }
 }
 
+// ScanDownFrom is ScanDown beginning with the last key that is not above from.
+func (v *View) ScanDownFrom(prefix, from []byte) iter.Seq2[[]byte, []byte] {
+	if end := after(prefix); end != nil && bytes.Compare(from, end) > 0 {
+		from = end
+	}
+	return func(yield func(key, value []byte) bool) { v.scan(prefix, from, true, yield) }
+}
+
 // Last returns the highest key under prefix and its value; NotFound where there is none.
 func (v *View) Last(prefix []byte) (key, value []byte, err error) {
 	for k, val := range v.ScanDown(prefix) {

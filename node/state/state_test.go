@@ -97,6 +97,15 @@ func TestCommitAndRead(t *testing.T) {
 			if fmt.Sprint(from) != "[a/3]" {
 				t.Errorf("from a/2: %v", from)
 			}
+			for at, want := range map[string]string{"a/2": "[a/1]", "a/3": "[a/3 a/1]", "z": "[a/3 a/1]", "a/": "[]", "A": "[]"} {
+				down := []string{}
+				for k := range v.ScanDownFrom([]byte("a/"), []byte(at)) {
+					down = append(down, string(k))
+				}
+				if fmt.Sprint(down) != want {
+					t.Errorf("down from %s: %v, want %s", at, down, want)
+				}
+			}
 		})
 	}
 }
