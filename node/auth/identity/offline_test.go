@@ -3,6 +3,8 @@ package identity
 import (
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -263,11 +265,10 @@ func TestRevokedStaysOut(t *testing.T) {
 // A history is what happened to the sessions of two people at three nodes. Sessions are made below the
 // passwords, which cost too much to try by the thousand.
 type history struct {
-	w     *world
-	t     *rapid.T
-	owner string
-	who   []edge.ID
-	made  []*track
+	w    *world
+	t    *rapid.T
+	who  []edge.ID
+	made []*track
 }
 
 // A track is one session, and what must be true of it.
@@ -277,7 +278,6 @@ type track struct {
 	at     int  // the node that made it
 	dead   bool // revoked by a decision of the site
 	out    map[int]bool
-	told   bool // the site knows of it
 }
 
 func newHistory(t *testing.T, rt *rapid.T) *history {
@@ -416,4 +416,36 @@ func (h *history) few(who int) bool {
 		}
 	}
 	return n < MaxSessions
+}
+
+// One code, tried a hundred times at once at a node that is alone: one gets in.
+func TestOneCodeAtOnce(t *testing.T) {
+	w := newWorld(t, 1)
+	owner := w.owner()
+	_, codes := w.app(w.nodes[0], owner.Session)
+	b := w.nodes[0]
+	b.cut()
+	id, _ := edge.ParseID(owner.Person.Id)
+	var in atomic.Int32
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			p, x, err := b.look(id)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			o, ok := second(p, x, codes[0], w.now)
+			if !ok {
+				return
+			}
+			if _, err := b.enter(w.ctx(), p, x, going{person: id, strength: auth.TwoFactor}, o); err == nil {
+				in.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if in.Load() != 1 {
+		t.Errorf("%d got in by one code", in.Load())
+	}
 }

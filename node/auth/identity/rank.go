@@ -81,10 +81,11 @@ func onlyNodes(tx edge.Tx) error {
 
 // keepAnOwner refuses a change after which the site would have no owner who can sign in.
 func keepAnOwner(tx edge.Tx) error {
+	left := 0
 	for range tx.Scan([]byte(owners)) {
-		return tx.Err()
+		left++
 	}
-	if err := tx.Err(); err != nil {
+	if err := tx.Err(); err != nil || left > 0 {
 		return err
 	}
 	return edge.E(edge.Conflict, "the site would be left without an owner").WithHint("make somebody else an owner first")
