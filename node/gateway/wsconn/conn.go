@@ -36,7 +36,8 @@ const (
 	pongTime    = 10 * time.Second // how long a ping may stay without a pong
 	pings       = 1                // of the client in a second, and
 	pingBurst   = 30               // as many at once
-	grace       = 6 * time.Second  // for the closing handshake
+	flushTime   = 2 * time.Second  // for what is queued when the connection closes, and then
+	grace       = 8 * time.Second  // for all of the closing
 )
 
 // Options say who may connect and how the connection ends.
@@ -47,7 +48,9 @@ type Options struct {
 	While     func(context.Context) (context.Context, func()) // ends with what proved the caller
 	Prove     func(context.Context) error                     // refuses who may not connect at all
 	Idle      time.Duration                                   // between two pings; 0: 20 s
+	Pong      time.Duration                                   // how long a ping may stay without a pong; 0: 10 s
 	Slowest   time.Duration                                   // how long a full queue is waited for; 0: 10 s
+	Message   time.Duration                                   // how long a message may take; 0: 10 s
 }
 
 // A Conn is a connection. Read is for one goroutine, the rest for any.
@@ -63,10 +66,12 @@ type Conn struct {
 	pingRate *rate.Limiter
 	once     sync.Once
 	closing  chan struct{} // closed once the connection is being closed
+	cut      atomic.Bool   // it is closed because its client does not read
+	flushed  chan struct{} // closed once what was queued is sent, or never will be
 	closed   chan struct{} // closed once it is
 	wg       sync.WaitGroup
 
-	idle, slowest time.Duration
+	idle, pong, slowest, message time.Duration
 }
 
 // Serve upgrades a request, calls handle, and closes the connection when handle returns; nothing may be sent after
@@ -83,7 +88,7 @@ func Serve(w http.ResponseWriter, r *http.Request, o Options, handle func(*Conn)
 	}
 	defer o.Room.leave(from.Peer)
 	c := &Conn{room: o.Room, out: make(chan []byte, queue), queued: semaphore.NewWeighted(queueBytes), pingRate: rate.NewLimiter(pings, pingBurst),
-		closing: make(chan struct{}), closed: make(chan struct{}), idle: cmp.Or(o.Idle, idle), slowest: cmp.Or(o.Slowest, slowest)}
+		closing: make(chan struct{}), flushed: make(chan struct{}), closed: make(chan struct{}), idle: cmp.Or(o.Idle, idle), pong: cmp.Or(o.Pong, pongTime), slowest: cmp.Or(o.Slowest, slowest), message: cmp.Or(o.Message, messageTime)}
 	k := &keeper{ResponseWriter: w}
 	ws, err := websocket.Accept(k, r, &websocket.AcceptOptions{Subprotocols: o.Protocols, OriginPatterns: o.Origins, CompressionMode: websocket.CompressionDisabled, OnPingReceived: c.pinged})
 	if err != nil {
@@ -133,7 +138,7 @@ func (c *Conn) Read() ([]byte, error) {
 	if err != nil {
 		return nil, c.broken(err)
 	}
-	late := time.AfterFunc(messageTime, func() { c.Close(websocket.StatusPolicyViolation, "a message took too long") })
+	late := time.AfterFunc(c.message, func() { c.Close(websocket.StatusPolicyViolation, "a message took too long") })
 	b, err := io.ReadAll(r)
 	late.Stop()
 	switch {
@@ -189,9 +194,14 @@ func (c *Conn) Send(b []byte) error {
 
 func (c *Conn) full(err error) error {
 	if c.ctx.Err() == nil {
-		go c.Close(websocket.StatusTryAgainLater, "you read too slowly")
+		c.cutOff()
 	}
 	return err
+}
+
+func (c *Conn) cutOff() {
+	c.cut.Store(true)
+	c.Close(websocket.StatusTryAgainLater, "you read too slowly")
 }
 
 func (c *Conn) release(b []byte) {
@@ -200,20 +210,25 @@ func (c *Conn) release(b []byte) {
 	c.room.queued.Release(n)
 }
 
-// write sends what is queued until the connection is being closed.
+// write sends what is queued until the connection is being closed, and then what is queued still.
 func (c *Conn) write() {
+	defer close(c.flushed)
 	for {
+		var b []byte
 		select {
-		case b := <-c.out:
-			c.writing.Store(true)
-			err := c.ws.Write(context.Background(), websocket.MessageText, b)
-			c.writing.Store(false)
-			c.release(b)
-			if err != nil {
-				c.Close(websocket.StatusNormalClosure, "")
+		case b = <-c.out:
+		case <-c.closing:
+			if c.cut.Load() || len(c.out) == 0 {
 				return
 			}
-		case <-c.closing:
+			b = <-c.out
+		}
+		c.writing.Store(true)
+		err := c.ws.Write(context.Background(), websocket.MessageText, b)
+		c.writing.Store(false)
+		c.release(b)
+		if err != nil {
+			c.Close(websocket.StatusNormalClosure, "")
 			return
 		}
 	}
@@ -231,6 +246,12 @@ func (c *Conn) Close(code websocket.StatusCode, reason string) {
 		}
 		go func() {
 			defer close(c.closed)
+			if !c.cut.Load() {
+				select {
+				case <-c.flushed:
+				case <-time.After(flushTime):
+				}
+			}
 			c.ws.Close(code, reason)
 			c.raw.Close()
 		}()
@@ -274,14 +295,14 @@ func (c *Conn) keepAlive() {
 			return
 		case <-t.C:
 		}
-		ctx, cancel := context.WithTimeout(c.ctx, pongTime)
+		ctx, cancel := context.WithTimeout(c.ctx, c.pong)
 		stuck := c.writing.Load()
 		err := c.ws.Ping(ctx)
 		cancel()
 		switch {
 		case err == nil:
 		case stuck && c.writing.Load():
-			c.Close(websocket.StatusTryAgainLater, "you read too slowly")
+			c.cutOff()
 			return
 		default:
 			c.Close(websocket.StatusPolicyViolation, "no answer to a ping")
