@@ -99,6 +99,8 @@ func (b *Buckets) limiter(s *shard, k Key, now time.Time) *rate.Limiter {
 		return s.rest
 	}
 	u := &bucket{key: k, used: now, Limiter: rate.NewLimiter(rate.Limit(b.o.Rate), b.o.Burst)}
+	// it may have taken from the shared bucket until now, so it begins with no more than is left there
+	u.AllowN(now, int(math.Ceil(float64(b.o.Burst)-s.rest.TokensAt(now))))
 	s.keys[k] = s.order.PushBack(u)
 	return u.Limiter
 }
