@@ -66,6 +66,9 @@ func (s *Service) Prove(ctx context.Context, c auth.Caller, in *identityv1.Prove
 	if err != nil {
 		return nil, Refused()
 	}
+	if err := s.settle(ctx, sid); err != nil {
+		return nil, err
+	}
 	p, x, err := s.look(id)
 	if err != nil {
 		return nil, err
@@ -80,6 +83,15 @@ func (s *Service) Prove(ctx context.Context, c auth.Caller, in *identityv1.Prove
 	}
 	g.right()
 	return &identityv1.ProveResponse{Since: stamp(s.o.Now())}, nil
+}
+
+// settle has the site know of a session that only this node knows, before a change that would otherwise end it
+// or miss it.
+func (s *Service) settle(ctx context.Context, id edge.ID) error {
+	if _, here := s.locals.session(id); here {
+		return s.tellOffline(ctx)
+	}
+	return nil
 }
 
 // proveAgain checks password and code under the same limits as a sign-in. The count is that of the session's
@@ -137,6 +149,9 @@ func (s *Service) ChangePassword(ctx context.Context, c auth.Caller, in *identit
 		return nil, err
 	}
 	sid, _ := edge.ParseID(c.Session)
+	if err := s.settle(ctx, sid); err != nil {
+		return nil, err
+	}
 	return &identityv1.ChangePasswordResponse{}, s.decide(ctx, opPassword, proof{Person: id, Session: sid, Password: kept, Short: short})
 }
 
@@ -267,10 +282,8 @@ func (s *Service) RevokeMyOtherSessions(ctx context.Context, c auth.Caller, _ *i
 	if err != nil {
 		return nil, Refused()
 	}
-	if _, here := s.locals.session(spare); here {
-		if err := s.tellOffline(ctx); err != nil { // else the count of generations would end this one too
-			return nil, err
-		}
+	if err := s.settle(ctx, spare); err != nil {
+		return nil, err
 	}
 	return &identityv1.RevokeMyOtherSessionsResponse{}, s.decide(ctx, opDropMine, dropping{Person: id, Spare: spare})
 }

@@ -229,6 +229,48 @@ func TestUnknownOutcome(t *testing.T) {
 	}
 }
 
+// Somebody who came in while the node was alone changes their password before the site was told of them: they
+// stay in, and all others go.
+func TestChangesSettleFirst(t *testing.T) {
+	w := newWorld(t, 2)
+	owner := w.owner()
+	b := w.nodes[1]
+	b.cut()
+	in, err := b.signIn(w.ctx(), "mira", goodPassword, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.ChangePassword(w.ctx(), w.caller(b, in.Session), &identityv1.ChangePasswordRequest{Password: otherPassword}); !edge.IsKind(err, edge.Unavailable) {
+		t.Errorf("a change without the site: %v", err)
+	}
+	b.off = false
+	if _, err := b.Prove(w.ctx(), w.caller(b, in.Session), &identityv1.ProveRequest{Password: goodPassword}); err != nil {
+		t.Errorf("a fresh proof: %v", err)
+	}
+	if _, err := b.ChangePassword(w.ctx(), w.caller(b, in.Session), &identityv1.ChangePasswordRequest{Password: otherPassword}); err != nil {
+		t.Fatal(err)
+	}
+	if !b.in(in.Session) || b.in(owner.Session) {
+		t.Errorf("own session in: %v, the other: %v", b.in(in.Session), b.in(owner.Session))
+	}
+}
+
+// A node whose clock is years ahead cannot make sessions that last for years.
+func TestClockAhead(t *testing.T) {
+	w := newWorld(t, 2)
+	w.owner()
+	ahead := w.now.Add(5 * 365 * 24 * time.Hour)
+	w.nodes[1].o.Now = func() time.Time { return ahead }
+	in, err := w.nodes[1].signIn(w.ctx(), "mira", goodPassword, "")
+	if err != nil || !w.nodes[0].in(in.Session) || !w.nodes[1].in(in.Session) {
+		t.Fatalf("%v; in at the others: %v, there: %v", err, w.nodes[0].in(in.Session), w.nodes[1].in(in.Session))
+	}
+	w.now = w.now.Add(8 * 24 * time.Hour)
+	if w.nodes[0].in(in.Session) {
+		t.Error("a session outlives a week")
+	}
+}
+
 func TestLocalStoreFails(t *testing.T) {
 	w := newWorld(t, 1)
 	w.owner()

@@ -89,7 +89,15 @@ func (x *proofs) count(in opening, now time.Time) bool {
 	return false
 }
 
+// fit keeps a node whose clock runs ahead from making sessions that last longer than any may.
+func (s session) fit(now time.Time) session {
+	s.Created, s.Proven, s.Used = earlier(s.Created, now), earlier(s.Proven, now), earlier(s.Used, now)
+	s.Until, s.Idle = earlier(s.Until, now.Add(portalUntil)), min(s.Idle, portalIdle)
+	return s
+}
+
 func addSession(tx edge.Tx, s session, p person) error {
+	s = s.fit(tx.Now())
 	if err := makeRoom(tx, p.ID); err != nil {
 		return err
 	}

@@ -169,6 +169,7 @@ func clinical(roles []string) bool {
 
 // signedIn hands a session out: as cookies where the door has them and was asked to, or in the answer.
 func (s *Service) signedIn(ctx context.Context, p person, row session, secret string, cookie, offline bool) (*identityv1.SignedIn, error) {
+	s.uses.note(row.ID, row.Used, row.Used, row.Idle) // by this node's clock, whatever the site's says
 	out := &identityv1.SignedIn{Until: stamp(row.Until), IdleSeconds: int64(row.Idle / time.Second), Person: show(p), Offline: offline}
 	var d lockout.Devices
 	if err := s.o.View(func(v edge.View) (err error) { d, err = s.devices(v); return err }); err != nil {
