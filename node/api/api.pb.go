@@ -129,7 +129,8 @@ func (Class) EnumDescriptor() ([]byte, []int) {
 // A Rule says what a method needs and what it gives.
 type Rule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The permission a caller must hold. Empty only where open is true or any proven caller may.
+	// The permission a caller must hold. Empty where open is true, and where whoever has proven anything may, about
+	// itself.
 	Needs string `protobuf:"bytes,1,opt,name=needs,proto3" json:"needs,omitempty"`
 	// Nobody has to prove anything.
 	Open bool `protobuf:"varint,2,opt,name=open,proto3" json:"open,omitempty"`

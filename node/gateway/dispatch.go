@@ -107,20 +107,24 @@ func (g *Gateway) receive(ctx context.Context, m *method.Method, s connect.Serve
 // record of what was done is part of the change itself.
 func (g *Gateway) admit(ctx context.Context, m *method.Method, in proto.Message) (Access, error) {
 	a := Access{Request: call.From(ctx), Method: m, Object: m.ObjectID(in)}
-	refused := g.o.Guard.Allow(ctx, a)
-	if refused == nil && !noted(m) {
+	v := g.o.Guard.Decide(ctx, a)
+	if v.Refused == nil && !noted(m, v) {
 		return a, nil
 	}
-	if err := g.o.Guard.Note(ctx, a, refused); err != nil && refused == nil {
+	if err := g.o.Guard.Note(ctx, a, v); err != nil && v.Refused == nil {
 		return a, err
 	}
-	return a, refused
+	return a, v.Refused
 }
 
-// noted reports whether every use of a method leaves a record made here.
-func noted(m *method.Method) bool {
-	command := !m.Query && m.Rule.GetHome() == api.Home_HOME_SITE
-	return !command && (m.Rule.GetAudited() || m.Rule.GetMoney() || m.Rule.GetClass() >= api.Class_CLASS_PERSONAL)
+// noted reports whether an access that is allowed leaves a record made here. What people read of themselves
+// leaves one only where its schema asks for it.
+func noted(m *method.Method, v Verdict) bool {
+	if !m.Query && m.Rule.GetHome() == api.Home_HOME_SITE {
+		return false
+	}
+	others := m.Rule.GetNeeds() != "" && m.Rule.GetClass() >= api.Class_CLASS_PERSONAL
+	return v.Record || others || m.Rule.GetAudited() || m.Rule.GetMoney()
 }
 
 // still reports whether the caller of an open stream may go on listening.
@@ -133,7 +137,7 @@ func (g *Gateway) still(ctx context.Context, a Access) error {
 		return problem.Rejected(err)
 	}
 	a.Request.Caller = who
-	return g.o.Guard.Allow(ctx, a)
+	return g.o.Guard.Decide(ctx, a).Refused
 }
 
 // While returns a context that ends when the credentials prove nothing any more, with the refusal as its cause.

@@ -35,13 +35,21 @@ type Access struct {
 	Object  string // the id of what it is about, empty where it names none
 }
 
+// A Verdict is what was decided of an access.
+type Verdict struct {
+	Refused  error    // what the caller is told; nil: it may
+	Record   bool     // it must leave a record, whatever its schema says
+	Policies []string // that decided
+	Why      string   // the code of why
+	Glass    string   // the emergency access it happened under
+}
+
 // A Guard decides what callers may do and keeps the record of what they did.
 type Guard interface {
-	// Allow returns nil, or the refusal the caller is told.
-	Allow(ctx context.Context, a Access) error
-	// Note returns once a record of the access (refused nil) or of its refusal is durable. Where it fails, the
-	// access must not happen.
-	Note(ctx context.Context, a Access, refused error) error
+	Decide(ctx context.Context, a Access) Verdict
+	// Note returns once a record of the access or of its refusal is durable. Where it fails, the access must not
+	// happen.
+	Note(ctx context.Context, a Access, v Verdict) error
 }
 
 // A Limiter holds back who asks too much. Its refusals are *problem.Throttled.

@@ -109,18 +109,18 @@ type guard struct {
 	full  bool
 }
 
-func (g *guard) Allow(_ context.Context, a Access) error {
+func (g *guard) Decide(_ context.Context, a Access) Verdict {
 	c := a.Request.Caller
 	switch {
 	case a.Method == nil || a.Method.Rule.GetOpen() || c.Has("operator"):
-		return nil
+		return Verdict{}
 	case !c.Proven():
-		return problem.Unproven("sign in first")
+		return Verdict{Refused: problem.Unproven("sign in first")}
 	}
-	return edge.E(edge.Denied, "you may not do that")
+	return Verdict{Refused: edge.E(edge.Denied, "you may not do that")}
 }
 
-func (g *guard) Note(_ context.Context, a Access, refused error) error {
+func (g *guard) Note(_ context.Context, a Access, _ Verdict) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.full {

@@ -95,7 +95,7 @@ func (m *Method) valid(t *Table) error {
 	switch {
 	case m.Desc.IsStreamingClient():
 		return edge.E(edge.Invalid, "%s takes a stream of requests, which not every door can carry", m.Desc.FullName())
-	case m.Rule.GetNeeds() == "" && !m.Rule.GetOpen():
+	case !proto.HasExtension(m.Desc.Options(), api.E_Rule):
 		return edge.E(edge.Invalid, "%s does not say what it needs", m.Desc.FullName()).WithHint("give it the option aielon.api.v1.rule")
 	case slices.ContainsFunc(t.list, func(o *Method) bool { return o.Op == m.Op }):
 		return edge.E(edge.Invalid, "there are two operations called %s", m.Op)

@@ -1,0 +1,122 @@
+// Package guard decides what callers of the doors may do, by the site's policies, and keeps the audit record of
+// what they asked for.
+package guard
+
+import (
+	"context"
+	"time"
+
+	"github.com/aielon/edge/node/audit"
+	"github.com/aielon/edge/node/auth"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway"
+	"github.com/aielon/edge/node/gateway/problem"
+	"github.com/aielon/edge/node/policy"
+)
+
+// A Recorder makes audit records durable. *audit.Local is one.
+type Recorder interface {
+	Append(ctx context.Context, r audit.Record) (edge.Pos, error)
+}
+
+// Options are what a Guard stands on.
+type Options struct {
+	Engine  func() *policy.Engine
+	View    func(func(edge.View) error) error // a view of the site for the length of the call
+	Record  Recorder
+	Mask    func() *audit.Mask
+	Now     func() time.Time         // in the site's time zone
+	Factors func(person string) bool // whether a person has a second factor registered
+	Online  func() bool              // the hub can be reached just now
+	Refused func(a gateway.Access)   // counts refusals whose records were left out, see Note; may be nil
+}
+
+// A Guard implements gateway.Guard.
+type Guard struct {
+	o      Options
+	floods *floods
+}
+
+// New returns a Guard.
+func New(o Options) *Guard { return &Guard{o: o, floods: newFloods()} }
+
+// Decide implements gateway.Guard.
+func (g *Guard) Decide(_ context.Context, a gateway.Access) gateway.Verdict {
+	rule, who := a.Method.Rule, a.Request.Caller
+	switch {
+	case rule.GetOpen():
+		return gateway.Verdict{}
+	case !who.Proven():
+		return gateway.Verdict{Refused: problem.Unproven("this is only for people and programs of the site").WithHint("sign in first"), Why: policy.NotProven.String()}
+	case rule.GetNeeds() == "": // for everybody who is somebody, about themselves
+		return gateway.Verdict{}
+	}
+	q, err := g.question(a)
+	if err != nil {
+		return gateway.Verdict{Refused: err}
+	}
+	d := g.o.Engine().Decide(q)
+	v := gateway.Verdict{Record: d.Audit, Policies: d.Policies, Why: d.Why.String(), Glass: d.BreakGlass}
+	if err := d.Err(); err != nil {
+		v.Refused = err
+		if d.Why == policy.NotProven || d.Why == policy.Expired {
+			v.Refused = problem.Rejected(err)
+		}
+	}
+	return v
+}
+
+// question puts an access into the words of the policies. Consent and emergency access are looked up where the
+// access is about a person.
+func (g *Guard) question(a gateway.Access) (policy.Request, error) {
+	r, rule := a.Request, a.Method.Rule
+	q := policy.Request{Caller: r.Caller, Action: edge.Permission(rule.GetNeeds()),
+		Object:  policy.Object{Type: rule.GetObject(), ID: a.Object, Class: edge.Class(rule.GetClass())},
+		Context: policy.Context{Door: r.Door, Addr: r.Peer, Now: g.o.Now(), Local: r.Credentials.Local, Online: g.o.Online()}}
+	if r.Caller.Kind == edge.Person && r.Caller.Strength < auth.TwoFactor {
+		q.Context.NoSecondFactor = !g.o.Factors(r.Caller.ID)
+	}
+	if rule.GetObject() == "device" && r.Caller.Kind == edge.Device || rule.GetObject() == "person" {
+		q.Object.Owner = a.Object
+	}
+	if edge.Class(rule.GetClass()) < edge.Clinical || a.Object == "" {
+		return q, nil
+	}
+	q.Object.Subject = a.Object
+	err := g.o.View(func(v edge.View) (err error) {
+		if q.Context.Consent, err = policy.FindConsent(v, a.Object); err != nil {
+			return err
+		}
+		q.Context.BreakGlass, err = policy.FindBreakGlass(v, r.Caller.ID, a.Object)
+		return err
+	})
+	return q, err
+}
+
+// Note implements gateway.Guard. Refusals of those who have proven nothing come as fast as anybody cares to
+// send them; of a flood only the first are recorded one by one, the rest as a number.
+func (g *Guard) Note(ctx context.Context, a gateway.Access, v gateway.Verdict) error {
+	mask := g.o.Mask()
+	r := record(mask, a, v)
+	if v.Refused != nil && !a.Request.Caller.Proven() {
+		if !g.floods.admit(a.Request.Peer, g.o.Now()) {
+			if g.o.Refused != nil {
+				g.o.Refused(a)
+			}
+			return nil
+		}
+	}
+	_, err := g.o.Record.Append(ctx, r)
+	return err
+}
+
+func record(mask *audit.Mask, a gateway.Access, v gateway.Verdict) audit.Record {
+	req, rule := a.Request, a.Method.Rule
+	r := audit.Record{Kind: audit.Access, Actor: req.Caller.Actor, Session: req.Caller.Session, Door: req.Door, Address: mask.Address(req.Peer), Request: req.ID,
+		Op: a.Method.Op, Object: audit.Object{Type: rule.GetObject(), ID: mask.ID(a.Object)}, Class: edge.Class(rule.GetClass()), Money: rule.GetMoney(),
+		Policies: v.Policies, Reason: v.Why, Glass: v.Glass}
+	if v.Refused != nil {
+		r.Kind, r.Denied, r.Outcome = audit.Decision, true, audit.OutcomeOf(v.Refused)
+	}
+	return r
+}
