@@ -3,11 +3,14 @@ package gateway
 import (
 	"crypto/rand"
 	"encoding/base32"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/edge"
@@ -42,7 +45,7 @@ func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, err, req.ID)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, answerRoom)
+	r.Body = &steadyBody{ReadCloser: http.MaxBytesReader(w, r.Body, answerRoom), ctl: http.NewResponseController(w)}
 	e.Next.ServeHTTP(w, r.WithContext(call.With(r.Context(), req)))
 }
 
@@ -129,4 +132,28 @@ func requestID(given string) string {
 	var b [10]byte
 	rand.Read(b[:])
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
+
+// bodyTime is how long a request's body may take to come.
+const bodyTime = 30 * time.Second
+
+// steadyBody gives up on a body that takes too long. Once it has come the deadline is lifted: a stream of
+// answers goes on for as long as it likes.
+type steadyBody struct {
+	io.ReadCloser
+	ctl   *http.ResponseController
+	begun bool
+}
+
+// Read implements io.Reader.
+func (b *steadyBody) Read(p []byte) (int, error) {
+	if !b.begun {
+		b.begun = true
+		b.ctl.SetReadDeadline(time.Now().Add(bodyTime))
+	}
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.ctl.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
+	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectgzip"
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/connect/v2/connectproto"
@@ -30,7 +32,7 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	connecthttp.Mount(rpcMux{mux}, g.server, connecthttp.WithReadMaxBytes(answerRoom), connecthttp.WithCompressMinBytes(1024),
+	connecthttp.Mount(newRPCMux(mux, g.server), g.server, connecthttp.WithReadMaxBytes(answerRoom), connecthttp.WithCompressMinBytes(1024),
 		connecthttp.WithCompressors(connectgzip.New()), connecthttp.WithCodecs(connectproto.NewBinaryCodec(), jsonCodec{json}))
 	mux.Handle("/v1/", r)
 	sockets := wsconn.Options{Room: wsconn.NewRoom(), Origins: g.o.Hosts, While: g.While, Prove: g.prove}
@@ -82,8 +84,20 @@ func (g *Gateway) mayIntrospect(ctx context.Context) bool {
 // Reflect lets signed-in callers ask over gRPC what there is (grpc.reflection.v1).
 func (g *Gateway) Reflect() { grpcreflect.Register(g.server) }
 
-// rpcMux names the door of calls that come over Connect, gRPC and gRPC-Web.
-type rpcMux struct{ *http.ServeMux }
+// rpcMux names the door of calls that come over Connect, gRPC and gRPC-Web, and bounds how long an answer that is
+// no stream may take to be read.
+type rpcMux struct {
+	*http.ServeMux
+	streams map[string]bool // procedures whose answer is a stream
+}
+
+func newRPCMux(mux *http.ServeMux, server *connect.Server) rpcMux {
+	m := rpcMux{mux, map[string]bool{}}
+	for spec := range server.Specs() {
+		m.streams[spec.Procedure] = spec.StreamType != connect.StreamTypeUnary
+	}
+	return m
+}
 
 // Handle implements connecthttp.ServeMux.
 func (m rpcMux) Handle(pattern string, h http.Handler) {
@@ -94,6 +108,11 @@ func (m rpcMux) Handle(pattern string, h http.Handler) {
 		} else if strings.HasPrefix(kind, "application/grpc") {
 			door = "grpc"
 		}
+		var until time.Time // none; the connection may have one of the request before
+		if !m.streams[pattern] {
+			until = time.Now().Add(2 * callTime)
+		}
+		http.NewResponseController(w).SetWriteDeadline(until)
 		h.ServeHTTP(w, r.WithContext(call.Through(r.Context(), door)))
 	}))
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 )
 
@@ -45,4 +46,52 @@ type counted struct {
 func (c *counted) Close() error {
 	c.once.Do(c.done)
 	return c.Conn.Close()
+}
+
+// limitPeers closes at once what one address opens beyond n connections. The box's own programs are not counted.
+func limitPeers(l net.Listener, n int) net.Listener {
+	return &perPeer{Listener: l, most: n, open: map[netip.Addr]int{}}
+}
+
+type perPeer struct {
+	net.Listener
+	most int
+
+	mu   sync.Mutex // guards open
+	open map[netip.Addr]int
+}
+
+func (p *perPeer) Accept() (net.Conn, error) {
+	for {
+		c, err := p.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
+		if err != nil || ap.Addr().IsLoopback() {
+			return c, nil
+		}
+		if a := ap.Addr().Unmap(); p.take(a) {
+			return &counted{Conn: c, done: func() { p.give(a) }}, nil
+		}
+		c.Close()
+	}
+}
+
+func (p *perPeer) take(a netip.Addr) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open[a] >= p.most {
+		return false
+	}
+	p.open[a]++
+	return true
+}
+
+func (p *perPeer) give(a netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open[a]--; p.open[a] == 0 {
+		delete(p.open, a)
+	}
 }

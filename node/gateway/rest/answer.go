@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -45,6 +46,7 @@ func (o *once) Send(m any) error {
 }
 
 func (d *Door) unary(w http.ResponseWriter, r *http.Request, m *method.Method, b binding) {
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * slowest))
 	info := infoOf(r, m)
 	s := &once{read: func(in proto.Message) error { return b.read(r, in) }}
 	err := d.server.Call(r.Context(), m.Spec.Procedure, info, s)
