@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"net"
-	"path/filepath"
 	"time"
 
 	"github.com/aielon/edge/node/edge"
@@ -23,12 +22,8 @@ func (n *Node) openDoor(context.Context) error {
 		return err
 	}
 	n.onClose(func() error { l.Close(); return nil })
-	n.doorAddr = l.Addr()
-	if n.door, err = gateway.NewDoor(gateway.DoorOptions{Listener: l, Hosts: n.cfg.Door.Hosts, Source: show{n}, Logger: n.part("door")}); err != nil {
-		return err
-	}
-	n.socket, err = gateway.NewSocket(filepath.Join(n.cfg.DataDir, SocketName), n.control(), n.part("socket"))
-	return err
+	n.doorListen, n.doorAddr = l, l.Addr()
+	return nil
 }
 
 // doorListener opens the door; an empty address leaves it closed for all but this very process.
@@ -43,8 +38,21 @@ func doorListener(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// DoorAddr is where the page is.
+// DoorAddr is where the door is.
 func (n *Node) DoorAddr() string { return n.doorAddr.String() }
+
+// DoorURL is the address to open in a browser, under the name that passkeys belong to where there is one.
+func (n *Node) DoorURL() string {
+	host, port, _ := net.SplitHostPort(n.doorAddr.String())
+	if name := n.passkeyName(); name != "" {
+		host = name
+	}
+	scheme := "https://"
+	if !n.front.secure {
+		scheme = "http://"
+	}
+	return scheme + net.JoinHostPort(host, port)
+}
 
 // MQTTAddr is where devices publish without TLS, empty where they cannot.
 func (n *Node) MQTTAddr() string {
@@ -69,7 +77,7 @@ func (n *Node) announce(ctx context.Context) {
 			err := n.unready()
 			n.setReady(err)
 			if err == nil {
-				n.log.Info("ready", "node", n.ID().Short(), "site", n.keys.trust.Site(), "role", n.cfg.Role, "page", "http://"+n.DoorAddr(), "mqtt", n.MQTTAddr(), "after", time.Since(n.started).Round(time.Millisecond))
+				n.log.Info("ready", "node", n.ID().Short(), "site", n.keys.trust.Site(), "role", n.cfg.Role, "page", n.DoorURL(), "mqtt", n.MQTTAddr(), "after", time.Since(n.started).Round(time.Millisecond))
 				if doubt := n.raft.Doubt(); doubt != nil {
 					n.log.Warn("ready, but reads may be old", "why", doubt)
 				}

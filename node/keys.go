@@ -240,6 +240,7 @@ type link struct {
 	Joined  bool          `json:"joined,omitempty"`  // this node joined a site that was there: it does not begin one of its own
 	Secret  []byte        `json:"secret,omitempty"`  // the site's gossip secret
 	Moves   int           `json:"moves,omitempty"`   // how often this node became one of another site
+	Held    bool          `json:"held,omitempty"`    // somebody wants nothing to go to the hub for now
 }
 
 // trees is the name under which the trees over the site's journal are kept. A node that becomes one of another site

@@ -20,6 +20,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway"
 	"github.com/aielon/edge/node/journal"
+	"github.com/aielon/edge/node/policy"
 	"github.com/aielon/edge/node/state"
 	"github.com/aielon/edge/sync/join"
 )
@@ -71,9 +72,12 @@ type Node struct {
 	linked  atomic.Bool // the uplink was connected when it last said so
 	hub     *hubPart    // nil unless this node is a hub
 
-	door     *gateway.Door
-	doorAddr net.Addr
-	socket   *gateway.Socket
+	policies   *policy.Live
+	front      *front
+	doorListen net.Listener
+	doorAddr   net.Addr
+	socket     *gateway.Socket
+	backing    atomic.Bool // a backup is being made on this disk
 
 	trail    *trail
 	desired  *twin
@@ -98,13 +102,16 @@ func New(ctx context.Context, cfg Config, o Options) (_ *Node, err error) {
 	}
 	n := &Node{cfg: cfg, log: o.Logger, version: o.Version, started: time.Now(), sup: newSupervisor(o.Logger)}
 	n.ready = edge.E(edge.Unavailable, "the node is starting")
+	if n.policies, err = policy.NewLive(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			n.Close()
 		}
 	}()
 	for _, open := range []func(context.Context) error{
-		n.lock, n.openKeys, n.openReadings, n.openTrail, n.openBlobs, n.openSite, n.openRaft, n.openSiteTrail, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openUplink, n.openDoor,
+		n.lock, n.openKeys, n.openReadings, n.openTrail, n.openBlobs, n.openSite, n.openRaft, n.openSiteTrail, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openUplink, n.openDoor, n.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -227,13 +234,14 @@ func (n *Node) foundation() []edge.Part {
 
 // services are the parts that may fail alone and are started again.
 func (n *Node) services() []edge.Part {
-	parts := []edge.Part{n.door, n.socket, n.broker, n.up, n.renewer, n.succession,
+	parts := []edge.Part{n.front.server, n.socket, partFunc{"identity", n.front.people.Run}, n.broker, n.up, n.renewer, n.succession,
 		partFunc{"join", func(ctx context.Context) error { return n.serveJoin(ctx) }},
 		partFunc{"site requests", n.serveSite},
 		partFunc{"leader", n.followLeader},
 		partFunc{"return", n.comeBack},
 		partFunc{"members", n.keepMembers},
 		partFunc{"housekeeping", n.keepHouse},
+		partFunc{"policies", n.followPolicies},
 		partFunc{"device rights", n.followDevices},
 		partFunc{"device certificates", n.followTrust},
 		partFunc{"host", n.sampleHost},

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,10 +18,11 @@ import (
 	"github.com/aielon/edge/node/state"
 )
 
-// A serverCert is the certificate devices see, issued by the site's authority, and anew at half its life or
+// A serverCert is the certificate devices and browsers see, issued by the site's authority, and anew at half its life or
 // when the authority has a successor.
 type serverCert struct {
-	keys *keys
+	keys  *keys
+	names []string // besides those of the box
 
 	mu  sync.Mutex // guards cur, by
 	cur *tls.Certificate
@@ -48,7 +50,7 @@ func (s *serverCert) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return nil, edge.E(edge.Internal, "a certificate request cannot be made: %w", err)
 	}
 	names, ips := boxNames()
-	der, err := ca.IssueServer(csr, names, ips, pki.ServerLife)
+	der, err := ca.IssueServer(csr, append(slices.Clone(s.names), names...), ips, pki.ServerLife)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,10 @@ import (
 	"github.com/aielon/edge/cluster/raftlog"
 	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/hardware/registry"
+	"github.com/aielon/edge/node/auth/identity"
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/policy"
 	"github.com/aielon/edge/sync/join"
 )
 
@@ -30,6 +32,8 @@ func (n *Node) mux() *edge.Mux {
 	join.Register(m)
 	registry.Register(m)
 	registerSettings(m)
+	identity.Register(m)
+	policy.Register(m, n.policies.Base())
 	m.OnDone(n.trail.mask.Done)
 	return m
 }

@@ -106,7 +106,7 @@ func (p *uplinkPart) restart() {
 
 func (n *Node) makeUplink(ctx context.Context) (*uplink.Uplink, error) {
 	hubs := append(append([]string{}, n.cfg.Uplink.Hubs...), n.link.get().Hubs...)
-	if len(hubs) == 0 || len(n.keys.trust.Roots(pki.RootAbove)) == 0 {
+	if n.link.get().Held || len(hubs) == 0 || len(n.keys.trust.Roots(pki.RootAbove)) == 0 {
 		return nil, nil
 	}
 	if err := n.sendRest(ctx); err != nil {

@@ -39,6 +39,7 @@ type commands struct {
 	Quickstart quickstartCmd `cmd:"" help:"Try it: a hub and a node side by side on this machine."`
 	Join       joinCmd       `cmd:"" help:"Join a hub or a site with a one-time code."`
 	Invite     inviteCmd     `cmd:"" help:"Make a one-time code with which another box joins this one."`
+	SetupCode  setupCodeCmd  `cmd:"" help:"Print a new code for setting the site up in the browser, where nobody has yet."`
 	Status     statusCmd     `cmd:"" help:"Show how the node is and what became of its data."`
 	Devices    devicesCmd    `cmd:"" help:"List, add and remove devices that publish over MQTT."`
 	Journal    journalCmd    `cmd:"" help:"Read or verify the journals."`

@@ -26,7 +26,41 @@ func (r runCmd) Run(in *invocation) error {
 	if err != nil {
 		return err
 	}
+	go func() {
+		if n.WaitReady(in.ctx) == nil {
+			greet(in, n)
+		}
+	}()
 	return runNode(in.ctx, n)
+}
+
+// greet tells whoever started the node where to go on. The code is for those who stand before the box: it is
+// printed once, and good once.
+func greet(in *invocation, n *node.Node) {
+	fmt.Fprintf(in.std.Out, "The node is ready: %s\n", n.DoorURL())
+	code, err := n.FirstCode(in.ctx)
+	switch {
+	case err != nil:
+		fmt.Fprintf(in.std.Err, "There is no set-up code yet: %s\nOnce the site is ready, get one with: aielon-edge setup-code\n", printable(err.Error()))
+	case code != "":
+		fmt.Fprintf(in.std.Out, "Nobody has set this site up yet. Open the address above and enter the code %s\n", code)
+	}
+}
+
+type setupCodeCmd struct{}
+
+// Run asks a running node for a code; the one before is void then.
+func (setupCodeCmd) Run(in *invocation) error {
+	c, err := in.client()
+	if err != nil {
+		return err
+	}
+	var out struct{ Code, Page string }
+	if err := c.call(in.ctx, "POST", "/v1/setup-code", nil, struct{}{}, &out); err != nil {
+		return err
+	}
+	fmt.Fprintf(in.std.Out, "Open %s and enter the code %s\n", out.Page, out.Code)
+	return nil
 }
 
 // runNode runs a node until ctx ends and closes it.

@@ -18,13 +18,6 @@ import (
 	"github.com/aielon/edge/node/gateway/problem"
 )
 
-// Names of the cookie that holds a session. The first can only be set and sent over TLS, for this host alone
-// (RFC 6265bis section 4.1.3.2); the second is for plain HTTP on this machine.
-const (
-	CookieSecure = "__Host-session"
-	CookieLocal  = "session"
-)
-
 // maxURL bounds a request's address, in bytes.
 const maxURL = 8 << 10
 
@@ -109,17 +102,31 @@ func (e *Entrance) request(r *http.Request) call.Request {
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
 		req.Credentials.Bearer = strings.TrimSpace(token)
 	}
-	name := CookieLocal
-	if r.TLS != nil {
-		name = CookieSecure
+	req.TLS, req.Cookies, req.Agent = r.TLS != nil, !e.Local, clip(r.UserAgent(), 200)
+	session, device := CookieLocal, deviceLocal
+	if req.TLS {
+		session, device = CookieSecure, deviceSecure
 	}
-	if c, err := r.Cookie(name); err == nil {
+	if c, err := r.Cookie(session); err == nil {
 		req.Credentials.Cookie = c.Value
+	}
+	if c, err := r.Cookie(device); err == nil {
+		req.Device = c.Value
 	}
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		req.Credentials.Certificate = r.TLS.PeerCertificates[0]
 	}
 	return req
+}
+
+// clip shortens what a stranger wrote, and takes out what is no plain text.
+func clip(s string, n int) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s[:min(len(s), n)])
 }
 
 // requestID takes over the name a caller gave its request, where it is harmless, or makes one.

@@ -75,7 +75,7 @@ func (g *Gateway) mayIntrospect(ctx context.Context) bool {
 	r.Caller = who
 	for _, m := range g.o.Methods.All() {
 		if m.Rule.GetNeeds() == "node.read" {
-			return g.o.Guard.Allow(ctx, Access{Request: r, Method: m}) == nil
+			return g.o.Guard.Decide(ctx, Access{Request: r, Method: m}).Refused == nil
 		}
 	}
 	return false

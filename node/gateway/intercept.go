@@ -91,6 +91,9 @@ func (g *Gateway) enter(next connect.ServerFunc) connect.ServerFunc {
 		if err := g.o.Limit.Principal(r, cost(m)); err != nil {
 			return err
 		}
+		if !known && !r.Caller.Proven() { // what there is to ask for is for those who may ask
+			return problem.Unproven("this is only for people and programs of the site").WithHint("sign in first")
+		}
 		return next(call.With(ctx, r), spec, s)
 	}
 }

@@ -32,7 +32,7 @@ func Local[In, Out proto.Message](l *Locals, f func(context.Context, In) (Out, e
 		panic(fmt.Sprintf("gateway: %s is answered twice", name))
 	}
 	l.unary[name] = func(ctx context.Context, in proto.Message) (proto.Message, error) {
-		out, err := f(ctx, in.(In))
+		out, err := f(withRequest(ctx), in.(In))
 		if err != nil {
 			return nil, err
 		}

@@ -35,9 +35,10 @@ type ServerOptions struct {
 
 // A Server serves HTTP/1.1, HTTP/2 and, beside TLS, HTTP/3 on one port.
 type Server struct {
-	o  ServerOptions
-	h1 *http.Server
-	h3 *http3.Server
+	o    ServerOptions
+	h1   *http.Server
+	h3   *http3.Server
+	stop func() // ends the context of every request, WebSockets among them
 }
 
 // NewServer returns a Server. It fails with Invalid where plain HTTP would be reachable from elsewhere.
@@ -45,14 +46,15 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if a, ok := o.TCP.Addr().(*net.TCPAddr); o.TLS == nil && (!ok || !a.IP.IsLoopback()) {
 		return nil, edge.E(edge.Invalid, "plain HTTP is for this machine only, and %s is not", o.TCP.Addr())
 	}
-	s := &Server{o: o}
+	base, stop := context.WithCancel(context.Background())
+	s := &Server{o: o, stop: stop}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(o.TLS != nil)
 	protocols.SetUnencryptedHTTP2(o.TLS == nil)
 	s.h1 = &http.Server{Handler: o.Handler, Protocols: &protocols, ReadHeaderTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: 16 << 10,
-		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: 30 * time.Second, WriteByteTimeout: 30 * time.Second},
-		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)}
+		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: 30 * time.Second, WriteByteTimeout: 30 * time.Second},
+		BaseContext: func(net.Listener) context.Context { return base }, ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)}
 	if o.TLS != nil && o.UDP != nil {
 		s.h3 = &http3.Server{Handler: o.Handler, TLSConfig: http3.ConfigureTLSConfig(o.TLS.Clone()), MaxHeaderBytes: 16 << 10, IdleTimeout: idleTime,
 			QUICConfig: &quic.Config{MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: 8, MaxIdleTimeout: idleTime, Allow0RTT: false}}
@@ -77,7 +79,9 @@ func (s *Server) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
+		time.AfterFunc(drainTime/2, s.stop) // streams go on for ever otherwise
 		s.h1.Shutdown(end)
+		s.stop()
 		s.h1.Close()
 		if s.h3 != nil {
 			s.h3.Close()

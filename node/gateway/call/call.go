@@ -30,6 +30,10 @@ type Request struct {
 	Credentials auth.Credentials
 	Caller      auth.Caller // as proven; zero before that
 	Secure      bool        // it came over TLS, or never left this machine
+	TLS         bool        // it came over TLS
+	Cookies     bool        // the answer can carry cookies
+	Device      string      // the cookie of a browser that was here before; unproven
+	Agent       string      // what the browser calls itself
 }
 
 type key struct{}

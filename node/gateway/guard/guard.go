@@ -25,10 +25,10 @@ type Options struct {
 	View    func(func(edge.View) error) error // a view of the site for the length of the call
 	Record  Recorder
 	Mask    func() *audit.Mask
-	Now     func() time.Time         // in the site's time zone
-	Factors func(person string) bool // whether a person has a second factor registered
-	Online  func() bool              // the hub can be reached just now
-	Refused func(a gateway.Access)   // counts refusals whose records were left out, see Note; may be nil
+	Now     func() time.Time                // in the site's time zone
+	Factors func(auth.Caller) (bool, error) // whether a person has a second factor registered
+	Online  func() bool                     // the hub can be reached just now
+	Refused func(a gateway.Access)          // counts refusals whose records were left out, see Note; may be nil
 }
 
 // A Guard implements gateway.Guard.
@@ -74,9 +74,16 @@ func (g *Guard) question(a gateway.Access) (policy.Request, error) {
 		Object:  policy.Object{Type: rule.GetObject(), ID: a.Object, Class: edge.Class(rule.GetClass())},
 		Context: policy.Context{Door: r.Door, Addr: r.Peer, Now: g.o.Now(), Local: r.Credentials.Local, Online: g.o.Online()}}
 	if r.Caller.Kind == edge.Person && r.Caller.Strength < auth.TwoFactor {
-		q.Context.NoSecondFactor = !g.o.Factors(r.Caller.ID)
+		has, err := g.o.Factors(r.Caller)
+		if err != nil {
+			return q, err
+		}
+		q.Context.NoSecondFactor = !has
 	}
-	if rule.GetObject() == "device" && r.Caller.Kind == edge.Device || rule.GetObject() == "person" {
+	switch {
+	case q.Action == "identity.self": // whoever asks, asks about itself: the request names nobody
+		q.Object.ID, q.Object.Owner = r.Caller.ID, r.Caller.ID
+	case rule.GetObject() == "device" || rule.GetObject() == "person":
 		q.Object.Owner = a.Object
 	}
 	if edge.Class(rule.GetClass()) < edge.Clinical || a.Object == "" {

@@ -13,6 +13,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/call"
@@ -103,12 +104,16 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, m *method.Method, 
 		return nil
 	}
 	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "private, no-cache")
 	if next := nextPage(r, out); next != "" {
 		h.Set("Link", "<"+next+`>; rel="next"`)
 	}
-	tag := etag(out, body)
-	h.Set("ETag", tag)
+	tag, versioned := etag(out, body)
+	if m.Query || versioned {
+		h.Set("ETag", tag)
+	}
+	if m.Query { // what a command answers may hold a secret and is kept nowhere
+		h.Set("Cache-Control", "private, no-cache")
+	}
 	if m.Query && matches(r.Header.Get("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -127,14 +132,15 @@ func (d *Door) encode(b binding, out proto.Message) ([]byte, error) {
 
 // etag names the bytes of an answer, with the version of what it shows before, where it has one: If-Match
 // needs that.
-func etag(out proto.Message, body []byte) string {
+func etag(out proto.Message, body []byte) (tag string, versioned bool) {
 	sum := sha256.Sum256(body)
-	tag := base64.RawURLEncoding.EncodeToString(sum[:12])
+	tag = base64.RawURLEncoding.EncodeToString(sum[:12])
 	m := out.ProtoReflect()
-	if f := m.Descriptor().Fields().ByName("version"); f != nil && f.Kind().String() == "uint64" {
+	f := m.Descriptor().Fields().ByName("version")
+	if versioned = f != nil && f.Kind() == protoreflect.Uint64Kind; versioned {
 		tag = strconv.FormatUint(m.Get(f).Uint(), 10) + "-" + tag
 	}
-	return `"` + tag + `"`
+	return `"` + tag + `"`, versioned
 }
 
 func matches(header, tag string) bool {

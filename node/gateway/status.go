@@ -1,20 +1,8 @@
 package gateway
 
-import (
-	"context"
-	"io"
-	"time"
-)
+import "time"
 
-// A Source is what the door shows. All methods answer from memory or a cheap read.
-type Source interface {
-	Status(ctx context.Context) Status
-	// Ready is nil once the node does its work, and says in words what is missing before.
-	Ready(ctx context.Context) error
-	WriteMetrics(ctx context.Context, w io.Writer)
-}
-
-// Status is everything the page shows.
+// Status is how a node is, as the command line shows it.
 type Status struct {
 	Node    string       `json:"node"`
 	Site    string       `json:"site"`

@@ -1,0 +1,174 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"github.com/aielon/edge/cluster/site"
+	"github.com/aielon/edge/node/api/identityv1"
+	"github.com/aielon/edge/node/api/nodev1"
+	"github.com/aielon/edge/node/audit"
+	"github.com/aielon/edge/node/auth/identity"
+	"github.com/aielon/edge/node/auth/passkey"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway"
+	"github.com/aielon/edge/node/gateway/guard"
+	"github.com/aielon/edge/node/gateway/limits"
+	"github.com/aielon/edge/node/gateway/method"
+)
+
+// A front is what stands between the node and those who ask it for something.
+type front struct {
+	people  *identity.Service
+	gateway *gateway.Gateway
+	server  *gateway.Server
+	relying *passkey.Relying // nil where the door has no name that can carry passkeys
+	secure  bool             // the door speaks TLS
+}
+
+// openFront puts the door together: who asks, what they may do, what is kept of it, and every protocol.
+func (n *Node) openFront(ctx context.Context) (err error) {
+	f := &front{}
+	n.front = f
+	if err := n.withView(func(v edge.View) error { return n.policies.Refresh(v) }); err != nil {
+		n.log.Warn("the site's own policies cannot be read; the built-in ones hold", "error", err)
+	}
+	if err := n.openPeople(f); err != nil {
+		return err
+	}
+	methods, err := method.New(nodev1.File_node_api_nodev1_node_proto, identityv1.File_node_api_identityv1_identity_proto)
+	if err != nil {
+		return err
+	}
+	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: f.people, Guard: n.openGuard(f), Limit: limits.New(limits.Default()), Hosts: n.cfg.Door.Hosts, Logger: n.part("door")})
+	if err != nil {
+		return err
+	}
+	f.gateway.Reflect()
+	return n.openDoors(f)
+}
+
+// openPeople opens identity, with passkeys where the door has a name for them.
+func (n *Node) openPeople(f *front) (err error) {
+	if name := n.passkeyName(); name != "" {
+		o := passkey.Options{Name: name, Display: n.keys.trust.Site(), Origins: n.origins(name)}
+		if f.relying, err = passkey.New(o); err != nil {
+			return err
+		}
+	}
+	f.people, err = identity.New(identity.Options{Site: n.keys.trust.Site(), SiteName: n.siteName, Node: n.ID(), View: n.withView, Propose: n.site, Deciding: n.deciding,
+		Applied: n.site.WaitApplied, Local: identityRows{n.readings}, Now: n.keys.trust.Now, Passkeys: func() *passkey.Relying { return f.relying }, Logger: n.part("identity")})
+	return err
+}
+
+// deciding reports whether the site can decide just now, as far as this node knows.
+func (n *Node) deciding() bool {
+	l := n.raft.Leadership()
+	return !l.Leader.IsZero() && (!l.Self || l.Ready)
+}
+
+func (n *Node) openGuard(f *front) *guard.Guard {
+	return guard.New(guard.Options{Engine: n.policies.Engine, View: n.withView, Record: n.trail.local, Mask: func() *audit.Mask { return n.trail.mask }, Now: n.siteTime,
+		Factors: f.people.HasSecond, Online: func() bool { return n.linkStatus().Connected }})
+}
+
+// passkeyName is the name under which browsers know this node, empty where it has none: passkeys belong to a
+// name and never to an address (WebAuthn level 3, section 5.1.2).
+func (n *Node) passkeyName() string {
+	if len(n.cfg.Door.Hosts) > 0 {
+		return n.cfg.Door.Hosts[0]
+	}
+	if loopback(n.doorAddr.String()) {
+		return "localhost"
+	}
+	return ""
+}
+
+// origins are the addresses of pages that may use passkeys here.
+func (n *Node) origins(name string) []string {
+	_, port, _ := net.SplitHostPort(n.doorAddr.String())
+	if loopback(n.doorAddr.String()) && name == "localhost" {
+		return []string{"http://localhost:" + port}
+	}
+	return []string{"https://" + name, "https://" + name + ":" + port}
+}
+
+// openDoors opens the port for people and programs, and the socket of this box's own user.
+func (n *Node) openDoors(f *front) error {
+	doors, err := f.gateway.Handler(n.pages())
+	if err != nil {
+		return err
+	}
+	o := gateway.ServerOptions{TCP: n.doorListen, Handler: &gateway.Entrance{Hosts: n.cfg.Door.Hosts, Next: doors}, Logger: n.part("door")}
+	if f.secure = !loopback(n.doorAddr.String()); f.secure {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: (&serverCert{keys: n.keys, names: n.cfg.Door.Hosts}).get, NextProtos: []string{"h2", "http/1.1"}}
+		udp, err := net.ListenPacket("udp", n.doorAddr.String())
+		if err != nil { // HTTP/2 does as well
+			n.log.Warn("the door is not open for HTTP/3", "error", err)
+		} else {
+			o.UDP = udp
+			n.onClose(udp.Close)
+		}
+	}
+	if f.server, err = gateway.NewServer(o); err != nil {
+		return err
+	}
+	own := http.NewServeMux()
+	own.Handle("/", n.control())
+	own.Handle("/api/", &gateway.Entrance{Local: true, Next: http.StripPrefix("/api", doors)})
+	n.socket, err = gateway.NewSocket(filepath.Join(n.cfg.DataDir, SocketName), own, n.part("socket"))
+	return err
+}
+
+// pages is what is served besides the protocols.
+func (n *Node) pages() map[string]http.Handler {
+	return map[string]http.Handler{
+		"GET /healthz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("alive\n")) }),
+		"GET /readyz":  http.HandlerFunc(n.serveReady),
+		"GET /metrics": http.HandlerFunc(n.serveMetrics),
+		"GET /ca.crt":  http.HandlerFunc(n.serveAuthority),
+	}
+}
+
+// backend is the site as the gateway asks it.
+type backend struct{ n *Node }
+
+// Propose implements gateway.Backend.
+func (b backend) Propose(ctx context.Context, c edge.Command) (edge.Outcome, error) {
+	return b.n.site.Propose(ctx, c)
+}
+
+// Ask implements gateway.Backend.
+func (b backend) Ask(ctx context.Context, name string, body []byte, strict bool) ([]byte, uint64, error) {
+	mode := site.Local
+	if strict {
+		mode = site.Strict
+	}
+	return b.n.site.Ask(ctx, name, body, mode)
+}
+
+// WaitApplied implements gateway.Backend.
+func (b backend) WaitApplied(ctx context.Context, index uint64) error {
+	return b.n.site.WaitApplied(ctx, index)
+}
+
+// followPolicies keeps decisions in step with the policies the site has, on whichever node they were changed.
+func (n *Node) followPolicies(ctx context.Context) error {
+	for ctx.Err() == nil {
+		applied := n.site.Applied()
+		if err := n.withView(func(v edge.View) error { return n.policies.Refresh(v) }); err != nil {
+			n.log.Warn("the site's own policies cannot be read; those known before go on to hold", "error", err)
+		}
+		if err := n.site.WaitApplied(ctx, applied+1); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		wait(ctx, rightsPause)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package node
+
+import (
+	"encoding/pem"
+	"net/http"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/call"
+	"github.com/aielon/edge/node/gateway/problem"
+)
+
+// serveReady answers whoever starts and restarts nodes: 200 once this one does its work, else why not, in words.
+func (n *Node) serveReady(w http.ResponseWriter, r *http.Request) {
+	if err := (show{n}).Ready(r.Context()); err != nil {
+		problem.Write(w, err, call.From(r.Context()).ID)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte("ready\n"))
+}
+
+// serveMetrics answers programs of this very box: what is measured tells strangers too much.
+func (n *Node) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if req := call.From(r.Context()); !req.Peer.IsLoopback() && !req.Credentials.Local {
+		problem.Write(w, edge.E(edge.NotFound, "there is no such page"), req.ID)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	show{n}.WriteMetrics(r.Context(), w)
+}
+
+// serveAuthority hands out the certificate of the site's own authority, for browsers and devices to trust.
+func (n *Node) serveAuthority(w http.ResponseWriter, r *http.Request) {
+	ca := n.keys.site.Load()
+	if ca == nil {
+		problem.Write(w, edge.E(edge.Unavailable, "this node does not have the site's authority yet").WithHint("try again in a moment"), call.From(r.Context()).ID)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-x509-ca-cert")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+n.keys.trust.Site()+`-ca.crt"`)
+	pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: ca.Root().Raw})
+}
