@@ -14,7 +14,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-// Limits on one policy. They bound what reading, checking and judging it cost: to check one takes the square of
+// Limits on one policy of a site. They bound what reading, checking and judging it cost: to check one takes the square of
 // how deep it is, and each of its words is looked at in every decision.
 const (
 	maxText  = 4 << 10 // bytes
@@ -25,8 +25,6 @@ const (
 // line and what is wrong there.
 func (e *Engine) load(file string, text []byte) ([]rule, error) {
 	switch {
-	case len(text) > maxText:
-		return nil, edge.E(edge.Invalid, "%s: a policy may have %d bytes, this one has %d", file, maxText, len(text))
 	case !utf8.Valid(text):
 		return nil, edge.E(edge.Invalid, "%s: a policy must be UTF-8 text", file)
 	case depth(text) > maxDepth:

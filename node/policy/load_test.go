@@ -1,10 +1,12 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/edge"
 )
 
@@ -90,10 +92,20 @@ func TestTables(t *testing.T) {
 			t.Errorf("%s wants a recent proof of no strength", p.Name)
 		}
 	}
+	var people, areas []string
 	for _, r := range Roles() {
+		if slices.Contains(r.Kinds, edge.Person) {
+			people = append(people, r.Name)
+		}
+		if r.Areas {
+			areas = append(areas, r.Name)
+		}
 		if _, err := files.ReadFile("policies/" + r.Name + ".cedar"); err != nil {
 			t.Errorf("the role %s has no file", r.Name)
 		}
+	}
+	if !slices.Equal(people, auth.PeopleRoles()) || !slices.Equal(areas, auth.AreaRoles()) {
+		t.Errorf("package auth gives other roles: %v, %v", people, areas)
 	}
 }
 

@@ -73,7 +73,7 @@ func mark(c Cell) string {
 // on what: s for what is not about a person, p for that and what is not about health, * for everything, and o for
 // one's own beside (alone: for one's own only). Floors keep health data of others from all but clinicians.
 var expected = map[string]string{
-	"owner": `node.read:s node.manage:s node.backup:s members.manage:s profile.debug:s devices.read:s devices.manage:s readings.read:s
+	"owner": `node.read:s node.manage:s node.backup:s members.manage:s join.invite:s profile.debug:s devices.read:s devices.manage:s readings.read:s
 		quarantine.read:s quarantine.manage:s settings.read:s settings.manage:s webhooks.manage:s policy.read:s policy.manage:s
 		search.use:s blobs.read:s blobs.write:s health.configure:s community.manage:s community.read:s wallet.report:s
 		analytics.read:s analytics.manage:s ai.use:s ai.manage:s
@@ -84,7 +84,7 @@ var expected = map[string]string{
 		community.read:s analytics.read:s analytics.manage:s ai.use:s ai.manage:s
 		identity.read:po identity.manage:po sessions.manage:po tokens.manage:po audit.read:po breakglass.review:po breakglass.end:po
 		consent.read:po community.people:po`,
-	"operator": `node.read:s node.manage:s node.backup:s members.manage:s profile.debug:s devices.read:s devices.manage:s readings.read:s
+	"operator": `node.read:s node.manage:s node.backup:s members.manage:s join.invite:s profile.debug:s devices.read:s devices.manage:s readings.read:s
 		quarantine.read:s quarantine.manage:s settings.read:s settings.manage:s webhooks.manage:s policy.read:s search.use:s blobs.read:s
 		analytics.read:s ai.use:s ai.manage:s`,
 	"auditor": `audit.read:po identity.read:po breakglass.review:po consent.read:po wallet.read:po node.read:s devices.read:s
@@ -103,7 +103,7 @@ var expected = map[string]string{
 		zakat.apply:o zakat.case:o community.join:o community.people:o blobs.read:o blobs.write:o devices.read:o readings.read:o
 		community.read:s community.post:s search.use:s ai.use:s`,
 	"device":    `readings.publish:o readings.read:o devices.read:o`,
-	"peer-node": `node.read:* devices.read:* devices.enrol:* readings.read:* quarantine.read:* settings.read:* policy.read:* blobs.read:* blobs.write:* sync.pull:* sync.push:*`,
+	"peer-node": `node.read:* devices.read:* devices.enrol:* join.spend:* readings.read:* quarantine.read:* settings.read:* policy.read:* blobs.read:* blobs.write:* sync.pull:* sync.push:*`,
 	"hub":       `node.read:s devices.read:s readings.read:s blobs.read:s wallet.report:s community.read:s analytics.read:s sync.pull:s sync.push:s`,
 }
 

@@ -10,6 +10,8 @@ func nodePermissions() []Permission {
 		write("node.manage", site, "node.read", "restart, seal and update nodes"),
 		write("node.backup", site, "node.read", "make and fetch backups").dangerous(),
 		write("members.manage", site, "node.read", "add nodes to the site and remove them").dangerous(),
+		write("join.invite", site, "node.read", "make codes by which nodes and sites join").dangerous(),
+		write("join.spend", site, "node.read", "take in a node that shows a code"),
 		read("profile.debug", site, "see inside a running node").dangerous(),
 		read("devices.read", site, "see which devices there are"),
 		write("devices.manage", site, "devices.read", "register, change and remove devices"),

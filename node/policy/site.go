@@ -48,6 +48,9 @@ func (e *Engine) Check(p SitePolicy) (forbid bool, err error) {
 
 // site compiles one policy of a site.
 func (e *Engine) site(p SitePolicy) (rule, error) {
+	if len(p.Text) > maxText {
+		return rule{}, edge.E(edge.Invalid, "%s: a policy may have %d bytes, this one has %d", p.ID, maxText, len(p.Text))
+	}
 	rules, err := e.load(p.ID, []byte(p.Text))
 	if err != nil {
 		return rule{}, err
