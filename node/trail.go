@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/aielon/edge/cluster/site"
@@ -25,7 +27,8 @@ type trail struct {
 	own     *audit.Log   // over this node's ledger journal
 	site    *audit.Log   // over the site's
 	witness *audit.Witness
-	wake    chan struct{} // has one value when there is a new checkpoint
+	wake    chan struct{}         // has one value when there is a new checkpoint, or a tree is needed
+	doubt   atomic.Pointer[error] // why a witness refused this node's history, until the next start
 }
 
 // openTrail opens what commands and requests need to be recorded.
@@ -62,7 +65,7 @@ func (n *Node) openSiteTrail(context.Context) (err error) {
 func (n *Node) openLog(t *trail, j journal.Source, name string, whose edge.NodeID) (*audit.Log, error) {
 	return audit.OpenLog(audit.LogOptions{Store: n.readings, Journal: j, Name: name, Node: whose, Key: t.key, Now: n.keys.trust.Now, Logger: n.part("audit"),
 		Place:  func() (string, string) { return n.keys.trust.Region(), n.keys.trust.Site() },
-		Signed: func(audit.Head) { t.kick() }})
+		Signed: func(audit.Head) { t.kick() }, Alarm: func(error) { t.kick() }})
 }
 
 // kick has the witnesses asked. It never blocks.
@@ -110,6 +113,13 @@ func (t *trail) parts(n *Node) []edge.Part {
 
 // Report implements edge.Reporter.
 func (t *trail) Report(ctx context.Context) edge.Health {
+	if err := t.doubt.Load(); err != nil {
+		h := edge.Health{Level: edge.Failed, Msg: (*err).Error()}
+		if e, ok := errors.AsType[*edge.Error](*err); ok {
+			h.Msg, h.Hint = e.Msg, e.Hint
+		}
+		return h
+	}
 	h := t.own.Report(ctx)
 	if s := t.site.Report(ctx); s.Level > h.Level {
 		h = s

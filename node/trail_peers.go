@@ -10,8 +10,11 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-// callCosign is what one node asks another to cosign a checkpoint.
-const callCosign = "audit.cosign"
+// What one node asks another of the audit.
+const (
+	callCosign = "audit.cosign" // to cosign a checkpoint
+	callLeaves = "audit.leaves" // for the hashes of records of the site that are gone
+)
 
 const (
 	witnessEvery = 5 * time.Minute // how often those are asked who could not be reached
@@ -20,18 +23,29 @@ const (
 
 // answerMember answers what another member of the site asks that is no command.
 func (n *Node) answerMember(ctx context.Context, peer edge.NodeID, name string, body []byte) ([]byte, error) {
-	if name != callCosign {
-		return nil, edge.E(edge.Invalid, "this version answers nothing called %q", name)
+	switch name {
+	case callCosign:
+		q, err := audit.ParseRequest(body)
+		if err != nil {
+			return nil, err
+		}
+		a, err := n.trail.witness.Cosign(ctx, peer, q)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(a)
+	case callLeaves:
+		w, err := audit.ParseWish(body)
+		if err != nil {
+			return nil, err
+		}
+		p, err := n.trail.site.Grant(w)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(p)
 	}
-	q, err := audit.ParseRequest(body)
-	if err != nil {
-		return nil, err
-	}
-	a, err := n.trail.witness.Cosign(ctx, peer, q)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(a)
+	return nil, edge.E(edge.Invalid, "this version answers nothing called %q", name)
 }
 
 // A member is another node of the site as a witness.
@@ -45,19 +59,30 @@ func (m member) Node() edge.NodeID { return m.id }
 
 // Cosign implements audit.Cosigner.
 func (m member) Cosign(ctx context.Context, q audit.Request) (a audit.Answer, err error) {
+	err = m.ask(ctx, callCosign, q, &a)
+	return a, err
+}
+
+// Grant implements audit.Giver.
+func (m member) Grant(ctx context.Context, w audit.Wish) (p audit.Piece, err error) {
+	err = m.ask(ctx, callLeaves, w, &p)
+	return p, err
+}
+
+func (m member) ask(ctx context.Context, name string, q, a any) error {
 	ctx, cancel := context.WithTimeout(ctx, witnessWait)
 	defer cancel()
 	b, err := json.Marshal(q)
 	if err != nil {
-		return a, edge.E(edge.Internal, "a request to cosign cannot be written: %w", err)
+		return edge.E(edge.Internal, "what node %s is asked cannot be written: %w", m.id.Short(), err)
 	}
-	if b, err = m.c.Call(ctx, m.id, callCosign, b); err != nil {
-		return a, err
+	if b, err = m.c.Call(ctx, m.id, name, b); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(b, &a); err != nil {
-		return a, edge.E(edge.Unavailable, "node %s answers what cannot be read: %w", m.id.Short(), err)
+	if err := json.Unmarshal(b, a); err != nil {
+		return edge.E(edge.Unavailable, "node %s answers what cannot be read: %w", m.id.Short(), err)
 	}
-	return a, nil
+	return nil
 }
 
 // askWitnesses has every other node of the site cosign the newest checkpoints. It uses connections of its own: a
@@ -83,6 +108,11 @@ func (n *Node) askWitnesses(ctx context.Context) error {
 }
 
 func (n *Node) askWitness(ctx context.Context, m member) {
+	if n.trail.site.Lost() && (roll{n}).Member(m.id) {
+		if err := n.trail.site.Adopt(ctx, m); err != nil && ctx.Err() == nil {
+			n.log.Info("the tree of another node is not taken over", "node", m.id.Short(), "error", err)
+		}
+	}
 	for _, l := range []*audit.Log{n.trail.own, n.trail.site} {
 		_, err := l.Gather(ctx, m)
 		switch {
@@ -90,6 +120,9 @@ func (n *Node) askWitness(ctx context.Context, m member) {
 		case edge.IsKind(err, edge.Unavailable):
 			n.log.Debug("a node does not cosign now", "node", m.id.Short(), "stream", l.Stream(), "error", err)
 		default:
+			if edge.IsKind(err, edge.Conflict) {
+				n.trail.doubt.Store(&err)
+			}
 			n.log.Warn("a node does not cosign", "node", m.id.Short(), "stream", l.Stream(), "error", err)
 		}
 	}

@@ -51,6 +51,8 @@ type Log struct {
 	since time.Time // when the oldest record without a checkpoint came
 	again []byte    // memory for encodings
 	err   error     // why checkpoints are not made, nil while they are
+
+	adopted bool // at was set back: whoever reads must begin there
 }
 
 // A treeRow is what is stored of a tree besides its hashes.
@@ -201,6 +203,10 @@ func (l *Log) Follow(ctx context.Context, r edge.Record) error {
 			return err
 		}
 	}
+	if l.adopted && r.Pos.Seq != l.at.Seq+1 {
+		return edge.E(edge.Unavailable, "the audit of %s goes on after %v", l.Stream(), l.at)
+	}
+	l.adopted = false
 	l.take(r)
 	return nil
 }
