@@ -31,9 +31,12 @@ func (p post) Cosign(ctx context.Context, q Request) (a Answer, err error) {
 	if a, err = p.w.Cosign(ctx, p.from, q); err != nil {
 		return a, err
 	}
-	b, err = json.Marshal(a)
+	if b, err = json.Marshal(a); err != nil {
+		return a, err
+	}
 	a = Answer{}
-	return a, json.Unmarshal(b, &a)
+	err = json.Unmarshal(b, &a)
+	return a, err
 }
 
 type witnessWorld struct {
