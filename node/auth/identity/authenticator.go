@@ -17,9 +17,14 @@ const (
 	operatorFor   = time.Minute // one request
 )
 
-// Refused is the answer to every credential that does not open anything, and to every wrong sign-in.
+// Refused is the answer to every wrong sign-in, whatever was wrong with it.
 func Refused() *edge.Error {
-	return edge.E(edge.Denied, "the name or what proves it is wrong, or has ended").WithHint("sign in again")
+	return edge.E(edge.Denied, "the name, the password or the code is wrong").WithHint("try again; after some wrong tries you have to wait a little")
+}
+
+// Ended is the answer to every credential that opens nothing: unknown, over, revoked, of somebody suspended.
+func Ended() *edge.Error {
+	return edge.E(edge.Denied, "your sign-in is not known here or has ended").WithHint("sign in again")
 }
 
 // Authenticate returns who makes a request, by what came with it: a session, a service token, a certificate, or
@@ -46,7 +51,7 @@ func (s *Service) Authenticate(_ context.Context, c auth.Credentials) (auth.Call
 
 func (s *Service) byCertificate(c *x509.Certificate) (auth.Caller, error) {
 	if s.o.Certified == nil {
-		return auth.Caller{}, Refused()
+		return auth.Caller{}, Ended()
 	}
 	a, roles, err := s.o.Certified(c)
 	if err != nil {
@@ -58,7 +63,7 @@ func (s *Service) byCertificate(c *x509.Certificate) (auth.Caller, error) {
 // bySession asks the state for the session and its person, each by one look.
 func (s *Service) bySession(secret string) (caller auth.Caller, err error) {
 	if !token.Is(token.Session, secret) {
-		return auth.Caller{}, Refused()
+		return auth.Caller{}, Ended()
 	}
 	id := token.IDOf(secret)
 	err = s.o.View(func(v edge.View) error {
@@ -67,7 +72,7 @@ func (s *Service) bySession(secret string) (caller auth.Caller, err error) {
 			return err
 		}
 		if !row.Hash.Matches(secret) {
-			return Refused()
+			return Ended()
 		}
 		used := s.uses.note(id, row.Used, s.o.Now(), row.Idle/4)
 		if here {
@@ -95,7 +100,7 @@ func (s *Service) standing(v edge.View, id edge.ID) (row session, p person, here
 			return row, p, false, err
 		}
 		if row, here = s.locals.session(id); !here || gone {
-			return row, p, here, Refused()
+			return row, p, here, Ended()
 		}
 	}
 	p, known, err := load[person](v, people+row.Person.String())
@@ -105,7 +110,7 @@ func (s *Service) standing(v edge.View, id edge.ID) (row session, p person, here
 	now := s.o.Now()
 	row.Used = later(row.Used, s.uses.last(id))
 	if !known || p.Suspended || p.Generation != row.Generation || row.over(now) || s.locals.isRevoked(id) {
-		return row, p, here, Refused()
+		return row, p, here, Ended()
 	}
 	return row, p, here, nil
 }
@@ -128,7 +133,7 @@ func (s *Service) byToken(secret string) (caller auth.Caller, err error) {
 		}
 		now := s.o.Now()
 		if !found || !t.Hash.Matches(secret) || !now.Before(t.Until) {
-			return Refused()
+			return Ended()
 		}
 		s.uses.note(id, t.Used, now, tokenUse)
 		caller = auth.Caller{Actor: edge.Actor{Kind: edge.Service, ID: t.ID.String(), Site: s.o.Site}, Roles: t.Roles, Scopes: t.Scopes,

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -39,8 +38,11 @@ func keepSession(tx edge.Tx, in opening) error {
 		return Refused()
 	}
 	// the node may have given up on this command, let the person in alone, and seen them sign out since
-	if over, err := isRevoked(tx, in.Session.ID); err != nil || over {
-		return errors.Join(err, Refused())
+	switch over, err := isRevoked(tx, in.Session.ID); {
+	case err != nil:
+		return err
+	case over:
+		return Refused()
 	}
 	x, err := loadProofs(tx, p.ID)
 	if err != nil {

@@ -386,7 +386,7 @@ func TestWhoComesHow(t *testing.T) {
 		"somebody's id":                {auth.Credentials{Bearer: sessionID(owner.Session)}, edge.Nobody, true},
 	} {
 		got, err := b.Authenticate(t.Context(), c.with)
-		if got.Kind != c.kind || (err != nil) != c.err || err != nil && err.Error() != Refused().Error() {
+		if got.Kind != c.kind || (err != nil) != c.err || err != nil && err.Error() != Ended().Error() {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}

@@ -189,7 +189,9 @@ func (s *Service) AcceptInvitation(ctx context.Context, _ auth.Caller, in *ident
 	if err != nil {
 		return nil, err
 	}
-	p.Created = later(p.Created, time.Time{})
+	if p.Created.IsZero() {
+		p.Created = row.Created
+	}
 	return s.welcome(ctx, out.Index, p, row, secret, in.Cookie)
 }
 
