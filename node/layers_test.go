@@ -28,7 +28,7 @@ var beside = map[string][]string{
 	"node/policy":   {"node/auth"},                  // callers
 	"node/audit":    {"node/state", "node/journal"}, // trees over journals
 	"node/search":   {"node/state"},                 // the index lies in a store
-	"node/webhook":  {"node/state"},                 // so does the queue
+	"node/webhook":  {"node/state", "node/limit"},   // so does the queue; breakers
 	"sync/wire":     {"node/blob"},                  // sync/wire/object, which moves blobs for both ends
 	"cluster/sim":   {"cluster/site", "cluster/raftlog"},
 	"node/cmd":      {"node/cli"},
