@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/aielon/edge/cluster/site"
+	"github.com/aielon/edge/node/api/devicesv1"
 	"github.com/aielon/edge/node/api/identityv1"
 	"github.com/aielon/edge/node/api/nodev1"
 	"github.com/aielon/edge/node/audit"
@@ -39,11 +40,15 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 	if err := n.openPeople(f); err != nil {
 		return err
 	}
-	methods, err := method.New(nodev1.File_node_api_nodev1_node_proto, identityv1.File_node_api_identityv1_identity_proto)
+	methods, err := method.New(nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto)
 	if err != nil {
 		return err
 	}
-	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: f.people, Guard: n.openGuard(f), Limit: limits.New(limits.Default()), Hosts: n.cfg.Door.Hosts, Logger: n.part("door")})
+	budgets, err := limits.New(limits.Default())
+	if err != nil {
+		return err
+	}
+	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: f.people, Guard: n.openGuard(f), Limit: budgets, Hosts: n.cfg.Door.Hosts, Logger: n.part("door")})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ func (n *Node) localMethods() *gateway.Locals {
 	gateway.Local(l, n.listBackups)
 	gateway.LocalStream(l, n.downloadBackup)
 	gateway.Local(l, n.removeBackup)
+	NewReadings(n.journals).Register(l)
 	peopleMethods(l, n.front.people)
 	return l
 }

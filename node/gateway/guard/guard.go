@@ -81,7 +81,7 @@ func (g *Guard) question(a gateway.Access) (policy.Request, error) {
 		q.Context.NoSecondFactor = !has
 	}
 	switch {
-	case q.Action == "identity.self": // whoever asks, asks about itself: the request names nobody
+	case q.Action == "identity.self" || q.Action == "identity.whoami": // whoever asks, asks about itself: the request names nobody
 		q.Object.ID, q.Object.Owner = r.Caller.ID, r.Caller.ID
 	case rule.GetObject() == "device" || rule.GetObject() == "person":
 		q.Object.Owner = a.Object
