@@ -7,7 +7,7 @@ GOFLAGS_BUILD := -trimpath -buildvcs=false
 TESTFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test check race fuzz fault bench e2e cross generate clean peers
+.PHONY: help build run test check race fuzz fault bench e2e judges cross generate clean peers
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: build ## side by side with mosquitto, NATS and etcd
 
 e2e: build ## the built program driven by scripts
 	go test -count=1 -timeout 600s -tags e2e ./node/e2e/...
+
+judges: ## programs of others judge the doors (needs node and npm)
+	scripts/judges/run.sh
 
 cross: ## CGO_ENABLED=0 builds for amd64, arm64 and arm/v7
 	GOOS=linux GOARCH=amd64 go build $(GOFLAGS_BUILD) -ldflags '$(LDFLAGS)' -o bin/aielon-edge-linux-amd64 ./node/cmd/aielon-edge

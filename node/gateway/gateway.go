@@ -69,6 +69,7 @@ type Options struct {
 	Guard   Guard
 	Limit   Limiter
 	Hosts   []string          // names of this node whose pages may open WebSockets under its other names
+	Version string            // of the program, told with the description of the doors
 	Observe func(Observation) // called once for every call, may be nil; must not block
 	Logger  *slog.Logger
 }

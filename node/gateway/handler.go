@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/fastjson"
 	"github.com/aielon/edge/node/gateway/graph"
+	"github.com/aielon/edge/node/gateway/openapi"
 	"github.com/aielon/edge/node/gateway/problem"
 	"github.com/aielon/edge/node/gateway/rest"
 	"github.com/aielon/edge/node/gateway/rpcws"
@@ -23,8 +25,9 @@ import (
 )
 
 // Handler returns every door on one handler: gRPC, gRPC-Web and Connect at /<service>/<method>, REST at /v1/,
-// GraphQL at /graphql, JSON-RPC over WebSocket at /ws, and what else is given by its pattern. It is reached through
-// an Entrance only. WebSockets end when the context of the server they came over ends (http.Server.BaseContext).
+// GraphQL at /graphql, JSON-RPC over WebSocket at /ws, what all of them answer at /openapi.json and /docs, and what
+// else is given by its pattern. It is reached through an Entrance only. WebSockets end when the context of the server
+// they came over ends (http.Server.BaseContext).
 func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) {
 	json := fastjson.New()
 	r, err := rest.New(g.server, g.o.Methods, json)
@@ -43,6 +46,13 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 	}
 	mux.Handle("/graphql", graphs)
 	mux.Handle("/ws", rpcws.New(g.server, g.o.Methods, json, sockets))
+	described, err := openapi.Handlers(openapi.Options{Methods: g.o.Methods, Schema: api.Schema, Title: "AiElon Edge", Version: cmp.Or(g.o.Version, "0"), Cookie: CookieSecure})
+	if err != nil {
+		return nil, err
+	}
+	for pattern, h := range described {
+		mux.Handle(pattern, h)
+	}
 	for pattern, h := range others {
 		mux.Handle(pattern, h)
 	}

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Has outside programs judge the doors: the OpenAPI document must pass both linters without an error or a warning.
+# Needs node and npm; the judges are pinned in package.json and installed beside it, with no scripts of theirs run.
+set -euo pipefail
+cd "$(dirname "$0")"
+export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
+npm ci --ignore-scripts --no-audit --no-fund --silent
+doc=../../node/gateway/openapi/testdata/openapi.json
+npx --no-install spectral lint "$doc" --ruleset spectral.yaml --fail-severity hint
+out=$(npx --no-install redocly lint "$doc" --format json 2>/dev/null)
+node -e '
+  const found = JSON.parse(process.argv[1]).problems ?? [];
+  for (const p of found) console.error(`${p.severity}: ${p.ruleId}: ${p.message} at ${p.location?.[0]?.pointer ?? ""}`);
+  console.log(`redocly: ${found.length} problems`);
+  process.exit(found.length ? 1 : 0);
+' "$out"
