@@ -41,14 +41,14 @@ func (r ownRows) Each(f func(string, []byte) error) error {
 // proven lets everybody do everything who has proven who they are.
 type proven struct{}
 
-func (proven) Allow(_ context.Context, a Access) error {
+func (proven) Decide(_ context.Context, a Access) Verdict {
 	if a.Method == nil || a.Method.Rule.GetOpen() || a.Request.Caller.Proven() {
-		return nil
+		return Verdict{}
 	}
-	return problem.Unproven("sign in first")
+	return Verdict{Refused: problem.Unproven("sign in first")}
 }
 
-func (proven) Note(context.Context, Access, error) error { return nil }
+func (proven) Note(context.Context, Access, Verdict) error { return nil }
 
 // asCaller makes a method of identity answer calls.
 func asCaller[In, Out proto.Message](l *Locals, f func(context.Context, auth.Caller, In) (Out, error)) {
