@@ -29,7 +29,15 @@ type partSource struct {
 	st   stats
 	dict *dict
 	rows map[term]*termRow // dictionary rows of this query
+	seen []codeRange       // of codes whose rows are all in rows
 	buf  []posting
+}
+
+// A codeRange is the codes that begin with prefix, up to last; all of them where last is empty.
+type codeRange struct{ prefix, last string }
+
+func (r codeRange) holds(code string) bool {
+	return strings.HasPrefix(code, r.prefix) && (r.last == "" || code <= r.last)
 }
 
 func (s *partSource) part() part  { return s.row.Part }
@@ -38,6 +46,9 @@ func (s *partSource) sums() stats { return s.st }
 func (s *partSource) term(t term) (*termRow, error) {
 	if r, ok := s.rows[t]; ok {
 		return r, nil
+	}
+	if t[0] == codeForm && slices.ContainsFunc(s.seen, func(r codeRange) bool { return r.holds(t[1:]) }) {
+		return &termRow{}, nil
 	}
 	var r termRow
 	b, err := s.view.Get(termKey(s.row.Part, t))
@@ -66,16 +77,25 @@ func (s *partSource) df(t term) (uint64, error) {
 }
 
 func (s *partSource) codes(dst []string, prefix string, most int) ([]string, error) {
-	k := termKey(s.row.Part, asCode(prefix))
 	skip := len(termKey(s.row.Part, asCode("")))
-	n := 0
-	for key := range s.view.Scan(k) {
-		dst = append(dst, string(key[skip:]))
+	n, read := 0, codeRange{prefix: prefix}
+	for key, b := range s.view.Scan(termKey(s.row.Part, asCode(prefix))) {
+		code := string(key[skip:])
+		r, err := decodeTermRow(b)
+		if err != nil {
+			return dst, err
+		}
+		dst, s.rows[asCode(code)] = append(dst, code), &r
 		if n++; n >= most {
+			read.last = code
 			break
 		}
 	}
-	return dst, s.view.Err()
+	if err := s.view.Err(); err != nil {
+		return dst, err
+	}
+	s.seen = append(s.seen, read)
+	return dst, nil
 }
 
 func (s *partSource) completions(prefix string, yield func(string, uint64)) {
