@@ -154,7 +154,19 @@ func (q quickstartCmd) serve(in *invocation, hub, n *running) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(in.std.Out, quickstartText, n.DoorAddr(), hub.DoorAddr(), guest.Example)
+	fmt.Fprintf(in.std.Out, quickstartText, n.DoorURL(), hub.DoorURL(), guest.Example)
+	for _, x := range []struct {
+		what string
+		n    *node.Node
+	}{{"node", n.Node}, {"hub", hub.Node}} {
+		switch code, err := x.n.SetupCode(ctx); {
+		case edge.IsKind(err, edge.Conflict): // somebody has set it up
+		case err != nil:
+			return err
+		default:
+			fmt.Fprintf(in.std.Out, "Nobody has set the %s up yet. Open its page and enter the code %s\n", x.what, code)
+		}
+	}
 	sims := make(chan error, 1)
 	if q.Simulate {
 		go func() { sims <- simulate(ctx, n.Node) }()
@@ -183,8 +195,8 @@ func (q quickstartCmd) serve(in *invocation, hub, n *running) error {
 
 const quickstartText = `A hub and a node run on this machine.
 
-  The node's page:  http://%s
-  The hub's page:   http://%s
+  The node's page:  %s
+  The hub's page:   %s
 
 Publish as a device (mosquitto_pub is in the package mosquitto-clients):
 
