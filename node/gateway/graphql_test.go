@@ -103,6 +103,7 @@ func TestGraphQLBadInput(t *testing.T) {
 		{"suggestion of an argument", "", gql(`{ setting(ke:"a") { value } }`), 400, `Unknown argument \"ke\"`},
 		{"suggestion of a type", "", gql(`{ ... on Statu { site } }`), 400, `Unknown type \"Statu\"`},
 		{"directives", "good", gql("{ status { site " + strings.Repeat("@skip(if:false) ", 200) + "} }"), 400, `can only be used once`},
+		{"answer in parts", "good", gql("{ status { ... @defer { site } } }"), 400, `Unknown directive`},
 		{"variable of another type", "good", `{"query":"query($n:Int){settings(pageSize:$n){nextPageToken}}","variables":{"n":"ten"}}`, 400, `cannot use string as Int`},
 		{"variable that is missing", "good", `{"query":"query($k:String!){setting(key:$k){value}}"}`, 400, `must be defined`},
 		{"variables", "good", variables, 507, `101 variables`},

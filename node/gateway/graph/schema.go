@@ -68,6 +68,7 @@ func newSchema(methods *method.Table, set []byte) (*schema, error) {
 	if b.schema.ast, err = gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: b.schema.sdl}); err != nil {
 		return nil, edge.E(edge.Internal, "the GraphQL schema cannot be made: %w", err)
 	}
+	delete(b.schema.ast.Directives, "defer") // gqlparser's own; answers come whole
 	return b.schema, nil
 }
 
@@ -330,12 +331,12 @@ func describe(s *strings.Builder, indent, note string) {
 	if note == "" {
 		return
 	}
-	note = strings.ReplaceAll(strings.ReplaceAll(note, `"""`, `\"""`), "\n", "\n"+indent)
-	end := ""
-	if strings.HasSuffix(note, `"`) || strings.HasSuffix(note, `\`) {
-		end = " "
+	note = strings.ReplaceAll(note, `"""`, `\"""`)
+	if !strings.ContainsAny(note, "\n\"\\") {
+		s.WriteString(indent + `"""` + note + "\"\"\"\n")
+		return
 	}
-	s.WriteString(indent + `"""` + note + end + "\"\"\"\n")
+	s.WriteString(indent + "\"\"\"\n" + indent + strings.ReplaceAll(note, "\n", "\n"+indent) + "\n" + indent + "\"\"\"\n")
 }
 
 // deprecated is the directive of what should not be used any more. Its reason is the paragraph of the comment
