@@ -2,15 +2,18 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/auth/identity"
+	"github.com/aielon/edge/node/auth/lockout"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway"
 	"github.com/aielon/edge/node/gateway/call"
+	"github.com/aielon/edge/node/gateway/problem"
 	"github.com/aielon/edge/node/state"
 )
 
@@ -46,7 +49,20 @@ func peopleMethods(l *gateway.Locals, p *identity.Service) {
 
 // byCaller makes a method that wants to know its caller answer a call.
 func byCaller[In, Out proto.Message](l *gateway.Locals, f func(context.Context, auth.Caller, In) (Out, error)) {
-	gateway.Local(l, func(ctx context.Context, in In) (Out, error) { return f(ctx, call.From(ctx).Caller, in) })
+	gateway.Local(l, func(ctx context.Context, in In) (Out, error) {
+		out, err := f(ctx, call.From(ctx).Caller, in)
+		return out, throttled(err)
+	})
+}
+
+// throttled says to whoever guesses too fast when to come again, in the words of the doors.
+func throttled(err error) error {
+	soon, ok := errors.AsType[*lockout.TooSoon](err)
+	if !ok {
+		return err
+	}
+	why, _ := errors.AsType[*edge.Error](err)
+	return &problem.Throttled{Why: why, After: soon.After}
 }
 
 // identityRows are the few rows identity keeps in this node's own store, for when the site cannot decide.

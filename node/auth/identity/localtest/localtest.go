@@ -28,12 +28,15 @@ func Run(t *testing.T, open func() identity.Local) {
 	}
 	want["s/b"] = "new"
 	delete(want, "v/a")
-	for name, l := range map[string]identity.Local{"at once": l, "after a restart": open()} {
+	same := func(when string, l identity.Local) {
 		got := map[string]string{}
 		if err := l.Each(func(k string, v []byte) error { got[k] = string(v); return nil }); err != nil || !maps.Equal(got, want) {
-			t.Errorf("%s: rows are %v, %v, want %v", name, got, err, want)
+			t.Errorf("%s: rows are %v, %v, want %v", when, got, err, want)
 		}
 	}
+	same("at once", l)
+	l = open()
+	same("after a restart", l)
 	stop := error(errStop{})
 	n := 0
 	if err := l.Each(func(string, []byte) error { n++; return stop }); err != stop || n != 1 {
