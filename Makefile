@@ -7,10 +7,10 @@ GOFLAGS_BUILD := -trimpath -buildvcs=false
 TESTFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test check race fuzz fault bench e2e judges cross generate clean peers
+.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test clean peers
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/aielon-edge, stripped and static
 	go build $(GOFLAGS_BUILD) -ldflags '$(LDFLAGS)' -o $(BIN) ./node/cmd/aielon-edge
@@ -49,6 +49,12 @@ cross: ## CGO_ENABLED=0 builds for amd64, arm64 and arm/v7
 
 generate: ## Go code and descriptors from the .proto files
 	go run ./scripts/protogen
+
+portal: ## the web app from its sources (Node 20.19 or newer); the same sources give the same bytes
+	cd node/portal/web && npm ci && npm run build
+
+portal-test: portal ## the web app's tests, in Node and in Chromium
+	cd node/portal/web && npm test && npm run test:browser
 
 clean: ## remove what the targets built
 	rm -rf bin

@@ -1,0 +1,67 @@
+import i18next from 'i18next';
+import { initReactI18next } from 'react-i18next';
+import type en from './en.json';
+import { Store } from '@/api/store';
+
+export const languages = {
+  en: { name: 'English', dir: 'ltr' },
+  id: { name: 'Bahasa Indonesia', dir: 'ltr' },
+  ms: { name: 'Bahasa Melayu', dir: 'ltr' },
+  ur: { name: 'اردو', dir: 'rtl' },
+  ar: { name: 'العربية', dir: 'rtl' },
+} as const;
+
+export type Language = keyof typeof languages;
+
+const texts: Record<Language, () => Promise<{ default: object }>> = {
+  en: () => import('./en.json'),
+  id: () => import('./id.json'),
+  ms: () => import('./ms.json'),
+  ur: () => import('./ur.json'),
+  ar: () => import('./ar.json'),
+};
+
+declare module 'i18next' {
+  interface CustomTypeOptions {
+    defaultNS: 'translation';
+    resources: { translation: typeof en };
+  }
+}
+
+export const language = new Store<Language>('en');
+
+/** preferred is what was chosen here before, or the first of the browser's languages we have. */
+export function preferred(chosen: string | null, wishes: readonly string[]): Language {
+  for (const wish of [chosen ?? '', ...wishes]) {
+    const short = wish.split('-')[0] as Language;
+    if (short in languages) return short;
+  }
+  return 'en';
+}
+
+export async function startI18n() {
+  await i18next.use(initReactI18next).init({
+    resources: {},
+    interpolation: { escapeValue: false }, // React escapes
+    returnNull: false,
+    // Every language is complete (a test sees to it), so there is nothing to fall back to.
+    fallbackLng: false,
+  });
+  await speak(preferred(localStorage.getItem('lang'), navigator.languages));
+}
+
+/** speak switches the whole page, its direction included. */
+export async function speak(to: Language) {
+  if (!i18next.hasResourceBundle(to, 'translation')) {
+    i18next.addResourceBundle(to, 'translation', (await texts[to]()).default);
+  }
+  await i18next.changeLanguage(to);
+  document.documentElement.lang = to;
+  document.documentElement.dir = languages[to].dir;
+  language.set(to);
+}
+
+export async function choose(to: Language) {
+  localStorage.setItem('lang', to);
+  await speak(to);
+}

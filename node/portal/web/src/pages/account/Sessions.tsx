@@ -1,0 +1,54 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Laptop, Smartphone } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { command } from '@/api/http';
+import { sessions } from '@/api/identity';
+import { useFormats } from '@/i18n/format';
+import { Badge } from '@/ui/Badge';
+import { Button } from '@/ui/Button';
+import { Card } from '@/ui/Card';
+import { Loaded } from '@/ui/States';
+import { toast } from '@/ui/toast';
+import { useSentence } from '@/ui/useSentence';
+
+export function Sessions() {
+  const { t } = useTranslation();
+  const f = useFormats();
+  const client = useQueryClient();
+  const sentence = useSentence();
+  const query = useQuery(sessions);
+  const act = async (send: Promise<unknown>) => {
+    try {
+      await send;
+      await client.invalidateQueries({ queryKey: ['sessions'] });
+    } catch (e) {
+      toast({ tone: 'bad', ...sentence(e) });
+    }
+  };
+  const others = (query.data?.sessions ?? []).some((s) => !s.current);
+  const all = others && <Button onClick={() => void act(command('POST', '/v1/me/sessions/revoke-others'))}>{t('account.endOthers')}</Button>;
+  return (
+    <Card title={t('account.sessions')} action={all}>
+      <Loaded query={query}>
+        {({ sessions = [] }) => (
+          <ul className="divide-y divide-line">
+            {sessions.map((s) => (
+              <li key={s.id} className="flex flex-wrap items-center gap-3 py-2.5 text-sm">
+                {/mobile|phone|android/i.test(s.agent ?? '') ? <Smartphone size={18} className="text-soft" aria-hidden /> : <Laptop size={18} className="text-soft" aria-hidden />}
+                <span className="min-w-0 grow">
+                  <bdi className="block truncate font-medium">{s.agent || s.id.slice(0, 8)}</bdi>
+                  <span className="block text-xs text-soft">{t('account.used', { when: f.ago(s.used ?? s.created) })}</span>
+                </span>
+                {s.current ? (
+                  <Badge tone="good">{t('account.thisOne')}</Badge>
+                ) : (
+                  <Button onClick={() => void act(command('DELETE', `/v1/me/sessions/${encodeURIComponent(s.id)}`))}>{t('account.end')}</Button>
+                )}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Loaded>
+    </Card>
+  );
+}

@@ -1,0 +1,120 @@
+import { QueryClient } from '@tanstack/react-query';
+import { Outlet, createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import { connection } from './api/connection';
+import { me } from './api/identity';
+import { welcome } from './api/node';
+import { Problem, Unreachable } from './api/problem';
+import { Shell } from './shell/Shell';
+import { Toasts } from './shell/Toasts';
+import { Failure, Skeleton } from './ui/States';
+
+export const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // navigator.onLine speaks of any network; the node may answer without one, or not answer with one.
+      networkMode: 'always',
+      staleTime: 5_000,
+      gcTime: 600_000,
+      retry: (n, e) => n < 2 && !(e instanceof Problem && e.status < 500) && !(e instanceof Unreachable),
+    },
+    mutations: { networkMode: 'always', retry: false },
+  },
+});
+
+const root = createRootRoute({
+  component: () => (
+    <>
+      <Outlet />
+      <Toasts />
+    </>
+  ),
+  errorComponent: ({ error, reset }) => <Failure error={error} retry={reset} />,
+  notFoundComponent: lazyRouteComponent(() => import('./pages/NotFound')),
+});
+
+/** Signed-in pages. A site without an administrator is set up first; who is nobody signs in first. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  component: Shell,
+  pendingComponent: () => <Skeleton />,
+  beforeLoad: async ({ location }) => {
+    try {
+      await client.ensureQueryData(me);
+    } catch (e) {
+      if (e instanceof Unreachable) return; // the pages say so themselves
+      const w = await client.fetchQuery(welcome).catch(() => undefined);
+      if (w?.setupNeeded) throw redirect({ to: '/setup' });
+      if (e instanceof Problem && e.status === 401) throw redirect({ to: '/sign-in', search: { next: location.href } });
+      throw e;
+    }
+  },
+});
+
+const page = <P extends string>(path: P, load: () => Promise<{ default: () => React.ReactNode }>) =>
+  createRoute({ getParentRoute: () => inside, path, component: lazyRouteComponent(load) });
+
+const open = <P extends string>(path: P, load: () => Promise<{ default: () => React.ReactNode }>) =>
+  createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load) });
+
+interface AuditSearch {
+  actor?: string;
+  action?: string;
+  outcome?: string;
+}
+
+const word = (x: unknown) => (typeof x === 'string' && x ? x : undefined);
+
+const tree = root.addChildren([
+  inside.addChildren([
+    page('/', () => import('./pages/home/Home')),
+    page('/devices', () => import('./pages/devices/Devices')),
+    page('/devices/$id', () => import('./pages/devices/Device')),
+    page('/site', () => import('./pages/Site')),
+    page('/hub', () => import('./pages/Hub')),
+    page('/people', () => import('./pages/people/People')),
+    createRoute({
+      getParentRoute: () => inside,
+      path: '/audit',
+      // A filtered list can be sent to somebody: its address says all.
+      validateSearch: (s: Record<string, unknown>): AuditSearch => ({ actor: word(s.actor), action: word(s.action), outcome: word(s.outcome) }),
+      component: lazyRouteComponent(() => import('./pages/Audit')),
+    }),
+    page('/settings', () => import('./pages/settings/Settings')),
+    createRoute({
+      getParentRoute: () => inside,
+      path: '/search',
+      validateSearch: (s: Record<string, unknown>): { q?: string } => ({ q: word(s.q) }),
+      component: lazyRouteComponent(() => import('./pages/Search')),
+    }),
+    page('/about', () => import('./pages/About')),
+    page('/account', () => import('./pages/account/Account')),
+  ]),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/sign-in',
+    validateSearch: (s: Record<string, unknown>): { next?: string } => ({ next: inner(s.next) }),
+    component: lazyRouteComponent(() => import('./pages/signin/SignIn')),
+  }),
+  open('/welcome', () => import('./pages/signin/Accept')),
+  open('/setup', () => import('./pages/setup/Setup')),
+  open('/display', () => import('./pages/Display')),
+  open('/install', () => import('./pages/Install')),
+]);
+
+/** Only a page of this node may follow signing in. */
+function inner(next: unknown): string | undefined {
+  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : undefined;
+}
+
+export const router = createRouter({ routeTree: tree, defaultPreload: 'intent', defaultPendingMs: 150, scrollRestoration: true });
+
+connection.subscribe(() => {
+  if (connection.get().reachable) void router.invalidate();
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

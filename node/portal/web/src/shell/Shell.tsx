@@ -1,0 +1,68 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
+import { Suspense, lazy, useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { methods } from '@/api/devices';
+import { me } from '@/api/identity';
+import { type Status, status } from '@/api/node';
+import { Problem } from '@/api/problem';
+import { useLive } from '@/api/useLive';
+import { Skeleton } from '@/ui/States';
+import { Banner } from './Banner';
+import { BottomBar, SideBar } from './Nav';
+import { TopBar } from './TopBar';
+import { useHotkey } from './useHotkey';
+
+// What opens on demand is fetched on demand.
+const loadPalette = () => import('./Palette');
+const Palette = lazy(loadPalette);
+const Menu = lazy(() => import('./Menu'));
+const OutboxSheet = lazy(() => import('./OutboxSheet'));
+
+export type Sheet = 'palette' | 'menu' | 'outbox' | undefined;
+
+export function Shell() {
+  const { t } = useTranslation();
+  const client = useQueryClient();
+  const [sheet, setSheet] = useState<Sheet>();
+  const who = useQuery(me);
+  useQuery(status);
+  useLive<Status>(methods.watchStatus, {}, (s) => client.setQueryData(status.queryKey, s), who.isSuccess);
+  useSignedOut(who.error);
+  useHotkey(() => setSheet('palette'));
+  // Who presses the key types on at once.
+  useEffect(() => void loadPalette(), []);
+  const close = () => setSheet(undefined);
+  return (
+    <div className="lg:grid lg:grid-cols-[15rem_minmax(0,1fr)]">
+      <a href="#main" className="sr-only focus:not-sr-only focus:fixed focus:start-2 focus:top-2 focus:z-50 focus:rounded-lg focus:bg-accent focus:px-3 focus:py-2 focus:text-on-accent">
+        {t('nav.skip')}
+      </a>
+      <SideBar />
+      <div className="flex min-h-dvh min-w-0 flex-col">
+        <TopBar onOpen={setSheet} />
+        <Banner />
+        <main id="main" tabIndex={-1} className="grow pb-24 outline-none lg:pb-8">
+          <Suspense fallback={<Skeleton lines={6} />}>
+            <Outlet />
+          </Suspense>
+        </main>
+      </div>
+      <BottomBar onMore={() => setSheet('menu')} />
+      <Suspense>
+        {sheet === 'palette' && <Palette onClose={close} />}
+        {sheet === 'menu' && <Menu onClose={close} />}
+        {sheet === 'outbox' && <OutboxSheet onClose={close} />}
+      </Suspense>
+    </div>
+  );
+}
+
+/** useSignedOut leads to the door once the session has ended, and back to this page after. */
+function useSignedOut(error: Error | null) {
+  const go = useNavigate();
+  const href = useRouterState({ select: (s) => s.location.href });
+  useEffect(() => {
+    if (error instanceof Problem && error.status === 401) void go({ to: '/sign-in', search: { next: href } });
+  }, [error, go, href]);
+}

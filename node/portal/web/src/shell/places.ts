@@ -1,0 +1,31 @@
+import { Cpu, Home, Info, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users } from 'lucide-react';
+import { useQuery } from '@tanstack/react-query';
+import { may, me } from '@/api/identity';
+import { status } from '@/api/node';
+
+export interface Place {
+  to: '/' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/settings' | '/about' | '/account';
+  name: 'home' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'settings' | 'about' | 'account';
+  icon: LucideIcon;
+  needs?: string;
+  hubOnly?: boolean;
+}
+
+const all: Place[] = [
+  { to: '/', name: 'home', icon: Home },
+  { to: '/devices', name: 'devices', icon: Cpu, needs: 'devices.read' },
+  { to: '/site', name: 'site', icon: Server, needs: 'node.read' },
+  { to: '/hub', name: 'hub', icon: Network, needs: 'node.read', hubOnly: true },
+  { to: '/people', name: 'people', icon: Users, needs: 'identity.read' },
+  { to: '/audit', name: 'audit', icon: ScrollText, needs: 'audit.read' },
+  { to: '/settings', name: 'settings', icon: Settings, needs: 'settings.read' },
+  { to: '/account', name: 'account', icon: UserRound },
+  { to: '/about', name: 'about', icon: Info },
+];
+
+/** usePlaces is where this person can go. What they may not see is not offered; the node refuses it besides. */
+export function usePlaces(): Place[] {
+  const who = useQuery({ ...me, enabled: false }).data;
+  const node = useQuery({ ...status, enabled: false }).data;
+  return all.filter((p) => (!p.needs || may(who, p.needs)) && (!p.hubOnly || node?.role === 'hub'));
+}

@@ -1,0 +1,48 @@
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { useEffect, useRef } from 'react';
+import { useStore } from '@/api/store';
+import { useFormats } from '@/i18n/format';
+import { theme } from '@/shell/theme';
+
+interface Props {
+  label: string;
+  unit: string;
+  times: number[]; // seconds, rising
+  values: (number | null)[];
+}
+
+/** A Chart takes its colours from the page's own, so that it can be read in both themes. */
+export default function Chart({ label, unit, times, values }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const chosen = useStore(theme);
+  const f = useFormats();
+  useEffect(() => {
+    const el = box.current;
+    if (!el) return;
+    const colour = (name: string) => getComputedStyle(el).getPropertyValue(name).trim();
+    const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 } };
+    const plot = new uPlot(
+      {
+        width: el.clientWidth,
+        height: 240,
+        legend: { show: false },
+        cursor: { y: false },
+        series: [{}, { label, stroke: colour('--accent'), width: 2, fill: colour('--accent-ground'), points: { show: times.length < 40 } }],
+        axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map((s) => f.tick(s, times)) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((v) => f.value(v)) }],
+      },
+      [times, values],
+      el,
+    );
+    const resize = new ResizeObserver(() => plot.setSize({ width: el.clientWidth, height: 240 }));
+    resize.observe(el);
+    return () => {
+      resize.disconnect();
+      plot.destroy();
+    };
+  }, [label, times, values, chosen, f]);
+  const numbers = values.filter((v): v is number => v !== null);
+  const summary = numbers.length ? `${label}: ${Math.min(...numbers)} – ${Math.max(...numbers)} ${unit}` : label;
+  // Time runs from left to right in every language, as clocks and paper recorders do.
+  return <div ref={box} dir="ltr" role="img" aria-label={summary} className="w-full" />;
+}

@@ -1,0 +1,84 @@
+import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, useId } from 'react';
+
+const box =
+  'min-h-11 w-full rounded-lg border border-line bg-card px-3 py-1.5 text-base text-ink focus-visible:outline-offset-0 disabled:opacity-60 sm:text-sm sm:min-h-10';
+
+interface Common {
+  label: string;
+  help?: ReactNode;
+  error?: string;
+}
+
+function Frame({ id, label, help, error, children }: Common & { id: string; children: ReactNode }) {
+  return (
+    <div>
+      <label htmlFor={id} className="mb-1 block text-sm font-medium">
+        {label}
+      </label>
+      {children}
+      {help && (
+        <p id={`${id}-help`} className="mt-1 text-xs text-soft">
+          {help}
+        </p>
+      )}
+      {error && (
+        <p id={`${id}-error`} role="alert" className="mt-1 text-sm text-bad">
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}
+
+const describedBy = (id: string, p: Common) => [p.help && `${id}-help`, p.error && `${id}-error`].filter(Boolean).join(' ') || undefined;
+
+/** Latin says that what is typed is an id, a code or an address and reads left to right in every language. */
+type FieldProps = Common & InputHTMLAttributes<HTMLInputElement> & { latin?: boolean };
+
+export function Field({ label, help, error, latin, className = '', ...rest }: FieldProps) {
+  const id = useId();
+  return (
+    <Frame id={id} label={label} help={help} error={error}>
+      <input
+        id={id}
+        dir={latin ? 'ltr' : 'auto'}
+        spellCheck={latin ? false : undefined}
+        autoCapitalize={latin ? 'off' : undefined}
+        aria-invalid={error ? true : undefined}
+        aria-describedby={describedBy(id, { label, help, error })}
+        className={`${box} ${latin ? 'font-mono' : ''} ${className}`}
+        {...rest}
+      />
+    </Frame>
+  );
+}
+
+export function Select({ label, help, error, className = '', children, ...rest }: Common & SelectHTMLAttributes<HTMLSelectElement>) {
+  const id = useId();
+  return (
+    <Frame id={id} label={label} help={help} error={error}>
+      <select id={id} aria-describedby={describedBy(id, { label, help, error })} className={`${box} ${className}`} {...rest}>
+        {children}
+      </select>
+    </Frame>
+  );
+}
+
+export function Check({ label, help, ...rest }: Common & InputHTMLAttributes<HTMLInputElement>) {
+  const id = useId();
+  return (
+    <div className="flex items-start gap-2.5 py-1">
+      <input id={id} type="checkbox" className="mt-1 size-4 accent-[var(--accent)]" aria-describedby={help ? `${id}-help` : undefined} {...rest} />
+      <div>
+        <label htmlFor={id} className="text-sm font-medium">
+          {label}
+        </label>
+        {help && (
+          <p id={`${id}-help`} className="text-xs text-soft">
+            {help}
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}

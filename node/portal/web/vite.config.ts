@@ -1,0 +1,35 @@
+import { fileURLToPath } from 'node:url';
+import tailwind from '@tailwindcss/vite';
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+import { serviceWorker } from './build/worker';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  plugins: [react(), tailwind(), serviceWorker()],
+  resolve: { alias: { '@': here('./src') } },
+  build: {
+    outDir: here('../dist'),
+    emptyOutDir: true,
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    // Inlined images would need `img-src data:` in more places and gain nothing on a LAN.
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      input: { index: here('./index.html'), sw: here('./src/sw.ts') },
+      output: {
+        entryFileNames: (chunk) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
+        chunkFileNames: 'assets/[name]-[hash].js',
+        assetFileNames: 'assets/[name]-[hash][extname]',
+        // A few chunks instead of seventy: libraries change seldom and keep their name when the app changes.
+        codeSplitting: {
+          groups: [
+            { name: 'libraries', test: /node_modules\/(react|react-dom|scheduler|@tanstack|i18next|react-i18next|idb|use-sync-external-store|isbot)\// },
+            { name: 'common', test: /src\/(api\/|i18n\/(index|format)|ui\/(Badge|Button|Card|Field|Form|Page|States|Table|toast|useSentence)|pages\/(hits|people\/roleNames|devices\/values)|shell\/(theme|worker|places))|lucide-react|vite\/preload/ },
+          ],
+        },
+      },
+    },
+  },
+});
