@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
@@ -8,9 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/edge"
@@ -27,19 +32,33 @@ type Entrance struct {
 	Hosts []string // names this node answers to, besides addresses and localhost
 	Local bool     // requests come over the node's own socket, by its own user or root
 	Next  http.Handler
+
+	patience time.Duration // instead of bodyTime, in tests
 }
 
 // ServeHTTP implements http.Handler.
 func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctl, there := http.NewResponseController(w), r.Body != nil && r.Body != http.NoBody
+	if there {
+		ctl.SetReadDeadline(time.Now().Add(cmp.Or(e.patience, bodyTime)))
+	}
 	req := e.request(r)
 	guardHeaders(w.Header(), r)
 	w.Header().Set(call.RequestID, req.ID)
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		// It may have had a length too, by which whoever passed it on saw another request behind it (RFC 9112
+		// section 6.3): nothing more is read from that connection.
+		w.Header().Set("Connection", "close")
+	}
 	if err := e.refused(r); err != nil {
 		problem.Write(w, err, req.ID)
 		return
 	}
-	r.Body = &steadyBody{ReadCloser: http.MaxBytesReader(w, r.Body, answerRoom), ctl: http.NewResponseController(w)}
-	e.Next.ServeHTTP(w, r.WithContext(call.With(r.Context(), req)))
+	r = r.WithContext(call.With(r.Context(), req)) // a copy: the server looks at the body of its own when all is done
+	if there {
+		r.Body = &steadyBody{http.MaxBytesReader(w, r.Body, answerRoom), ctl}
+	}
+	e.Next.ServeHTTP(w, r)
 }
 
 // guardHeaders keep a browser from doing more with an answer than it must.
@@ -63,6 +82,12 @@ func (e *Entrance) refused(r *http.Request) error {
 			WithHint("open it by its address, or add the name to door.hosts"))
 	case len(r.RequestURI) > maxURL:
 		return problem.WithStatus(http.StatusRequestURITooLong, edge.E(edge.Invalid, "the address is longer than %d bytes", maxURL))
+	case r.Method == http.MethodConnect:
+		return problem.WithStatus(http.StatusMethodNotAllowed, edge.E(edge.Invalid, "this node is no proxy"))
+	case !plainPath(r.URL.Path):
+		return edge.E(edge.Invalid, "the address holds //, a dot for a folder, or something that is no text").WithHint("write it out as it is")
+	case len(r.Header.Values("Authorization")) > 1:
+		return edge.E(edge.Invalid, "the Authorization header is there twice")
 	case secretInURL(r):
 		return edge.E(edge.Invalid, "a secret must not stand in an address, where logs and histories keep it").WithHint("send it in the Authorization header")
 	case http.NewCrossOriginProtection().Check(r) != nil:
@@ -71,9 +96,18 @@ func (e *Entrance) refused(r *http.Request) error {
 	return nil
 }
 
+// plainPath reports whether a path means the same to everybody who reads it.
+func plainPath(p string) bool {
+	clean := path.Clean("/" + p)
+	return (p == clean || p == clean+"/" || p == "*" || p == "") && utf8.ValidString(p) && !strings.ContainsFunc(p, unicode.IsControl)
+}
+
 func secretInURL(r *http.Request) bool {
 	for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		name, _, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
 		if slices.Contains([]string{"access_token", "token", "session", "password", "api_key", "apikey", "authorization"}, strings.ToLower(name)) {
 			return true
 		}
@@ -144,20 +178,15 @@ func requestID(given string) string {
 // bodyTime is how long a request's body may take to come.
 const bodyTime = 30 * time.Second
 
-// steadyBody gives up on a body that takes too long. Once it has come the deadline is lifted: a stream of
-// answers goes on for as long as it likes.
+// steadyBody lifts the deadline for a body once all of it has come: a stream of answers goes on for as long as it
+// likes. The deadline holds for bodies that no door reads too: the server does afterwards, and would wait for ever.
 type steadyBody struct {
 	io.ReadCloser
-	ctl   *http.ResponseController
-	begun bool
+	ctl *http.ResponseController
 }
 
 // Read implements io.Reader.
 func (b *steadyBody) Read(p []byte) (int, error) {
-	if !b.begun {
-		b.begun = true
-		b.ctl.SetReadDeadline(time.Now().Add(bodyTime))
-	}
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
 		b.ctl.SetReadDeadline(time.Time{})

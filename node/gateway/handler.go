@@ -14,6 +14,7 @@ import (
 	"connectrpc.com/grpcreflect/v2"
 
 	"github.com/aielon/edge/node/api"
+	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/fastjson"
 	"github.com/aielon/edge/node/gateway/graph"
@@ -56,7 +57,15 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 	for pattern, h := range others {
 		mux.Handle(pattern, h)
 	}
+	if others["/"] == nil {
+		mux.HandleFunc("/", nothingHere)
+	}
 	return mux, nil
+}
+
+// nothingHere refuses requests for what no door has.
+func nothingHere(w http.ResponseWriter, r *http.Request) {
+	problem.Write(w, edge.E(edge.NotFound, "there is nothing at this address").WithHint("/docs says what there is"), call.From(r.Context()).ID)
 }
 
 // knock takes a request off the budget of its address, before anything of it is parsed.

@@ -79,9 +79,15 @@ func (b binding) readQuery(r *http.Request, m protoreflect.Message) error {
 	if err != nil {
 		return edge.E(edge.Invalid, "the address cannot be read after its question mark")
 	}
+	given := map[string]bool{}
 	for name, values := range query {
 		if slices.Contains(b.path, name) || b.whole {
 			return edge.E(edge.Invalid, "%s does not belong behind the question mark", clip(name))
+		}
+		if one := schemaName(m.Descriptor(), name); given[one] {
+			return edge.E(edge.Invalid, "%s is given in two forms", clip(one))
+		} else {
+			given[one] = true
 		}
 		if err := set(m, name, values); err != nil {
 			return err
@@ -91,6 +97,12 @@ func (b binding) readQuery(r *http.Request, m protoreflect.Message) error {
 }
 
 func (b binding) readBody(r *http.Request, in proto.Message) error {
+	if r.ContentLength > maxBody { // before anything of it is asked for
+		return &http.MaxBytesError{Limit: maxBody}
+	}
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return problem.WithStatus(http.StatusUnsupportedMediaType, edge.E(edge.Invalid, "the body must not be compressed"))
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	var long *http.MaxBytesError
 	switch {

@@ -46,6 +46,24 @@ func set(m protoreflect.Message, path string, values []string) error {
 	return nil
 }
 
+// schemaName is a dotted path by the names of the schema, whichever it was written by.
+func schemaName(d protoreflect.MessageDescriptor, path string) string {
+	parts := strings.Split(path, ".")
+	for i, name := range parts {
+		if d == nil {
+			break
+		}
+		f := d.Fields().ByJSONName(name)
+		if f == nil {
+			if f = d.Fields().ByName(protoreflect.Name(name)); f == nil {
+				break
+			}
+		}
+		parts[i], d = string(f.Name()), f.Message()
+	}
+	return strings.Join(parts, ".")
+}
+
 // parse reads the text of one value.
 func parse(m protoreflect.Message, f protoreflect.FieldDescriptor, s string) (v protoreflect.Value, err error) {
 	switch f.Kind() {
