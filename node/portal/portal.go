@@ -66,7 +66,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func forPrograms(name string) bool {
 	first, _, _ := strings.Cut(name, "/")
 	switch first {
-	case "v1", "graphql", "fhir", "ws", "rpc", "metrics", "healthz", "readyz", "openapi.json", "debug", "oauth", ".well-known", "assets":
+	case "v1", "graphql", "fhir", "ws", "rpc", "metrics", "healthz", "readyz", "openapi.json", "ca.crt", "problems", "debug", "oauth", ".well-known", "assets":
 		return true
 	}
 	return strings.HasPrefix(first, "aielon.") || strings.HasPrefix(first, "grpc.")

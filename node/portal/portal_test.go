@@ -76,6 +76,7 @@ func TestServes(t *testing.T) {
 		{"/icon-192.png", "br, gzip", 200, "PNG", "", again},
 		{"/v1/nothing", "br", 404, "nothing at this address", "", "no-store"},
 		{"/v1", "br", 404, "nothing at this address", "", "no-store"},
+		{"/ca.crt", "", 404, "nothing at this address", "", "no-store"},
 		{"/graphql", "", 404, "nothing at this address", "", "no-store"},
 		{"/aielon.node.v1.Node/Nothing", "", 404, "nothing at this address", "", "no-store"},
 		{"/assets/../v1/x", "", 404, "nothing at this address", "", "no-store"},

@@ -34,7 +34,7 @@ worker.addEventListener('fetch', (e) => {
 
 /** Doors of programs are opened by people too, to look at JSON or to download a backup. */
 function isPage(path: string) {
-  return !/^\/(v1|graphql|fhir|ws|rpc|metrics|healthz|readyz|openapi\.json|debug|oauth|\.well-known|assets|aielon\.|grpc\.)/.test(path);
+  return !/^\/(v1|graphql|fhir|ws|rpc|metrics|healthz|readyz|openapi\.json|ca\.crt|debug|oauth|\.well-known|assets|aielon\.|grpc\.)/.test(path);
 }
 
 async function kept(path: string, request: Request): Promise<Response> {

@@ -28,7 +28,6 @@ export function thisSystem(agent: string): System {
 export default function Install() {
   const { t } = useTranslation();
   const [system, setSystem] = useState<System>(() => thisSystem(navigator.userAgent));
-  const certificate = system === 'ios' || system === 'macos' ? '/v1/site-ca.mobileconfig' : '/v1/site-ca.crt';
   return (
     <main>
       <Page title={t('install.title')} lead={t('install.lead')}>
@@ -52,7 +51,7 @@ export default function Install() {
               <li>
                 {t('install.get')}
                 <div className="mt-2">
-                  <a href={certificate} download className={linkLooks('main')}>
+                  <a href="/ca.crt" download className={linkLooks('main')}>
                     <Download size={18} aria-hidden />
                     {t('install.download')}
                   </a>
