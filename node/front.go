@@ -19,6 +19,7 @@ import (
 	"github.com/aielon/edge/node/gateway/guard"
 	"github.com/aielon/edge/node/gateway/limits"
 	"github.com/aielon/edge/node/gateway/method"
+	"github.com/aielon/edge/node/portal"
 )
 
 // A front is what stands between the node and those who ask it for something.
@@ -48,7 +49,7 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: f.people, Guard: n.openGuard(f), Limit: budgets, Hosts: n.cfg.Door.Hosts, Logger: n.part("door")})
+	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: f.people, Guard: n.openGuard(f), Limit: budgets, Hosts: n.cfg.Door.Hosts, Version: n.version, Logger: n.part("door")})
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,11 @@ func (n *Node) origins(name string) []string {
 
 // openDoors opens the port for people and programs, and the socket of this box's own user.
 func (n *Node) openDoors(f *front) error {
-	doors, err := f.gateway.Handler(n.pages())
+	pages, err := n.pages()
+	if err != nil {
+		return err
+	}
+	doors, err := f.gateway.Handler(pages)
 	if err != nil {
 		return err
 	}
@@ -129,13 +134,18 @@ func (n *Node) openDoors(f *front) error {
 }
 
 // pages is what is served besides the protocols.
-func (n *Node) pages() map[string]http.Handler {
+func (n *Node) pages() (map[string]http.Handler, error) {
+	app, err := portal.Handler()
+	if err != nil {
+		return nil, err
+	}
 	return map[string]http.Handler{
+		"/":            app,
 		"GET /healthz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("alive\n")) }),
 		"GET /readyz":  http.HandlerFunc(n.serveReady),
 		"GET /metrics": http.HandlerFunc(n.serveMetrics),
 		"GET /ca.crt":  http.HandlerFunc(n.serveAuthority),
-	}
+	}, nil
 }
 
 // backend is the site as the gateway asks it.
