@@ -71,16 +71,17 @@ func nothingHere(w http.ResponseWriter, r *http.Request) {
 // knock takes a request off the budget of its address, before anything of it is parsed.
 func (g *Gateway) knock(ctx context.Context) error { return g.o.Limit.Address(call.From(ctx)) }
 
-// prove refuses who may not open a connection: credentials that prove nothing are not ignored, since they would be
-// sent along with every call on it.
-func (g *Gateway) prove(ctx context.Context) error {
+// prove says whether a connection is opened by somebody. Credentials that prove nothing are not ignored, since they
+// would be sent along with every call on it.
+func (g *Gateway) prove(ctx context.Context) (proven bool, err error) {
 	if err := g.knock(ctx); err != nil {
-		return err
+		return false, err
 	}
-	if _, err := g.o.Who.Authenticate(ctx, call.From(ctx).Credentials); err != nil {
-		return problem.Rejected(err)
+	who, err := g.o.Who.Authenticate(ctx, call.From(ctx).Credentials)
+	if err != nil {
+		return false, problem.Rejected(err)
 	}
-	return nil
+	return who.Proven(), nil
 }
 
 // mayIntrospect reports whether the caller is somebody who may see how the node is: such a one may see what can be

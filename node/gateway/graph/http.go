@@ -216,7 +216,7 @@ func send(w http.ResponseWriter, kind string, status int, r *graphql.Response) {
 	h := w.Header()
 	h.Set("Content-Type", kind+"; charset=utf-8")
 	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Vary", "Accept")
+	h.Add("Vary", "Accept")
 	if seconds, ok := retryAfter(r); ok {
 		h.Set(call.RetryAfter, strconv.Itoa(seconds))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +43,9 @@ type overSocket struct {
 var _ graphql.Transport = overSocket{}
 
 // Supports implements graphql.Transport.
-func (overSocket) Supports(r *http.Request) bool { return r.Header.Get("Upgrade") != "" }
+func (overSocket) Supports(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
 
 // Do implements graphql.Transport.
 func (t overSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {

@@ -46,7 +46,7 @@ type Options struct {
 	Protocols []string                                        // subprotocols, best first
 	Origins   []string                                        // hosts whose pages may connect, besides the one that is asked
 	While     func(context.Context) (context.Context, func()) // ends with what proved the caller
-	Prove     func(context.Context) error                     // refuses who may not connect at all
+	Prove     func(context.Context) (proven bool, err error)  // says whether it is somebody, refuses who may not connect at all
 	Idle      time.Duration                                   // between two pings; 0: 20 s
 	Pong      time.Duration                                   // how long a ping may stay without a pong; 0: 10 s
 	Slowest   time.Duration                                   // how long a full queue is waited for; 0: 10 s
@@ -78,15 +78,17 @@ type Conn struct {
 // that. Whoever may not connect is answered with problem details.
 func Serve(w http.ResponseWriter, r *http.Request, o Options, handle func(*Conn)) {
 	from := call.From(r.Context())
-	if err := o.Prove(r.Context()); err != nil {
+	proven, err := o.Prove(r.Context())
+	if err != nil {
 		problem.Write(w, err, from.ID)
 		return
 	}
-	if err := o.Room.enter(from.Peer); err != nil {
+	leave, err := o.Room.enter(from.Peer, proven)
+	if err != nil {
 		problem.Write(w, problem.WithStatus(http.StatusServiceUnavailable, err.(*edge.Error)), from.ID)
 		return
 	}
-	defer o.Room.leave(from.Peer)
+	defer leave()
 	c := &Conn{room: o.Room, out: make(chan []byte, queue), queued: semaphore.NewWeighted(queueBytes), pingRate: rate.NewLimiter(pings, pingBurst),
 		closing: make(chan struct{}), flushed: make(chan struct{}), closed: make(chan struct{}), idle: cmp.Or(o.Idle, idle), pong: cmp.Or(o.Pong, pongTime), slowest: cmp.Or(o.Slowest, slowest), message: cmp.Or(o.Message, messageTime)}
 	k := &keeper{ResponseWriter: w}

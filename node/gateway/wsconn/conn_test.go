@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,7 +16,7 @@ import (
 )
 
 func options() Options {
-	return Options{Room: NewRoom(), Prove: func(context.Context) error { return nil },
+	return Options{Room: NewRoom(), Prove: func(context.Context) (bool, error) { return true, nil },
 		While: func(ctx context.Context) (context.Context, func()) { return context.WithCancel(ctx) }}
 }
 
@@ -160,6 +161,34 @@ func TestRoom(t *testing.T) {
 	_, res, err := websocket.Dial(context.Background(), srv.URL, nil)
 	if err == nil || res.StatusCode != http.StatusServiceUnavailable {
 		t.Fatalf("%v %v", res, err)
+	}
+}
+
+func TestRoomOfThoseWhoProvedNothing(t *testing.T) {
+	r := NewRoom()
+	var leave func()
+	for i := range maxUnknown {
+		l, err := r.enter(netip.AddrFrom4([4]byte{10, 0, byte(i >> 4), 1}), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = l
+	}
+	other := netip.MustParseAddr("2001:db8::1")
+	if _, err := r.enter(other, false); err == nil {
+		t.Fatal("one more who proved nothing came in")
+	}
+	for i := range maxOfPeer {
+		if _, err := r.enter(netip.MustParseAddr("2001:db8::").Next(), true); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if _, err := r.enter(netip.MustParseAddr("2001:db8::ffff"), true); err == nil {
+		t.Fatal("another address of the same network came in")
+	}
+	leave()
+	if _, err := r.enter(netip.MustParseAddr("2001:db8:1::1"), false); err != nil {
+		t.Fatal(err)
 	}
 }
 
