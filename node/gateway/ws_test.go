@@ -12,12 +12,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/aielon/edge/node/api/nodev1"
+	"github.com/aielon/edge/node/auth"
 )
 
 // rawSocket speaks WebSocket byte by byte, so that it can speak it wrongly.
@@ -365,6 +367,49 @@ func TestSocketsEndWithTheRight(t *testing.T) {
 		if !errors.As(err, &ce) || ce.Code != 1008 || ce.Reason != "sign in again" || time.Since(began) > 5*time.Second {
 			t.Fatalf("after %v: %v", time.Since(began), err)
 		}
+	}
+}
+
+// fading is people who lose their roles, and stay who they are.
+type fading struct {
+	Authenticator
+	gone atomic.Bool
+}
+
+func (f *fading) Authenticate(ctx context.Context, c auth.Credentials) (auth.Caller, error) {
+	who, err := f.Authenticator.Authenticate(ctx, c)
+	if f.gone.Load() {
+		who.Roles = nil
+	}
+	return who, err
+}
+
+// TestSubscriptionEndsWithTheRole takes a role from somebody who listens: what it gave ends, the connection stays.
+func TestSubscriptionEndsWithTheRole(t *testing.T) {
+	b := newBench(t)
+	o := b.g.o
+	who := &fading{Authenticator: o.Who}
+	o.Who = who
+	g, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := g.Handler(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dialRPC(t, serve(t, &Entrance{Next: h}), "good")
+	c.call(`{"jsonrpc":"2.0","id":1,"method":"node.watch_status"}`)
+	who.gone.Store(true)
+	began := time.Now()
+	if got := c.next(); !strings.Contains(got, `{"subscription":"1","error":{"code":-32004,"message":"you may not do that"`) || time.Since(began) > 5*time.Second {
+		t.Fatalf("after %v: %s", time.Since(began), got)
+	}
+	if got := c.call(`{"jsonrpc":"2.0","id":2,"method":"node.get_status"}`); !strings.Contains(got, `you may not do that`) {
+		t.Fatal(got)
+	}
+	if got := c.call(`{"jsonrpc":"2.0","id":3,"method":"node.get_ledger"}`); !strings.Contains(got, `"result"`) {
+		t.Fatal(got)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // emptyDoor is a door whose methods answer with nothing in it.
-func emptyDoor(t testing.TB, methods *method.Table) *Door {
+func emptyDoor(t testing.TB, methods *method.Table, knock func(context.Context) error) *Door {
 	server := connect.NewServer()
 	for _, m := range methods.All() {
 		server.Register(connect.Method{Spec: m.Spec, Handler: func(_ context.Context, _ connect.Spec, s connect.ServerStream) error {
@@ -27,7 +27,7 @@ func emptyDoor(t testing.TB, methods *method.Table) *Door {
 		}})
 	}
 	d, err := New(Options{Server: server, Methods: methods, JSON: fastjson.New(), Logger: slog.New(slog.DiscardHandler),
-		Knock: func(context.Context) error { return nil }, Introspect: func(context.Context) bool { return true }})
+		Knock: knock, Introspect: func(context.Context) bool { return true }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func emptyDoor(t testing.TB, methods *method.Table) *Door {
 
 // FuzzOperation executes whatever a client may send as an operation: the answer is JSON, and soon there.
 func FuzzOperation(f *testing.F) {
-	d := emptyDoor(f, served(f))
+	d := emptyDoor(f, served(f), func(context.Context) error { return nil })
 	for _, q := range []string{`{ status { site link { held } } }`, `mutation { setSetting(key: "a", value: "b") { key } }`, `{ __schema { types { name fields { name args { defaultValue } } } } }`,
 		`query($k: String!) { setting(key: $k) { ...F } } fragment F on Setting { version @skip(if: false) }`, `subscription { watchStatus { site } }`,
 		`mutation { registerDevice(id: "a", publish: { filters: ["x", null] }) { device { id } } }`, `{ readings(since: 1, critical: null) { readings { samples { number data } } } }`, `{`, `{ status { __typename ... { a: site b: site } } }`, doubling(30)} {

@@ -70,6 +70,7 @@ func closedWith(t *testing.T, c *websocket.Conn) websocket.CloseError {
 
 // TestSlowReader lets a client read nothing while messages come: it is cut off, and whoever sends is set free.
 func TestSlowReader(t *testing.T) {
+	t.Parallel()
 	o := options()
 	o.Slowest = 300 * time.Millisecond
 	sent := make(chan error, 1)
@@ -101,6 +102,7 @@ func TestSlowReader(t *testing.T) {
 }
 
 func TestSlowMessage(t *testing.T) {
+	t.Parallel()
 	o := options()
 	o.Message = 200 * time.Millisecond
 	srv, _ := serve(t, o, listen)
@@ -123,6 +125,7 @@ func TestSlowMessage(t *testing.T) {
 }
 
 func TestSilentClient(t *testing.T) {
+	t.Parallel()
 	o := options()
 	o.Idle = 50 * time.Millisecond
 	o.Pong = 100 * time.Millisecond
