@@ -60,6 +60,9 @@ func (g *Gateway) serveUnary(m *method.Method, f func(context.Context, proto.Mes
 		if _, err := g.admit(ctx, m, in); err != nil {
 			return err
 		}
+		if err := ctx.Err(); err != nil { // nothing is begun that nobody waits for any more
+			return err
+		}
 		out, err := f(ctx, in)
 		if err != nil {
 			return err

@@ -8,7 +8,7 @@ export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 npm ci --ignore-scripts --no-audit --no-fund --silent
 doc=../../node/gateway/openapi/testdata/openapi.json
 npx --no-install spectral lint "$doc" --ruleset spectral.yaml --fail-severity hint
-out=$(npx --no-install redocly lint "$doc" --format json 2>/dev/null)
+out=$(npx --no-install redocly lint "$doc" --format json 2>/dev/null) || true # what it found is looked at below
 node -e '
   const found = JSON.parse(process.argv[1]).problems ?? [];
   for (const p of found) console.error(`${p.severity}: ${p.ruleId}: ${p.message} at ${p.location?.[0]?.pointer ?? ""}`);

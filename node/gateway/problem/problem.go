@@ -144,6 +144,14 @@ func Code(err error) connect.Code {
 	if c, ok := errors.AsType[*connect.Error](err); ok && !errors.As(err, new(*edge.Error)) {
 		return c.Code()
 	}
+	if !errors.As(err, new(*edge.Error)) {
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			return connect.CodeDeadlineExceeded
+		case errors.Is(err, context.Canceled):
+			return connect.CodeCanceled
+		}
+	}
 	switch edgeError(err).Kind {
 	case edge.Invalid:
 		return connect.CodeInvalidArgument
