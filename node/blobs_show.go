@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -122,27 +121,4 @@ func (n *Node) serveBlob(w http.ResponseWriter, r *http.Request) {
 		n.blobs.log.Warn("an object could not be read to its end", "object", r.PathValue("hash"), "error", err)
 		panic(http.ErrAbortHandler)
 	}
-}
-
-func (n *Node) blobMetrics(m metrics) {
-	if l := n.blobs.ledger(); l != nil {
-		m.head("aielon_objects", "Large objects of this node by fate.", "gauge")
-		for _, x := range []struct {
-			fate string
-			n    uint64
-		}{{"accepted", l.Accepted}, {"on_hub", l.OnHub}, {"waiting", l.Waiting}, {"removed", l.Shed}, {"lost", l.Lost}} {
-			fmt.Fprintf(m.w, "aielon_objects{fate=%q} %d\n", x.fate, x.n)
-		}
-	}
-	m.one("aielon_objects_bytes", "Bytes that large objects take on the disk.", "gauge", float64(n.blobs.s.Used()))
-	if n.hub == nil {
-		return
-	}
-	c := &n.hub.h.Counters().Objects
-	m.one("aielon_hub_objects_total", "Large objects taken from nodes since the start.", "counter", float64(c.Taken.Load()))
-	m.one("aielon_hub_object_bytes_total", "Bytes of large objects taken from nodes since the start.", "counter", float64(c.Bytes.Load()))
-	m.one("aielon_hub_objects_refused_total", "Large objects not taken, for any reason.", "counter", float64(c.Refused.Load()))
-	m.one("aielon_hub_objects_given_total", "Large objects fetched by nodes.", "counter", float64(c.Given.Load()))
-	m.one("aielon_hub_objects_denied_total", "Large objects that nodes wanted and that are not meant for them.", "counter", float64(c.Denied.Load()))
-	m.one("aielon_hub_objects_damaged_total", "Large objects that were something else than announced.", "counter", float64(c.Damaged.Load()))
 }

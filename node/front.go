@@ -20,6 +20,7 @@ import (
 	"github.com/aielon/edge/node/gateway/limits"
 	"github.com/aielon/edge/node/gateway/method"
 	"github.com/aielon/edge/node/portal"
+	"github.com/aielon/edge/node/telemetry"
 )
 
 // A front is what stands between the node and those who ask it for something.
@@ -27,6 +28,9 @@ type front struct {
 	people  *identity.Service
 	gateway *gateway.Gateway
 	server  *gateway.Server
+	budgets *limits.Limits
+	calls   *telemetry.Calls
+	record  *countedRecorder
 	relying *passkey.Relying // nil where the door has no name that can carry passkeys
 	secure  bool             // the door speaks TLS
 }
@@ -45,11 +49,12 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	budgets, err := limits.New(limits.Default())
-	if err != nil {
+	if f.budgets, err = limits.New(limits.Default()); err != nil {
 		return err
 	}
-	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: f.people, Guard: n.openGuard(f), Limit: budgets, Hosts: n.cfg.Door.Hosts, Version: n.version, Logger: n.part("door")})
+	n.openFigures(f, methods)
+	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: f.people, Guard: n.openGuard(f), Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
+		Version: n.version, Observe: f.observe, Stream: func(op string, by int) { f.calls.Stream(op, float64(by)) }, Logger: n.part("door")})
 	if err != nil {
 		return err
 	}
@@ -77,7 +82,8 @@ func (n *Node) deciding() bool {
 }
 
 func (n *Node) openGuard(f *front) *guard.Guard {
-	return guard.New(guard.Options{Engine: n.policies.Engine, View: n.withView, Record: n.trail.local, Mask: func() *audit.Mask { return n.trail.mask }, Now: n.siteTime,
+	f.record = &countedRecorder{Local: n.trail.local}
+	return guard.New(guard.Options{Engine: n.policies.Engine, View: n.withView, Record: f.record, Refused: func(gateway.Access) { f.record.flood.Add(1) }, Mask: func() *audit.Mask { return n.trail.mask }, Now: n.siteTime,
 		Factors: f.people.HasSecond, Online: func() bool { return n.linkStatus().Connected }})
 }
 
@@ -143,7 +149,7 @@ func (n *Node) pages() (map[string]http.Handler, error) {
 		"/":            app,
 		"GET /healthz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("alive\n")) }),
 		"GET /readyz":  http.HandlerFunc(n.serveReady),
-		"GET /metrics": http.HandlerFunc(n.serveMetrics),
+		"GET /metrics": n.serveMetrics(),
 		"GET /ca.crt":  http.HandlerFunc(n.serveAuthority),
 	}, nil
 }

@@ -19,16 +19,6 @@ func (n *Node) serveReady(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte("ready\n"))
 }
 
-// serveMetrics answers programs of this very box: what is measured tells strangers too much.
-func (n *Node) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	if req := call.From(r.Context()); !req.Peer.IsLoopback() && !req.Credentials.Local {
-		problem.Write(w, edge.E(edge.NotFound, "there is no such page"), req.ID)
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	show{n}.WriteMetrics(r.Context(), w)
-}
-
 // serveAuthority hands out the certificate of the site's own authority, for browsers and devices to trust.
 func (n *Node) serveAuthority(w http.ResponseWriter, r *http.Request) {
 	ca := n.keys.site.Load()

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/aielon/edge/cluster/gossip"
 	"github.com/aielon/edge/node/edge"
@@ -41,17 +40,4 @@ func (n *Node) gossipSeeds() (addrs []string) {
 		}
 	}
 	return addrs
-}
-
-func (n *Node) gossipMetrics(m metrics) {
-	m.one("aielon_gossip_peers", "Other nodes of the site that gossip sees.", "gauge", float64(len(n.gossip.Peers())))
-	c := n.gossip.Counts()
-	m.head("aielon_gossip_refused_total", "Words of others that gossip did not believe, by reason.", "counter")
-	for _, r := range []struct {
-		why   string
-		count uint64
-	}{{"oversized", c.Oversized}, {"label", c.Label}, {"plain", c.Plain}, {"key", c.Key}, {"content", c.Content}, {"busy", c.Busy},
-		{"meta", c.Meta}, {"stranger", c.Stranger}, {"replay", c.Replay}} {
-		fmt.Fprintf(m.w, "aielon_gossip_refused_total{why=%q} %d\n", r.why, r.count)
-	}
 }

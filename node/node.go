@@ -22,6 +22,7 @@ import (
 	"github.com/aielon/edge/node/journal"
 	"github.com/aielon/edge/node/policy"
 	"github.com/aielon/edge/node/state"
+	"github.com/aielon/edge/node/telemetry"
 	"github.com/aielon/edge/sync/join"
 )
 
@@ -74,6 +75,7 @@ type Node struct {
 
 	policies   *policy.Live
 	front      *front
+	figures    *telemetry.Figures
 	doorListen net.Listener
 	doorAddr   net.Addr
 	socket     *gateway.Socket

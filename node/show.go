@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -242,59 +240,4 @@ func (p *hubPart) status(ctx context.Context) *gateway.HubStatus {
 		h.Alarms = append(h.Alarms, a.Text)
 	}
 	return h
-}
-
-// WriteMetrics implements gateway.Source, in Prometheus' text format 0.0.4.
-func (s show) WriteMetrics(ctx context.Context, w io.Writer) {
-	n, m := s.n, metrics{w}
-	m.head("aielon_records", "Records of this node by class and fate.", "gauge")
-	for _, r := range n.ledger().Rows {
-		for fate, v := range map[string]uint64{"accepted": r.Accepted, "on_hub": r.OnHub, "waiting": r.Waiting, "shed": r.Shed, "lost": r.Lost} {
-			fmt.Fprintf(w, "aielon_records{class=%q,fate=%q} %d\n", r.Class, fate, v)
-		}
-	}
-	n.blobMetrics(m)
-	m.one("aielon_messages_total", "Messages devices published.", "counter", float64(n.intake.messages.Load()))
-	m.one("aielon_quarantined_total", "Messages that could not be read and were kept aside.", "counter", float64(n.intake.quarantined.Load()))
-	st := n.site.Stats()
-	m.one("aielon_commands_total", "Commands answered through the site's log.", "counter", float64(st.Answered))
-	m.one("aielon_site_index", "Index of the log entry applied last.", "gauge", float64(st.Index))
-	m.one("aielon_connected", "1 while there is a link to the hub.", "gauge", truth(n.linkStatus().Connected))
-	m.one("aielon_site_term", "Term of the site's log: how often a leader was looked for.", "counter", float64(n.raft.Leadership().Term))
-	m.one("aielon_site_refused_total", "Requests to the site's log refused because of who made them or what they were.", "counter", float64(n.raft.Stats().Refused))
-	if n.gossip != nil {
-		n.gossipMetrics(m)
-	}
-	_, self := n.raft.Leader()
-	m.one("aielon_leader", "1 while this node leads its site.", "gauge", truth(self))
-	_, free := n.readings.Size()
-	m.one("aielon_disk_free_bytes", "Free bytes for the data directory.", "gauge", float64(free))
-	m.one("aielon_ready", "1 while the node is ready.", "gauge", truth(s.Ready(ctx) == nil))
-	m.one("aielon_goroutines", "Goroutines.", "gauge", float64(runtime.NumGoroutine()))
-	if n.hub != nil {
-		c := n.hub.h.Counters()
-		m.one("aielon_hub_records_total", "Records stored since the start.", "counter", float64(c.Records.Load()))
-		m.one("aielon_hub_duplicates_total", "Records that came again and were dropped.", "counter", float64(c.Duplicates.Load()))
-		m.one("aielon_hub_trimmed_total", "Records forgotten since the start, because they were old or took too much room.", "counter", float64(c.Trimmed.Load()))
-		m.one("aielon_hub_trimmed_bytes_total", "Bytes of records forgotten since the start, before they were packed.", "counter", float64(c.TrimmedBytes.Load()))
-		m.one("aielon_hub_sessions", "Nodes connected.", "gauge", float64(len(n.hub.h.Sessions())))
-	}
-}
-
-type metrics struct{ w io.Writer }
-
-func (m metrics) head(name, help, kind string) {
-	fmt.Fprintf(m.w, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
-}
-
-func (m metrics) one(name, help, kind string, v float64) {
-	m.head(name, help, kind)
-	fmt.Fprintf(m.w, "%s %g\n", name, v)
-}
-
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -84,6 +84,10 @@ func (g *Gateway) serveStream(m *method.Method, f func(context.Context, proto.Me
 		}
 		ctx, stop := g.while(ctx, func(ctx context.Context) error { return g.still(ctx, a) })
 		defer stop()
+		if g.o.Stream != nil {
+			g.o.Stream(m.Op, 1)
+			defer g.o.Stream(m.Op, -1)
+		}
 		err = f(ctx, in, s)
 		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 			return cause // it ended because the caller lost the right to it

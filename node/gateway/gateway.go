@@ -68,16 +68,17 @@ type Options struct {
 	Who     Authenticator
 	Guard   Guard
 	Limit   Limiter
-	Hosts   []string          // names of this node whose pages may open WebSockets under its other names
-	Version string            // of the program, told with the description of the doors
-	Observe func(Observation) // called once for every call, may be nil; must not block
+	Hosts   []string                // names of this node whose pages may open WebSockets under its other names
+	Version string                  // of the program, told with the description of the doors
+	Observe func(Observation)       // called once for every call, may be nil; must not block
+	Stream  func(op string, by int) // called with 1 when a stream opens and -1 when it ends, may be nil
 	Logger  *slog.Logger
 }
 
 // An Observation is what metrics and traces learn of a call.
 type Observation struct {
 	Request  call.Request
-	Op       string
+	Op       string       // "unknown" where there is no such method
 	Code     connect.Code // 0: it went well
 	Began    time.Time
 	Took     time.Duration

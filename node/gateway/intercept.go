@@ -34,7 +34,7 @@ func (g *Gateway) outer(next connect.ServerFunc) connect.ServerFunc {
 
 // finish tells of a call that ended and returns its error as the wires carry it.
 func (g *Gateway) finish(ctx context.Context, spec connect.Spec, began time.Time, err error) error {
-	o := Observation{Request: call.From(ctx), Op: spec.Procedure, Began: began, Took: time.Since(began), Streamed: spec.StreamType != connect.StreamTypeUnary}
+	o := Observation{Request: call.From(ctx), Op: "unknown", Began: began, Took: time.Since(began), Streamed: spec.StreamType != connect.StreamTypeUnary}
 	if m, ok := g.o.Methods.ByProcedure(spec.Procedure); ok {
 		o.Op = m.Op
 	}

@@ -3,6 +3,7 @@
 package limits
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/aielon/edge/node/edge"
@@ -28,6 +29,20 @@ func Default() Options {
 type Limits struct {
 	o                          Options
 	stranger, address, callers *limit.Buckets
+
+	refused [3]atomic.Uint64 // by whose budget
+}
+
+// Whose budgets there are.
+const (
+	stranger = iota
+	address
+	caller
+)
+
+// Refused is how many requests each budget refused, by its name.
+func (l *Limits) Refused() map[string]uint64 {
+	return map[string]uint64{"stranger": l.refused[stranger].Load(), "address": l.refused[address].Load(), "caller": l.refused[caller].Load()}
 }
 
 // New returns Limits. It fails with Invalid on budgets that cannot be kept.
@@ -51,7 +66,7 @@ func (l *Limits) Address(r call.Request) error {
 	if r.Credentials.Local {
 		return nil
 	}
-	return l.take(l.address, limit.KeyOf(r.Peer), 1, "from this address")
+	return l.take(address, l.address, limit.KeyOf(r.Peer), 1, "from this address")
 }
 
 // Principal implements gateway.Limiter.
@@ -60,15 +75,16 @@ func (l *Limits) Principal(r call.Request, cost int) error {
 	case r.Credentials.Local:
 		return nil
 	case !r.Caller.Proven():
-		return l.take(l.stranger, limit.KeyOf(r.Peer), min(cost, l.o.Stranger.Burst), "from this address")
+		return l.take(stranger, l.stranger, limit.KeyOf(r.Peer), min(cost, l.o.Stranger.Burst), "from this address")
 	}
-	return l.take(l.callers, limit.KeyFor(r.Caller.Actor, r.Peer), min(cost, l.o.Caller.Burst), "by you")
+	return l.take(caller, l.callers, limit.KeyFor(r.Caller.Actor, r.Peer), min(cost, l.o.Caller.Burst), "by you")
 }
 
-func (l *Limits) take(b *limit.Buckets, k limit.Key, cost int, whose string) error {
+func (l *Limits) take(budget int, b *limit.Buckets, k limit.Key, cost int, whose string) error {
 	ok, after := b.Allow(k, cost, l.o.Now())
 	if ok {
 		return nil
 	}
+	l.refused[budget].Add(1)
 	return &problem.Throttled{Why: edge.E(edge.Exhausted, "too many requests %s", whose).WithHint("wait a little, then go on"), After: after}
 }
