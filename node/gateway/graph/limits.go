@@ -94,8 +94,10 @@ type size struct {
 	introspects          bool
 }
 
-// beyond is more than any limit: sums stop there.
-const beyond = 1 << 30
+// beyond is more than any limit: sums stop there, and two of them fit an int of 32 bits.
+const beyond = 1 << 20
+
+const _ int32 = 2 * beyond
 
 func (s size) and(o size) size {
 	return size{min(s.fields+o.fields, beyond), min(s.calls+o.calls, beyond), min(s.cost+o.cost, beyond),
@@ -143,7 +145,7 @@ func (m measure) field(f *ast.Field, top bool) size {
 	s.depth++
 	if r, ok := m.schema.roots[m.kind][f.Name]; top && ok {
 		s.calls++
-		s.cost = min(s.cost+max(int(r.method.Rule.GetCost()), 1), beyond)
+		s.cost = min(s.cost+int(min(max(r.method.Rule.GetCost(), 1), beyond)), beyond)
 	}
 	return s
 }
