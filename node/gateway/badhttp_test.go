@@ -35,7 +35,7 @@ func (d *doorBench) Write(b []byte) (int, error) {
 func newDoor(t *testing.T) *doorBench {
 	t.Helper()
 	d := &doorBench{bench: newBench(t)}
-	d.h.(*Entrance).patience = 2 * time.Second
+	d.h.(*Entrance).patience = time.Second
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +110,7 @@ func with(body string) string {
 // TestBadHTTP is the row HTTP/REST of the list of bad inputs, on the wire: what is answered is one of the statuses,
 // as problem details once a door has it, nothing is changed, and others are served as ever.
 func TestBadHTTP(t *testing.T) {
+	t.Parallel()
 	d := newDoor(t)
 	for _, tc := range []struct {
 		name, request string
@@ -166,8 +167,8 @@ func TestBadHTTP(t *testing.T) {
 		{"a fraction", with(`{"ifVersion":1.5}`), []int{400}},
 		{"2^64", with(`{"ifVersion":"18446744073709551616"}`), []int{400}},
 		{"digits of another script", with(`{"ifVersion":"١٢"}`), []int{400}},
-		{"text turned around", with(`{"value":"a‮b"}`), []int{400}},
-		{"a zero-width space", with(`{"value":"a​b"}`), []int{400}},
+		{"text turned around", with("{\"value\":\"a\u202eb\"}"), []int{400}},
+		{"a zero-width space", with("{\"value\":\"a\u200bb\"}"), []int{400}},
 		{"half a surrogate", with(`{"value":"\ud800"}`), []int{400}},
 		{"a second value", with(`{} {}`), []int{400}},
 		{"a comment", with(`{/**/}`), []int{400}},
@@ -239,6 +240,7 @@ func TestBadHTTP(t *testing.T) {
 
 // A length beside chunks must not make two servers see two requests: it is answered once and the connection ends.
 func TestLengthAndChunks(t *testing.T) {
+	t.Parallel()
 	d := newDoor(t)
 	c := d.dial(t)
 	io.WriteString(c, put+"Content-Length: 40\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"+get("/v1/status"))
@@ -258,6 +260,7 @@ func TestLengthAndChunks(t *testing.T) {
 
 // Bodies that never end, and heads that come a byte at a time, cost one connection for a bounded time.
 func TestEndlessHTTP(t *testing.T) {
+	t.Parallel()
 	d := newDoor(t)
 	t.Run("chunks for ever", func(t *testing.T) {
 		t.Parallel()
