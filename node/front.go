@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 
 	"github.com/aielon/edge/cluster/site"
+	"github.com/aielon/edge/node/api/auditv1"
 	"github.com/aielon/edge/node/api/devicesv1"
 	"github.com/aielon/edge/node/api/identityv1"
 	"github.com/aielon/edge/node/api/nodev1"
+	"github.com/aielon/edge/node/api/policyv1"
 	"github.com/aielon/edge/node/audit"
 	"github.com/aielon/edge/node/auth/identity"
 	"github.com/aielon/edge/node/auth/passkey"
@@ -45,7 +47,8 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 	if err := n.openPeople(f); err != nil {
 		return err
 	}
-	methods, err := method.New(nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto)
+	methods, err := method.New(nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto,
+		policyv1.File_node_api_policyv1_policy_proto, auditv1.File_node_api_auditv1_audit_proto)
 	if err != nil {
 		return err
 	}
@@ -178,9 +181,16 @@ func (b backend) WaitApplied(ctx context.Context, index uint64) error {
 
 // followPolicies keeps decisions in step with the policies the site has, on whichever node they were changed.
 func (n *Node) followPolicies(ctx context.Context) error {
+	restored := n.site.Stats().Restored
 	for ctx.Err() == nil {
-		applied := n.site.Applied()
-		if err := n.withView(func(v edge.View) error { return n.policies.Refresh(v) }); err != nil {
+		applied, refresh := n.site.Applied(), n.policies.Refresh
+		now := n.site.Stats().Restored
+		if now != restored { // versions of the policies may have gone back
+			refresh = n.policies.Reset
+		}
+		if err := n.withView(func(v edge.View) error { return refresh(v) }); err == nil {
+			restored = now
+		} else {
 			n.log.Warn("the site's own policies cannot be read; those known before go on to hold", "error", err)
 		}
 		if err := n.site.WaitApplied(ctx, applied+1); err != nil {

@@ -37,6 +37,8 @@ func (n *Node) localMethods() *gateway.Locals {
 	gateway.Local(l, n.removeBackup)
 	NewReadings(n.journals).Register(l)
 	peopleMethods(l, n.front.people)
+	n.policyMethods(l)
+	n.auditMethods(l)
 	return l
 }
 

@@ -44,7 +44,10 @@ func (r *Readings) List(ctx context.Context, in *devicesv1.ListReadingsRequest) 
 	if err != nil {
 		return nil, err
 	}
-	q := search{typ: edge.TypeReading, device: in.GetDevice(), size: size, critical: in.GetCritical(), journals: r.journals}
+	q := r.search(edge.TypeReading, in.GetDevice(), size)
+	if in.GetCritical() {
+		q.name, q.journals[0] = q.name+" critical", nil
+	}
 	if q.since, err = bound(in.GetSince(), "since", math.MinInt64); err != nil {
 		return nil, err
 	}
@@ -57,9 +60,15 @@ func (r *Readings) List(ctx context.Context, in *devicesv1.ListReadingsRequest) 
 	}
 	out := &devicesv1.ListReadingsResponse{NextPageToken: next}
 	for _, rec := range found {
-		out.Readings = append(out.Readings, readingOf(rec))
+		out.Readings = append(out.Readings, readingOf(rec.Record))
 	}
 	return out, nil
+}
+
+// search is for events of a type about one device, or all.
+func (r *Readings) search(typ, device string, size int) search {
+	return search{name: fmt.Sprintf("%s %q", typ, device), size: size, since: math.MinInt64, until: math.MaxInt64, journals: [2]backward{r.journals[0], r.journals[1]},
+		wants: func(rec edge.Record) bool { return rec.Type == typ && (device == "" || rec.Subject == device) }}
 }
 
 // Quarantine returns messages that could not be read, newest first.
@@ -68,7 +77,7 @@ func (r *Readings) Quarantine(ctx context.Context, in *devicesv1.ListQuarantineR
 	if err != nil {
 		return nil, err
 	}
-	q := search{typ: edge.TypeQuarantined, device: in.GetDevice(), size: size, since: math.MinInt64, until: math.MaxInt64, journals: r.journals}
+	q := r.search(edge.TypeQuarantined, in.GetDevice(), size)
 	found, next, err := q.run(ctx, in.GetPageToken())
 	if err != nil {
 		return nil, err
@@ -158,11 +167,19 @@ func (r *Readings) Watch(ctx context.Context, in *devicesv1.WatchReadingsRequest
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	wants := func(rec edge.Record) bool {
+		return rec.Type == edge.TypeReading && (in.GetDevice() == "" || rec.Subject == in.GetDevice())
+	}
 	found, ended := make(chan *devicesv1.Reading, watchRoom), make(chan error, len(r.journals))
 	for _, j := range r.journals {
 		at := j.Head() // before Watch returns to anything else: what comes from now on is seen
-		go func() { ended <- tail{j, in.GetDevice(), found}.run(ctx, at) }()
+		go func() { ended <- tail[*devicesv1.Reading]{j, wants, readingOf, found}.run(ctx, at) }()
 	}
+	return deliver(ctx, found, ended, send)
+}
+
+// deliver sends what tails find until one of them ends, or nobody listens any more.
+func deliver[M any](ctx context.Context, found <-chan M, ended <-chan error, send func(M) error) error {
 	for {
 		select {
 		case m := <-found:
@@ -178,13 +195,14 @@ func (r *Readings) Watch(ctx context.Context, in *devicesv1.WatchReadingsRequest
 }
 
 // A tail follows one journal for one listener.
-type tail struct {
-	j      *journal.Journal
-	device string
-	found  chan<- *devicesv1.Reading
+type tail[M any] struct {
+	j       edge.Journal
+	wants   func(edge.Record) bool
+	message func(edge.Record) M
+	found   chan<- M
 }
 
-func (t tail) run(ctx context.Context, at edge.Pos) error {
+func (t tail[M]) run(ctx context.Context, at edge.Pos) error {
 	for {
 		if err := t.j.Wait(ctx, at); err != nil {
 			return err
@@ -204,10 +222,7 @@ func (t tail) run(ctx context.Context, at edge.Pos) error {
 				break
 			}
 			at = rec.Pos
-			if rec.Type != edge.TypeReading || t.device != "" && rec.Subject != t.device {
-				continue
-			}
-			if !t.tell(ctx, readingOf(rec)) && t.behind(at) {
+			if t.wants(rec) && !t.tell(ctx, t.message(rec)) && t.behind(at) {
 				break
 			}
 		}
@@ -216,7 +231,7 @@ func (t tail) run(ctx context.Context, at edge.Pos) error {
 }
 
 // tell hands over a reading and reports whether that went without waiting.
-func (t tail) tell(ctx context.Context, m *devicesv1.Reading) bool {
+func (t tail[M]) tell(ctx context.Context, m M) bool {
 	select {
 	case t.found <- m:
 		return true
@@ -229,7 +244,7 @@ func (t tail) tell(ctx context.Context, m *devicesv1.Reading) bool {
 	return false
 }
 
-func (t tail) behind(at edge.Pos) bool {
+func (t tail[M]) behind(at edge.Pos) bool {
 	h := t.j.Head()
 	return h.Epoch == at.Epoch && h.Seq > at.Seq+maxBehind
 }

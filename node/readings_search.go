@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aielon/edge/node/edge"
-	"github.com/aielon/edge/node/journal"
 )
 
 // Bounds on one page of a search.
@@ -23,20 +22,33 @@ const (
 	tooOld  = 64
 )
 
+// A backward is a journal that can be read from its end.
+type backward interface {
+	Head() edge.Pos
+	Back(ctx context.Context, before edge.Pos) iter.Seq2[edge.Record, error]
+	Until(ctx context.Context, t time.Time) (edge.Pos, error)
+}
+
 // A search goes through journals from the newest record to the oldest, a page at a time.
 type search struct {
-	typ, device  string // device empty: of all
-	since, until int64  // Unix nanoseconds; not before, before
-	critical     bool   // only the critical journal
+	name         string // what is searched for, with all that narrows it down: page tokens are good for it alone
+	wants        func(edge.Record) bool
+	since, until int64 // Unix nanoseconds; not before, before
 	size         int
-	journals     [2]*journal.Journal
+	journals     [2]backward // nil: left out
+}
+
+// A hit is a record that was looked for, and of which journal it is.
+type hit struct {
+	edge.Record
+	i int
 }
 
 // done is where nothing is left to look for.
 func done() edge.Pos { return edge.Pos{Seq: 1} }
 
 // run returns one page and the token of the next, empty at the end.
-func (q search) run(ctx context.Context, token string) (found []edge.Record, next string, err error) {
+func (q search) run(ctx context.Context, token string) (found []hit, next string, err error) {
 	if q.since >= q.until {
 		return nil, "", edge.E(edge.Invalid, "since must lie before until")
 	}
@@ -51,7 +63,10 @@ func (q search) run(ctx context.Context, token string) (found []edge.Record, nex
 		}
 	}()
 	for i, j := range q.journals {
-		l := &strand{at: from[i]}
+		if j == nil {
+			continue
+		}
+		l := &strand{i: i, at: from[i]}
 		l.pull, l.stop = iter.Pull2(j.Back(ctx, from[i]))
 		strands = append(strands, l)
 	}
@@ -61,20 +76,21 @@ func (q search) run(ctx context.Context, token string) (found []edge.Record, nex
 	}
 	var at []byte
 	for _, l := range strands {
-		at = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(at, l.at.Epoch), l.at.Seq)
+		from[l.i] = l.at
 	}
-	return found, edge.PageToken(q.name(), at), nil
+	for _, p := range from {
+		at = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(at, p.Epoch), p.Seq)
+	}
+	return found, edge.PageToken(q.of(), at), nil
 }
 
-// name is what tokens of this search are good for.
-func (q search) name() string {
-	return fmt.Sprintf("%s %q %d %d %t", q.typ, q.device, q.since, q.until, q.critical)
-}
+// of is what tokens of this search are good for.
+func (q search) of() string { return fmt.Sprintf("%s %d %d", q.name, q.since, q.until) }
 
 // begin is before which record of each journal the page begins.
 func (q search) begin(ctx context.Context, token string) (from [2]edge.Pos, err error) {
 	if token != "" {
-		at, err := edge.ParsePageToken(q.name(), token)
+		at, err := edge.ParsePageToken(q.of(), token)
 		if err != nil {
 			return from, err
 		}
@@ -87,11 +103,13 @@ func (q search) begin(ctx context.Context, token string) (from [2]edge.Pos, err 
 		return from, nil
 	}
 	for i, j := range q.journals {
+		if j == nil {
+			from[i] = done()
+			continue
+		}
 		h := j.Head()
 		from[i] = edge.Pos{Epoch: h.Epoch, Seq: h.Seq + 1}
-		if q.critical && j.Urgency() != edge.Critical {
-			from[i] = done()
-		} else if q.until < math.MaxInt64-int64(maxLate) {
+		if q.until < math.MaxInt64-int64(maxLate) {
 			if from[i], err = j.Until(ctx, time.Unix(0, q.until).Add(maxLate)); err != nil {
 				return from, err
 			}
@@ -104,7 +122,7 @@ func (q search) begin(ctx context.Context, token string) (from [2]edge.Pos, err 
 }
 
 // page takes the newest record of the strands, again and again, and reports whether there may be more.
-func (q search) page(strands []*strand) (found []edge.Record, more bool, err error) {
+func (q search) page(strands []*strand) (found []hit, more bool, err error) {
 	looked, seen, room := 0, 0, maxFound
 	for {
 		var newest *strand
@@ -120,7 +138,7 @@ func (q search) page(strands []*strand) (found []edge.Record, more bool, err err
 			return found, false, nil
 		}
 		rec := newest.rec
-		fits := q.wants(rec)
+		fits := q.fits(rec)
 		if looked == maxLooked || seen > maxSeen || len(found) == q.size || fits && len(found) > 0 && len(rec.Body) > room {
 			return found, true, nil
 		}
@@ -129,18 +147,19 @@ func (q search) page(strands []*strand) (found []edge.Record, more bool, err err
 		if fits {
 			rec.Body = append([]byte(nil), rec.Body...) // it shares memory with its block
 			room -= len(rec.Body)
-			found = append(found, rec)
+			found = append(found, hit{rec, newest.i})
 		}
 	}
 }
 
-func (q search) wants(rec edge.Record) bool {
+func (q search) fits(rec edge.Record) bool {
 	t := rec.Time.UnixNano()
-	return rec.Type == q.typ && (q.device == "" || rec.Subject == q.device) && t >= q.since && t < q.until
+	return t >= q.since && t < q.until && q.wants(rec)
 }
 
 // A strand is one journal on the way back.
 type strand struct {
+	i    int      // of the journal
 	at   edge.Pos // everything from here on was looked at
 	pull func() (edge.Record, error, bool)
 	stop func()

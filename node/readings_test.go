@@ -147,14 +147,15 @@ func TestListReadingsRefuses(t *testing.T) {
 	if err != nil || len(page.GetReadings()) != 1 || page.GetNextPageToken() == "" {
 		t.Fatal(page, err)
 	}
-	q := search{typ: edge.TypeReading, device: "a", since: 0, until: 1}
+	q := r.search(edge.TypeReading, "a", 0)
+	q.since, q.until = 0, 1
 	for what, in := range map[string]*devicesv1.ListReadingsRequest{
 		"a negative page":             {PageSize: -1},
 		"a huge page":                 {PageSize: 1e9},
 		"no token":                    {PageToken: "AAAA"},
 		"a token of another search":   {PageSize: 1, Device: "b", PageToken: page.GetNextPageToken()},
 		"a token of other times":      {PageSize: 1, Device: "a", Since: timestamppb.New(time.Unix(1, 0)), PageToken: page.GetNextPageToken()},
-		"a token of another version":  {Device: "a", Since: timestamppb.New(time.Unix(0, 0)), Until: timestamppb.New(time.Unix(0, 1)), PageToken: edge.PageToken(q.name(), []byte("short"))},
+		"a token of another version":  {Device: "a", Since: timestamppb.New(time.Unix(0, 0)), Until: timestamppb.New(time.Unix(0, 1)), PageToken: edge.PageToken(q.of(), []byte("short"))},
 		"no time":                     {Since: &timestamppb.Timestamp{Nanos: -1}},
 		"a time range of nothing":     {Since: timestamppb.New(time.Unix(9, 0)), Until: timestamppb.New(time.Unix(9, 0))},
 		"a time range from the wrong": {Since: timestamppb.New(time.Unix(9, 0)), Until: timestamppb.New(time.Unix(8, 0))},

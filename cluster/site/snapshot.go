@@ -134,8 +134,8 @@ func (s *Site) Restore(r io.Reader) error {
 	if err := s.shelf.replace(st, name); err != nil {
 		return err // which of the two is in use is known after the next start; both are whole
 	}
+	s.count.restored.Add(1) // before anybody is woken, so that whoever follows the state sees that it is another one
 	s.resume(at)
-	s.count.restored.Add(1)
 	return nil
 }
 

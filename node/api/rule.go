@@ -69,3 +69,18 @@ func MethodOf(request protoreflect.MessageDescriptor) (protoreflect.MethodDescri
 	}
 	return nil, false
 }
+
+// FieldText is the singular scalar field that a dotted path leads to, in words; empty where it leads nowhere.
+func FieldText(m proto.Message, path string) string {
+	in := m.ProtoReflect()
+	for name, rest, more := strings.Cut(path, "."); ; name, rest, more = strings.Cut(rest, ".") {
+		f := in.Descriptor().Fields().ByName(protoreflect.Name(name))
+		if f == nil || f.IsList() || f.IsMap() || more != (f.Message() != nil) {
+			return ""
+		}
+		if !more {
+			return in.Get(f).String()
+		}
+		in = in.Get(f).Message()
+	}
+}

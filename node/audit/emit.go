@@ -25,7 +25,7 @@ func (m *Mask) Done(tx edge.Tx, op edge.Op, c edge.Command, facts []edge.Event) 
 	if !Audited(op, c.Actor) {
 		return nil
 	}
-	r := Record{Kind: Change, Actor: c.Actor, Request: c.ID.String(), Op: c.Type, Object: objectOf(op, facts), Class: op.Class, Money: op.Money, Outcome: OK}
+	r := Record{Kind: Change, Actor: c.Actor, Request: c.ID.String(), Op: c.Type, Object: objectOf(op, c.Body, facts), Class: op.Class, Money: op.Money, Outcome: OK}
 	return m.Emit(tx, r)
 }
 
@@ -36,10 +36,17 @@ func Audited(op edge.Op, by edge.Actor) bool {
 	return op.Money || op.Class >= edge.Personal || by.Kind == edge.Person || by.Kind == edge.Service || by.Kind == edge.Nobody
 }
 
-// objectOf finds what a command was about: the subject of the first fact it made known, else only the kind.
-func objectOf(op edge.Op, facts []edge.Event) Object {
+// objectOf finds what a command was about: what its schema says its body names, else the subject of the first fact it
+// made known, else only the kind.
+func objectOf(op edge.Op, body []byte, facts []edge.Event) Object {
 	service, _, _ := strings.Cut(op.Name, ".")
 	o := Object{Type: code(service)}
+	if op.About != nil {
+		typ, id := op.About(body)
+		if o.Type, o.ID = code(typ), id; id != "" {
+			return o
+		}
+	}
 	for _, f := range facts {
 		if Is(f) || f.Subject == "" {
 			continue

@@ -108,11 +108,11 @@ func (x *exporter) record(r edge.Record) error {
 // begin writes the newest checkpoint of an epoch, where proofs are asked for.
 func (x *exporter) begin(epoch uint64) error {
 	x.epoch, x.head = epoch, Head{}
-	sizes := sizesOf(x.trees, x.s.name(), epoch)
+	sizes := sizesOf(x.trees, x.s.Keep(), epoch)
 	if !x.o.Proofs || len(sizes) == 0 {
 		return x.trees.Err()
 	}
-	b, err := x.trees.Get(numberKey(checkpointPrefix, x.s.name(), epoch, sizes[0]))
+	b, err := x.trees.Get(numberKey(checkpointPrefix, x.s.Keep(), epoch, sizes[0]))
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (x *exporter) begin(epoch uint64) error {
 	if err != nil {
 		return err
 	}
-	x.head, x.hashes = c.Head, &stored{v: x.trees, stream: x.s.name(), epoch: epoch}
+	x.head, x.hashes = c.Head, &stored{v: x.trees, stream: x.s.Keep(), epoch: epoch}
 	l := Line{Checkpoint: string(b)}
 	for _, s := range append(slices.Clone(c.Signed), c.Cosigned...) {
 		i := slices.IndexFunc(x.ks, func(k Statement) bool { return k.Node == s.Node })

@@ -24,7 +24,8 @@ type Source struct {
 	Trees   func() *state.View // of the store with the trees
 }
 
-func (s Source) name() string { return cmp.Or(s.Name, s.Stream) }
+// Keep is the name under which the trees of the journal are kept.
+func (s Source) Keep() string { return cmp.Or(s.Name, s.Stream) }
 
 // VerifyOptions say whom to believe. The zero value believes the statements that lie beside the trees.
 type VerifyOptions struct {
@@ -131,7 +132,7 @@ func (w *verification) load() error {
 		w.rep.problem("%v", err)
 	}
 	w.ks = append(slices.Clone(w.o.Keys), kept...)
-	list, err := Trees(w.trees, w.s.name())
+	list, err := Trees(w.trees, w.s.Keep())
 	if err != nil {
 		w.rep.problem("%v", err)
 	}
@@ -166,7 +167,7 @@ func (w *verification) load() error {
 func (w *verification) epoch(ctx context.Context, e journal.Epoch) error {
 	t, there := w.known[e.Number]
 	delete(w.known, e.Number)
-	x := &epochWalk{verification: w, t: t, e: e, acc: newTree(), hashes: &stored{v: w.trees, stream: w.s.name(), epoch: e.Number}}
+	x := &epochWalk{verification: w, t: t, e: e, acc: newTree(), hashes: &stored{v: w.trees, stream: w.s.Keep(), epoch: e.Number}}
 	x.out = EpochReport{Epoch: e.Number, Reason: e.Reason, Tree: t.Size, Lost: t.Lost}
 	if there {
 		x.out.Origin = t.Origin.String()
@@ -214,7 +215,7 @@ type epochWalk struct {
 
 // checkpoints opens the stored checkpoints of the tree.
 func (x *epochWalk) checkpoints() {
-	for size, b := range Checkpoints(x.trees, x.s.name(), x.e.Number) {
+	for size, b := range Checkpoints(x.trees, x.s.Keep(), x.e.Number) {
 		c, err := x.ks.Open(b)
 		switch {
 		case err != nil:
@@ -395,7 +396,7 @@ func (x *epochWalk) cosigned(n edge.NodeID) bool {
 
 // edge compares the tiles at the right edge of the stored tree, which are not full.
 func (x *epochWalk) edge() {
-	was, err := loadTree(x.trees, x.s.name(), x.e.Number, x.t.Size)
+	was, err := loadTree(x.trees, x.s.Keep(), x.e.Number, x.t.Size)
 	if err != nil {
 		x.differ("the newest stored hashes of epoch %x cannot be read: %v", x.e.Number, err)
 		return

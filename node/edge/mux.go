@@ -22,6 +22,9 @@ type Op struct {
 	Needs Permission // checked before anything is evaluated
 	Class Class      // of what it returns
 	Money bool       // it reads or moves money
+	// About is what a body is about, as the schema says: the type of a thing and, where the body names one, its id.
+	// nil: nobody knows.
+	About func(body []byte) (typ, id string)
 }
 
 // A Handler evaluates the body of one command.
@@ -120,7 +123,17 @@ func opOf[In proto.Message]() Op {
 		panic(fmt.Sprintf("edge: no method takes a %s", in.ProtoReflect().Descriptor().FullName()))
 	}
 	r := api.RuleOf(md)
-	return Op{Name: api.OpName(md), Needs: Permission(r.GetNeeds()), Class: Class(r.GetClass()), Money: r.GetMoney()}
+	op := Op{Name: api.OpName(md), Needs: Permission(r.GetNeeds()), Class: Class(r.GetClass()), Money: r.GetMoney()}
+	if r.GetObject() != "" {
+		op.About = func(body []byte) (string, string) {
+			in := in.ProtoReflect().New().Interface()
+			if r.GetObjectField() == "" || proto.Unmarshal(body, in) != nil {
+				return r.GetObject(), ""
+			}
+			return r.GetObject(), api.FieldText(in, r.GetObjectField())
+		}
+	}
+	return op
 }
 
 func unmarshal[In proto.Message](op Op, body []byte) (in In, err error) {

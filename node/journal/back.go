@@ -15,10 +15,15 @@ import (
 // was trimmed or shed lies before all that is stored. One view is open for as long as the caller ranges, so a
 // caller that has enough, or is slow, ends the loop. Bodies share memory with the rest of their block.
 func (j *Journal) Back(ctx context.Context, before edge.Pos) iter.Seq2[edge.Record, error] {
+	return NewReader(j.set.store.View, j.stream, nil).Back(ctx, before)
+}
+
+// Back is Journal.Back.
+func (r *Reader) Back(ctx context.Context, before edge.Pos) iter.Seq2[edge.Record, error] {
 	return func(yield func(edge.Record, error) bool) {
-		v := j.set.store.View()
+		v := r.view()
 		defer v.Close()
-		if err := back(ctx, v, j.stream, before, yield); err != nil {
+		if err := back(ctx, v, r.stream, before, yield); err != nil {
 			yield(edge.Record{}, err)
 		}
 	}
@@ -128,9 +133,14 @@ func (w *backward) end() error {
 // holds for a time as much later than t as any record is late. It looks at about one block for each time the
 // number of records can be halved.
 func (j *Journal) Until(ctx context.Context, t time.Time) (edge.Pos, error) {
-	v := j.set.store.View()
+	return NewReader(j.set.store.View, j.stream, nil).Until(ctx, t)
+}
+
+// Until is Journal.Until.
+func (r *Reader) Until(ctx context.Context, t time.Time) (edge.Pos, error) {
+	v := r.view()
 	defer v.Close()
-	st, err := loadRows(v, j.stream)
+	st, err := loadRows(v, r.stream)
 	if err != nil || len(st.epochs) == 0 {
 		return edge.Pos{}, err
 	}
@@ -140,7 +150,7 @@ func (j *Journal) Until(ctx context.Context, t time.Time) (edge.Pos, error) {
 		if err := ctx.Err(); err != nil {
 			return edge.Pos{}, err
 		}
-		b, err := st.blockOf(v, j.stream, lo+(hi-lo)/2)
+		b, err := st.blockOf(v, r.stream, lo+(hi-lo)/2)
 		if err != nil {
 			return edge.Pos{}, err
 		}

@@ -16,22 +16,6 @@ type Ops struct {
 	base *Engine // checks what is handed in
 }
 
-// Register puts the operations into a site's table. The base engine is the one of the built-in policies.
-func Register(m *edge.Mux, base *Engine) {
-	o := Ops{base: base}
-	edge.Do(m, edge.Op{Name: "policy.set", Doc: "Add a policy, or replace one.", Needs: "policy.manage", Class: edge.SiteOnly}, o.Set)
-	edge.Do(m, edge.Op{Name: "policy.remove", Doc: "Remove a policy.", Needs: "policy.manage", Class: edge.SiteOnly}, o.Remove)
-	edge.Do(m, edge.Op{Name: "policy.configure", Doc: "Say how well callers must prove themselves.", Needs: "policy.manage", Class: edge.SiteOnly}, o.Configure)
-	edge.Ask(m, edge.Op{Name: "policy.list", Doc: "List the policies and settings the site added.", Needs: "policy.read", Class: edge.SiteOnly}, o.List)
-	edge.Do(m, edge.Op{Name: "breakglass.open", Doc: "Get at a record in an emergency, with a reason.", Needs: "breakglass.open", Class: edge.Personal}, o.Open)
-	edge.Do(m, edge.Op{Name: "breakglass.close", Doc: "Give back one's own emergency access.", Needs: "breakglass.open", Class: edge.Personal}, o.Close)
-	edge.Do(m, edge.Op{Name: "breakglass.end", Doc: "End somebody's emergency access.", Needs: "breakglass.end", Class: edge.Personal}, o.End)
-	edge.Ask(m, edge.Op{Name: "breakglass.list", Doc: "List emergency access, open or all.", Needs: "breakglass.review", Class: edge.Personal}, o.Grants)
-	edge.Do(m, edge.Op{Name: "consent.set", Doc: "Write down what a person agrees to.", Needs: "consent.manage", Class: edge.Personal}, o.Consent)
-	edge.Do(m, edge.Op{Name: "consent.remove", Doc: "Take back what was written down.", Needs: "consent.manage", Class: edge.Personal}, o.Forget)
-	edge.Ask(m, edge.Op{Name: "consent.get", Doc: "See what a person agreed to.", Needs: "consent.read", Class: edge.Personal}, o.Consented)
-}
-
 // Ref names a policy and the version it is thought to have; 0: there is none yet.
 type Ref struct {
 	ID      string `json:"id"`
@@ -144,6 +128,3 @@ func (o Ops) Configure(tx edge.Tx, in Settings) (Settings, error) {
 	}{in, h.Version, tx.Actor().ID}
 	return in, emit(tx, Configured, "policy", edge.SiteOnly, edge.Ledger, body)
 }
-
-// List shows what the site added.
-func (o Ops) List(v edge.View, _ struct{}) (State, error) { return LoadState(v) }

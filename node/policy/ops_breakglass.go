@@ -160,11 +160,6 @@ func tellGrant(tx edge.Tx, typ string, u edge.Urgency, b BreakGlass) error {
 	return emit(tx, typ, "person:"+b.Subject, edge.Personal, u, GrantEvent{ID: b.ID, Who: b.Who, Subject: b.Subject, Until: b.Until, Actor: tx.Actor().ID})
 }
 
-// Grants lists grants.
-func (o Ops) Grants(v edge.View, in GrantQuery) (GrantList, error) {
-	return ListGrants(v, in, time.Now())
-}
-
 // ListGrants lists grants as they stand at a time.
 func ListGrants(v edge.View, in GrantQuery, now time.Time) (GrantList, error) {
 	out := GrantList{Grants: []BreakGlass{}}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aielon/edge/node/api/policyv1"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/edge/edgetest"
 )
@@ -71,14 +72,14 @@ func TestPoliciesOfASite(t *testing.T) {
 	if _, err := try(s, o.Remove, Ref{ID: "none"}); !edge.IsKind(err, edge.NotFound) {
 		t.Errorf("got %v, want NotFound", err)
 	}
-	list, err := o.List(s, struct{}{})
+	list, err := LoadState(s)
 	if err != nil || list.Version != 2 || !reflect.DeepEqual(list.Policies, []SitePolicy{p}) {
 		t.Errorf("listed %+v, %v; want %+v", list, err, p)
 	}
 	if _, err := try(s, o.Remove, Ref{ID: "by-day", Version: 2}); err != nil {
 		t.Error(err)
 	}
-	if list, err = o.List(s, struct{}{}); err != nil || list.Version != 3 || len(list.Policies) != 0 {
+	if list, err = LoadState(s); err != nil || list.Version != 3 || len(list.Policies) != 0 {
 		t.Errorf("after its end: %+v, %v", list, err)
 	}
 	var e PolicyEvent
@@ -289,7 +290,7 @@ func TestGrantsAreListedAsTheyStandNow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []int{1, 0} {
-			if l, err := o.Grants(s, GrantQuery{}); err != nil || len(l.Grants) != want {
+			if l, err := o.listEmergencies(s, &policyv1.ListEmergencyAccessRequest{}); err != nil || len(l.GetAccess()) != want {
 				t.Errorf("listed %+v, %v, want %d", l, err, want)
 			}
 			time.Sleep(5 * time.Minute)
