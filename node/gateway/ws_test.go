@@ -345,6 +345,7 @@ func TestJSONRPCBoundsCalls(t *testing.T) {
 
 // TestSocketsEndWithTheRight revokes what proved a caller while its connections are open.
 func TestSocketsEndWithTheRight(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	srv := serve(t, b.h)
 	c := dialRPC(t, srv, "good")
@@ -386,6 +387,7 @@ func (f *fading) Authenticate(ctx context.Context, c auth.Credentials) (auth.Cal
 
 // TestSubscriptionEndsWithTheRole takes a role from somebody who listens: what it gave ends, the connection stays.
 func TestSubscriptionEndsWithTheRole(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	o := b.g.o
 	who := &fading{Authenticator: o.Who}
