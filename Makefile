@@ -7,7 +7,7 @@ GOFLAGS_BUILD := -trimpath -buildvcs=false
 TESTFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test clean peers
+.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test clean peers siege
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ fault: build ## kill -9, power cut, disk full, bit flips, bad links, leader faul
 
 bench: build ## side by side with mosquitto, NATS and etcd
 	scripts/bench/run.sh
+
+siege: build ## slow and flooding clients against the door, while another client measures (root)
+	scripts/siege.sh
 
 e2e: build ## the built program driven by scripts
 	go test -count=1 -timeout 600s -tags e2e ./node/e2e/...

@@ -121,7 +121,7 @@ func (n *Node) openDoors(f *front) error {
 	if err != nil {
 		return err
 	}
-	o := gateway.ServerOptions{TCP: n.doorListen, Handler: &gateway.Entrance{Hosts: n.cfg.Door.Hosts, Next: doors}, Logger: n.part("door")}
+	o := gateway.ServerOptions{TCP: n.doorListen, Handler: &gateway.Entrance{Hosts: n.cfg.Door.Hosts, Next: doors}, Limit: f.budgets.Address, Logger: n.part("door")}
 	if f.secure = !loopback(n.doorAddr.String()); f.secure {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: (&serverCert{keys: n.keys, names: n.cfg.Door.Hosts}).get, NextProtos: []string{"h2", "http/1.1"}}
 		udp, err := net.ListenPacket("udp", n.doorAddr.String())

@@ -128,10 +128,8 @@ func (e *Entrance) ours(host string) bool {
 // request gathers what r says of its sender. Forwarded headers do not count: anybody can write them.
 func (e *Entrance) request(r *http.Request) call.Request {
 	req := call.Request{ID: requestID(r.Header.Get(call.RequestID)), Door: "http", Secure: r.TLS != nil || e.Local}
-	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		req.Peer = ap.Addr().Unmap()
-		req.Secure = req.Secure || req.Peer.IsLoopback()
-	}
+	req.Peer = peerOf(r)
+	req.Secure = req.Secure || req.Peer.IsLoopback()
 	req.Credentials = auth.Credentials{Peer: req.Peer, Local: e.Local}
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
 		req.Credentials.Bearer = strings.TrimSpace(token)
@@ -151,6 +149,15 @@ func (e *Entrance) request(r *http.Request) call.Request {
 		req.Credentials.Certificate = r.TLS.PeerCertificates[0]
 	}
 	return req
+}
+
+// peerOf is the address of the socket a request came over; the zero Addr where it has none.
+func peerOf(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
 }
 
 // clip shortens what a stranger wrote, and takes out what is no plain text.

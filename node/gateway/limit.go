@@ -4,6 +4,9 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
+
+	"github.com/aielon/edge/node/limit"
 )
 
 // limitConns lets at most n connections be open at a time; further ones wait in the kernel's queue.
@@ -48,14 +51,21 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
-// limitPeers closes at once what one address opens beyond n connections. The box's own programs are not counted.
-func limitPeers(l net.Listener, n int) net.Listener {
-	return &perPeer{Listener: l, most: n, open: map[netip.Addr]int{}}
+// limitPeers closes at once what one address opens beyond most connections, faster than peerConnRate, or after it
+// was told to stay away. The box's own programs are not counted.
+func limitPeers(l net.Listener, most int, away *floods) (net.Listener, error) {
+	rate, err := limit.NewBuckets(limit.Options{Rate: peerConnRate, Burst: 2 * most, Keys: 4096})
+	return &perPeer{Listener: l, most: most, rate: rate, away: away, open: map[netip.Addr]int{}}, err
 }
+
+// peerConnRate is how many connections a second one address may open for long. Each costs a TLS handshake.
+const peerConnRate = 25
 
 type perPeer struct {
 	net.Listener
 	most int
+	rate *limit.Buckets
+	away *floods
 
 	mu   sync.Mutex // guards open
 	open map[netip.Addr]int
@@ -79,6 +89,13 @@ func (p *perPeer) Accept() (net.Conn, error) {
 }
 
 func (p *perPeer) take(a netip.Addr) bool {
+	now := time.Now()
+	if p.away.banned(a, now) {
+		return false
+	}
+	if ok, _ := p.rate.Allow(limit.KeyOf(a), 1, now); !ok {
+		return false
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open[a] >= p.most {

@@ -13,6 +13,8 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/call"
+	"github.com/aielon/edge/node/gateway/problem"
 )
 
 const (
@@ -30,12 +32,14 @@ type ServerOptions struct {
 	UDP     net.PacketConn // for HTTP/3, beside TLS; nil: without
 	TLS     *tls.Config    // nil: plain HTTP, on this machine only
 	Handler http.Handler
+	Limit   func(call.Request) error // the budget of where a request comes from; nil: none
 	Logger  *slog.Logger
 }
 
 // A Server serves HTTP/1.1, HTTP/2 and, beside TLS, HTTP/3 on one port.
 type Server struct {
 	o    ServerOptions
+	away *floods
 	h1   *http.Server
 	h3   *http3.Server
 	stop func() // ends the context of every request, WebSockets among them
@@ -46,21 +50,47 @@ func NewServer(o ServerOptions) (*Server, error) {
 	if a, ok := o.TCP.Addr().(*net.TCPAddr); o.TLS == nil && (!ok || !a.IP.IsLoopback()) {
 		return nil, edge.E(edge.Invalid, "plain HTTP is for this machine only, and %s is not", o.TCP.Addr())
 	}
+	if o.Limit == nil {
+		o.Limit = func(call.Request) error { return nil }
+	}
 	base, stop := context.WithCancel(context.Background())
-	s := &Server{o: o, stop: stop}
+	s := &Server{o: o, stop: stop, away: newFloods()}
+	handler := s.patient(o.Handler)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(o.TLS != nil)
 	protocols.SetUnencryptedHTTP2(o.TLS == nil)
-	s.h1 = &http.Server{Handler: o.Handler, Protocols: &protocols, ReadHeaderTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: 16 << 10,
+	s.h1 = &http.Server{Handler: handler, Protocols: &protocols, ReadHeaderTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: 16 << 10,
 		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: 30 * time.Second, WriteByteTimeout: 30 * time.Second},
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return withHangUp(ctx, func() { c.Close() }) },
 		BaseContext: func(net.Listener) context.Context { return base }, ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)}
 	if o.TLS != nil && o.UDP != nil {
-		s.h3 = &http3.Server{Handler: o.Handler, TLSConfig: http3.ConfigureTLSConfig(o.TLS.Clone()), MaxHeaderBytes: 16 << 10, IdleTimeout: idleTime,
+		s.h3 = &http3.Server{Handler: handler, TLSConfig: http3.ConfigureTLSConfig(o.TLS.Clone()), MaxHeaderBytes: 16 << 10, IdleTimeout: idleTime,
+			ConnContext: func(ctx context.Context, c *quic.Conn) context.Context {
+				return withHangUp(ctx, func() { c.CloseWithError(0x107, "too many requests") }) // H3_EXCESSIVE_LOAD
+			},
 			QUICConfig: &quic.Config{MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: 8, MaxIdleTimeout: idleTime, Allow0RTT: false}}
-		s.h1.Handler = s.announced(o.Handler)
+		s.h1.Handler = s.announced(handler)
 	}
 	return s, nil
+}
+
+// patient answers a request within the budget of its address, refuses one beyond it without looking at it, and
+// hangs up on who does not listen.
+func (s *Server) patient(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer := peerOf(r)
+		err := s.o.Limit(call.Request{Peer: peer})
+		if err == nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		if s.away.refused(peer, time.Now()) {
+			hangUp(r.Context())
+			return
+		}
+		problem.Write(w, err, "")
+	})
 }
 
 // announced tells browsers that HTTP/3 is there too (RFC 7838).
@@ -101,7 +131,10 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func (s *Server) serveTCP() error {
-	l := limitPeers(limitConns(s.o.TCP, maxConns), maxPeerConns)
+	l, err := limitPeers(limitConns(s.o.TCP, maxConns), maxPeerConns, s.away)
+	if err != nil {
+		return err
+	}
 	if s.o.TLS == nil {
 		return s.h1.Serve(l)
 	}

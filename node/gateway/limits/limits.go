@@ -20,9 +20,10 @@ type Options struct {
 	Now      func() time.Time // default time.Now
 }
 
-// Default budgets are far above what people do and far below what a node takes.
+// Default budgets are far above what people do and far below what a node takes. An address pays twice for most
+// requests: when one comes, and when it becomes a call.
 func Default() Options {
-	return Options{Stranger: limit.Options{Rate: 20, Burst: 100, Keys: 4096}, Address: limit.Options{Rate: 500, Burst: 2000, Keys: 4096}, Caller: limit.Options{Rate: 200, Burst: 1000, Keys: 4096}}
+	return Options{Stranger: limit.Options{Rate: 20, Burst: 100, Keys: 4096}, Address: limit.Options{Rate: 1000, Burst: 4000, Keys: 4096}, Caller: limit.Options{Rate: 200, Burst: 1000, Keys: 4096}}
 }
 
 // Limits implements gateway.Limiter.
