@@ -14,6 +14,7 @@ import (
 	"github.com/aielon/edge/node/api/nodev1"
 	"github.com/aielon/edge/node/api/policyv1"
 	"github.com/aielon/edge/node/audit"
+	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/auth/identity"
 	"github.com/aielon/edge/node/auth/passkey"
 	"github.com/aielon/edge/node/edge"
@@ -56,7 +57,7 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 		return err
 	}
 	n.openFigures(f, methods)
-	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: f.people, Guard: n.openGuard(f), Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
+	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: &auth.Recent{Next: f.people, Index: n.site.Applied}, Guard: n.openGuard(f), Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
 		Version: n.version, Observe: f.observe, Stream: func(op string, by int) { f.calls.Stream(op, float64(by)) }, Logger: n.part("door")})
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func (n *Node) deciding() bool {
 func (n *Node) openGuard(f *front) *guard.Guard {
 	f.record = &countedRecorder{Local: n.trail.local}
 	return guard.New(guard.Options{Engine: n.policies.Engine, View: n.withView, Record: f.record, Refused: func(gateway.Access) { f.record.flood.Add(1) }, Mask: func() *audit.Mask { return n.trail.mask }, Now: n.siteTime,
-		Factors: f.people.HasSecond, Online: func() bool { return n.linkStatus().Connected }})
+		Factors: f.people.HasSecond, Online: n.linked.Load})
 }
 
 // passkeyName is the name under which browsers know this node, empty where it has none: passkeys belong to a

@@ -55,7 +55,10 @@ func (g *Guard) Decide(_ context.Context, a gateway.Access) gateway.Verdict {
 	if err != nil {
 		return gateway.Verdict{Refused: err}
 	}
-	d := g.o.Engine().Decide(q)
+	d, err := g.decide(q)
+	if err != nil {
+		return gateway.Verdict{Refused: err}
+	}
 	v := gateway.Verdict{Record: d.Audit, Policies: d.Policies, Why: d.Why.String(), Glass: d.BreakGlass}
 	if err := d.Err(); err != nil {
 		v.Refused = err
@@ -66,6 +69,22 @@ func (g *Guard) Decide(_ context.Context, a gateway.Access) gateway.Verdict {
 	return v
 }
 
+// decide asks the policies. Whether a person has a second factor is looked up only where it matters: it does not
+// for most of what is asked.
+func (g *Guard) decide(q policy.Request) (policy.Decision, error) {
+	engine := g.o.Engine()
+	d := engine.Decide(q)
+	if d.Why != policy.TooWeak || q.Caller.Kind != edge.Person {
+		return d, nil
+	}
+	has, err := g.o.Factors(q.Caller)
+	if err != nil || has {
+		return d, err
+	}
+	q.Context.NoSecondFactor = true
+	return engine.Decide(q), nil
+}
+
 // question puts an access into the words of the policies. Consent and emergency access are looked up where the
 // access is about a person.
 func (g *Guard) question(a gateway.Access) (policy.Request, error) {
@@ -73,13 +92,6 @@ func (g *Guard) question(a gateway.Access) (policy.Request, error) {
 	q := policy.Request{Caller: r.Caller, Action: edge.Permission(rule.GetNeeds()),
 		Object:  policy.Object{Type: rule.GetObject(), ID: a.Object, Class: edge.Class(rule.GetClass())},
 		Context: policy.Context{Door: r.Door, Addr: r.Peer, Now: g.o.Now(), Local: r.Credentials.Local, Online: g.o.Online()}}
-	if r.Caller.Kind == edge.Person && r.Caller.Strength < auth.TwoFactor {
-		has, err := g.o.Factors(r.Caller)
-		if err != nil {
-			return q, err
-		}
-		q.Context.NoSecondFactor = !has
-	}
 	switch {
 	case q.Action == "identity.self" || q.Action == "identity.whoami": // whoever asks, asks about itself: the request names nobody
 		q.Object.ID, q.Object.Owner = r.Caller.ID, r.Caller.ID
