@@ -136,13 +136,22 @@ func (p *hubPart) sites(ctx context.Context) []*nodev1.Site {
 		}
 		x := site(s.Site)
 		x.Streams, x.Received, x.Skipped = append(x.Streams, row), x.Received+s.Received, x.Skipped+s.Skipped
+		x.Lost += s.Missing
 	}
+	told := map[*nodev1.Site][]toldBacklog{}
 	for _, i := range p.nodes(ctx) {
 		x := site(i.Site)
 		x.Online = x.Online || i.State == "online"
 		if seen := timestamppb.New(i.Seen); !i.Seen.IsZero() && (x.Last == nil || i.Seen.After(x.Last.AsTime())) {
 			x.Last = seen
 		}
+		b, said := p.h.Backlog(i.ID)
+		told[x] = append(told[x], toldBacklog{b, said, i.State == "revoked"})
+	}
+	own := site(p.n.keys.trust.Site())
+	told[own] = append(told[own], toldBacklog{Backlog: p.ownBacklog(), said: true})
+	for x, list := range told {
+		addBacklogs(x, list)
 	}
 	return slices.SortedFunc(maps.Values(by), func(a, b *nodev1.Site) int { return cmp.Compare(a.Site, b.Site) })
 }

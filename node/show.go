@@ -70,15 +70,19 @@ func brief(body []byte) string {
 func (n *Node) ledger() gateway.Ledger {
 	var l gateway.Ledger
 	for _, j := range n.journals.Journals() {
-		c := j.Counts(uplinkFollower)
-		row := gateway.LedgerRow{Class: j.Urgency().String(), Accepted: c.Accepted, OnHub: c.Acked, Waiting: c.Waiting, Shed: c.Shed + c.Trimmed, Lost: c.Lost}
-		n.book(&row, j, j.Mark(uplinkFollower), false)
-		n.addSite(&row, j.Urgency())
-		l.Rows = append(l.Rows, row)
+		l.Rows = append(l.Rows, n.ledgerRow(j))
 	}
 	l.Sum()
 	l.Objects = n.blobs.ledger()
 	return l
+}
+
+func (n *Node) ledgerRow(j *journal.Journal) gateway.LedgerRow {
+	c := j.Counts(uplinkFollower)
+	row := gateway.LedgerRow{Class: j.Urgency().String(), Accepted: c.Accepted, OnHub: c.Acked, Waiting: c.Waiting, Shed: c.Shed + c.Trimmed, Lost: c.Lost}
+	n.book(&row, j, j.Mark(uplinkFollower), false)
+	n.addSite(&row, j.Urgency())
+	return row
 }
 
 // addSite adds the site's own journal of a class, on the node that delivers it. What was accepted is
@@ -226,7 +230,7 @@ func (p *hubPart) status(ctx context.Context) *gateway.HubStatus {
 	for _, s := range streams {
 		received := s.Counts.Accepted
 		h.Records, h.Trimmed, h.Kept = h.Records+received, h.Trimmed+s.Counts.Trimmed, h.Kept+s.Counts.Kept()
-		h.Streams = append(h.Streams, gateway.HubStream{Site: s.Site, Origin: s.ID.Origin, Name: s.ID.Name, Received: received, Skipped: s.Counts.Skipped, Trimmed: s.Counts.Trimmed, Frozen: s.Frozen})
+		h.Streams = append(h.Streams, gateway.HubStream{Site: s.Site, Origin: s.ID.Origin, Name: s.ID.Name, Received: received, Skipped: s.Counts.Skipped, Missing: s.Counts.Missing, Trimmed: s.Counts.Trimmed, Frozen: s.Frozen})
 	}
 	slices.SortFunc(h.Streams, func(a, b gateway.HubStream) int {
 		return strings.Compare(a.Site+"\x00"+a.Origin+a.Name, b.Site+"\x00"+b.Origin+b.Name)

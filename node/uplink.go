@@ -118,7 +118,7 @@ func (n *Node) makeUplink(ctx context.Context) (*uplink.Uplink, error) {
 		Sources: n.sources, Clock: n.clock, Profile: profiles[n.cfg.Uplink.Profile], Budget: n.budget(),
 		Keeper: &keeper{n.readings, []byte("uplink/keeper")},
 		Calls:  uplink.Callbacks{Doubt: n.doubt, Poisoned: n.poisoned, Time: n.tellTime, Changed: n.linkChanged},
-		Twin:   n.desired, Command: &orders{n: n, s: n.readings}, Verify: n.verifyHub, Objects: n.blobs, Logger: n.part("uplink"),
+		Twin:   n.desired, Command: &orders{n: n, s: n.readings}, Verify: n.verifyHub, Objects: n.blobs, Backlog: n.backlog, Logger: n.part("uplink"),
 	})
 }
 

@@ -105,6 +105,7 @@ type HubStream struct {
 	Name     string     `json:"name"`
 	Received uint64     `json:"received"`
 	Skipped  uint64     `json:"skipped"`
+	Missing  uint64     `json:"missing,omitempty"` // gaps that nobody declared
 	Trimmed  uint64     `json:"trimmed,omitempty"`
 	Frozen   string     `json:"frozen,omitempty"`
 	Last     *time.Time `json:"last,omitempty"`

@@ -21,7 +21,8 @@ const (
 // tick does what is done now and then: sends again what has no answer, forgets what is old, signs
 // receipts.
 func (h *Hub) tick(ctx context.Context) {
-	again, receipts, expire := time.NewTicker(resendEvery), time.NewTicker(h.o.Receipts), time.NewTicker(expireEvery)
+	again, receipts, expire, told := time.NewTicker(resendEvery), time.NewTicker(h.o.Receipts), time.NewTicker(expireEvery), time.NewTicker(backlogEvery)
+	defer told.Stop()
 	defer expire.Stop()
 	defer again.Stop()
 	defer receipts.Stop()
@@ -33,6 +34,8 @@ func (h *Hub) tick(ctx context.Context) {
 			h.sendAgain(ctx)
 		case <-expire.C:
 			h.expireObjects()
+		case <-told.C:
+			h.keepBacklogs(ctx)
 		case <-receipts.C:
 			h.sendReceipts(ctx)
 		}

@@ -42,6 +42,8 @@ type Hub struct {
 	failing   error                           // why the store did not work last
 	windows   map[*quic.Conn]int64
 	objects   objects
+	backlogs  map[edge.NodeID]Backlog
+	unkept    map[edge.NodeID]struct{} // nodes whose newest backlog is not in the store yet
 	closing   bool
 	retaining error // why old records could not be forgotten last
 }
@@ -53,7 +55,8 @@ func Open(ctx context.Context, o Options) (*Hub, error) {
 	}
 	h := &Hub{o: o, codec: o.Codec, hellos: semaphore.NewWeighted(64), sessions: map[edge.NodeID]*session{}, boots: map[edge.NodeID]boots{},
 		nodes: map[edge.NodeID]Node{}, parents: map[string][]edge.NodeID{}, own: map[string]bool{}, alarms: map[string]Alarm{},
-		waiters: map[wire.StreamID]chan struct{}{}, windows: map[*quic.Conn]int64{}, crowded: make(chan struct{}, 1)}
+		waiters: map[wire.StreamID]chan struct{}{}, windows: map[*quic.Conn]int64{}, crowded: make(chan struct{}, 1),
+		backlogs: map[edge.NodeID]Backlog{}, unkept: map[edge.NodeID]struct{}{}}
 	h.in = newIntake(h, o.Budget)
 	if err := h.load(ctx); err != nil {
 		return nil, err
@@ -92,6 +95,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	intake.Wait()
 	h.ports.close()
 	rest.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTime)
+	defer cancel()
+	h.keepBacklogs(last)
 	return nil
 }
 

@@ -21,6 +21,7 @@ const (
 	kindReported   = "reported"
 	kindCommand    = "command"
 	kindResult     = "result"
+	kindBacklog    = "backlog"
 	hubSite        = "hub" // of rows that belong to no site
 )
 
@@ -63,7 +64,7 @@ func (h *Hub) load(ctx context.Context) error {
 			h.alarms[a.key()] = a
 		}
 	}
-	return nil
+	return h.loadBacklogs(ctx)
 }
 
 // remember is load's and Register's inside; mu is held or not needed yet.
@@ -92,7 +93,7 @@ func (h *Hub) Register(ctx context.Context, n Node) error {
 	}
 	rows := []store.Row{n.row()}
 	if old, err := h.Node(n.ID); err == nil && old.Site != n.Site { // it moved
-		rows = append(rows, store.Row{Site: old.Site, Kind: kindNode, Key: n.ID.String()})
+		rows = append(rows, store.Row{Site: old.Site, Kind: kindNode, Key: n.ID.String()}, store.Row{Site: old.Site, Kind: kindBacklog, Key: n.ID.String()})
 	}
 	if err := h.o.Store.Put(ctx, rows...); err != nil {
 		return err

@@ -100,6 +100,8 @@ func (s *session) handle(ctx context.Context, f wire.Frame, size int, late *time
 		return s.h.reported(ctx, s, f)
 	case *wire.CmdResult:
 		return s.h.finished(ctx, s.peer, f)
+	case *wire.Backlog:
+		s.h.told(s.peer, f)
 	case *wire.Goaway:
 		return nil
 	default:

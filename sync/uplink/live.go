@@ -51,6 +51,7 @@ func (s *session) live(ctx context.Context) {
 			saved = now
 			s.u.save(ctx)
 		}
+		s.check(s.tellBacklog(ctx, now))
 		s.check(s.alive(ctx, now))
 		s.check(s.worthIt(now, began))
 		select {

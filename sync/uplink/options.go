@@ -100,6 +100,9 @@ type Options struct {
 	Twin    Twin     // nil: the node takes no configuration from the hub
 	Command Commands // nil: the node takes no commands
 	Objects Objects  // nil: the node has no large objects
+	// Backlog lists what waits here, by urgency, for the hub to show. It is asked at the start of a session and
+	// then every 5 s at most. nil: the hub is not told.
+	Backlog func(ctx context.Context) []wire.Waiting
 	// Verify checks the hub's signature over a command; see VerifyWith. Required with Command.
 	Verify func(message, signature []byte) error
 

@@ -29,6 +29,8 @@ type session struct {
 	dict uint32
 	obj  *objects // nil where no objects are moved; set by open
 
+	teller teller
+
 	mu         sync.Mutex // guards all below
 	streams    map[wire.StreamID]*stream
 	byClass    [edge.Bulk + 1][]*stream
@@ -63,7 +65,8 @@ type credit struct {
 func (u *Uplink) runSession(ctx context.Context, l *link, opened func(*session)) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	now := time.Now()
-	s := &session{u: u, link: l, heard: now, moved: now, receivedAt: now, fail: fail, streams: map[wire.StreamID]*stream{}, marks: make(chan struct{}, 1), kick: make(chan struct{}, 1)}
+	s := &session{u: u, link: l, heard: now, moved: now, receivedAt: now, fail: fail, streams: map[wire.StreamID]*stream{}, marks: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+		teller: teller{list: u.o.Backlog}}
 	for i := range s.wake {
 		s.wake[i] = make(chan struct{}, 1)
 	}
@@ -90,7 +93,7 @@ func (s *session) bye(err error) {
 		// CloseWithError drops what is not sent yet, so the goodbye gets a moment.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if s.link.say(ctx, &wire.Goaway{Reason: wire.Leaving, Text: err.Error()}) == nil {
+		if s.sayBacklog(ctx, time.Now()) == nil && s.link.say(ctx, &wire.Goaway{Reason: wire.Leaving, Text: err.Error()}) == nil {
 			time.Sleep(20 * time.Millisecond)
 		}
 		err = nil

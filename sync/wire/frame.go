@@ -37,6 +37,7 @@ const (
 	THave      Type = 20 // what of it is on the disk of the other side
 	TWant      Type = 22 // please offer an object
 	TDecline   Type = 24 // an object is not taken, or not given
+	TBacklog   Type = 26 // node to hub: what waits at the node
 )
 
 // Caps on the body of a frame, in bytes.
@@ -132,6 +133,8 @@ func newObjectFrame(t Type) Frame {
 		return new(Want)
 	case TDecline:
 		return new(Decline)
+	case TBacklog:
+		return new(Backlog)
 	}
 	return nil
 }

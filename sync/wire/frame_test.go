@@ -58,6 +58,7 @@ func samples(t testing.TB) []Frame {
 		&Have{ObjectID(sum(7)), true, 320, []byte{}},
 		&Want{ObjectID(sum(8))},
 		&Decline{ObjectID(sum(7)), edge.Exhausted, 10 * time.Minute, "no room"},
+		&Backlog{at, []Waiting{{edge.Critical, 3, at.Add(-time.Hour), 1, 2, 4}, {edge.Bulk, maxTold, time.Time{}, 0, 0, 5}}, x},
 	}
 }
 

@@ -215,3 +215,28 @@ func TestOneStreamPerLane(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What a later version says is passed over by one that does not know it: the lane goes on behind it.
+func TestSkipsWhatItDoesNotKnow(t *testing.T) {
+	eachTransport(t, func(t *testing.T, node, hub Link) {
+		got := make(chan Frame, 10)
+		go hub.Serve(context.Background(), func(f Frame, _ int) error { got <- f; return nil })
+		go node.Serve(context.Background(), func(Frame, int) error { return nil })
+		<-got // the ping
+		unknown := append([]byte{98, 0xe8, 0x07}, make([]byte, 1000)...)
+		if err := node.SendPaced(t.Context(), Control, unknown, func(context.Context, int) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := node.Send(t.Context(), Control, &Ping{5}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case f := <-got:
+			if p, ok := f.(*Ping); !ok || p.Nonce != 5 {
+				t.Fatalf("%#v came behind it", f)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("nothing came behind it")
+		}
+	})
+}

@@ -1619,13 +1619,22 @@ type Site struct {
 	Site     string                 `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
 	Streams  []*Stream              `protobuf:"bytes,2,rep,name=streams,proto3" json:"streams,omitempty"`
 	Received uint64                 `protobuf:"varint,3,opt,name=received,proto3" json:"received,omitempty"`
-	// As the site last said.
+	// Records that wait at the site's nodes, as they last said.
 	Waiting uint64 `protobuf:"varint,4,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// Declared by their node as never coming.
 	Skipped uint64 `protobuf:"varint,5,opt,name=skipped,proto3" json:"skipped,omitempty"`
-	// Counted at the hub: gaps nobody accounts for.
-	Lost          uint64                 `protobuf:"varint,6,opt,name=lost,proto3" json:"lost,omitempty"`
-	Online        bool                   `protobuf:"varint,7,opt,name=online,proto3" json:"online,omitempty"`
-	Last          *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last,proto3" json:"last,omitempty"`
+	// What the site's nodes say is lost, and gaps the hub sees that none of them accounts for.
+	Lost   uint64                 `protobuf:"varint,6,opt,name=lost,proto3" json:"lost,omitempty"`
+	Online bool                   `protobuf:"varint,7,opt,name=online,proto3" json:"online,omitempty"`
+	Last   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last,proto3" json:"last,omitempty"`
+	// When waiting was said: of several nodes, by the one that has been silent longest. Empty: none ever said it.
+	WaitingSaid *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=waiting_said,json=waitingSaid,proto3" json:"waiting_said,omitempty"`
+	// When the oldest record that waits was taken in, by the hub's clock. Empty where none waits or it is not known.
+	WaitingSince *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=waiting_since,json=waitingSince,proto3" json:"waiting_since,omitempty"`
+	// Removed at the nodes before it was delivered, for want of room, as they last said.
+	Shed uint64 `protobuf:"varint,11,opt,name=shed,proto3" json:"shed,omitempty"`
+	// Nodes that never said what waits there: they run an older version.
+	Silent        uint32 `protobuf:"varint,12,opt,name=silent,proto3" json:"silent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1714,6 +1723,34 @@ func (x *Site) GetLast() *timestamppb.Timestamp {
 		return x.Last
 	}
 	return nil
+}
+
+func (x *Site) GetWaitingSaid() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WaitingSaid
+	}
+	return nil
+}
+
+func (x *Site) GetWaitingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WaitingSince
+	}
+	return nil
+}
+
+func (x *Site) GetShed() uint64 {
+	if x != nil {
+		return x.Shed
+	}
+	return 0
+}
+
+func (x *Site) GetSilent() uint32 {
+	if x != nil {
+		return x.Silent
+	}
+	return 0
 }
 
 // A Stream is one journal a hub gathers.
@@ -2542,7 +2579,7 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\x11ListSitesResponse\x12*\n" +
 	"\x05sites\x18\x01 \x03(\v2\x14.aielon.node.v1.SiteR\x05sites\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x05R\x05total\"\xf8\x01\n" +
+	"\x05total\x18\x03 \x01(\x05R\x05total\"\xa4\x03\n" +
 	"\x04Site\x12\x12\n" +
 	"\x04site\x18\x01 \x01(\tR\x04site\x120\n" +
 	"\astreams\x18\x02 \x03(\v2\x16.aielon.node.v1.StreamR\astreams\x12\x1a\n" +
@@ -2551,7 +2588,12 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\askipped\x18\x05 \x01(\x04R\askipped\x12\x12\n" +
 	"\x04lost\x18\x06 \x01(\x04R\x04lost\x12\x16\n" +
 	"\x06online\x18\a \x01(\bR\x06online\x12.\n" +
-	"\x04last\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04last\"\xcc\x01\n" +
+	"\x04last\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04last\x12=\n" +
+	"\fwaiting_said\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vwaitingSaid\x12?\n" +
+	"\rwaiting_since\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\fwaitingSince\x12\x12\n" +
+	"\x04shed\x18\v \x01(\x04R\x04shed\x12\x16\n" +
+	"\x06silent\x18\f \x01(\rR\x06silent\"\xcc\x01\n" +
 	"\x06Stream\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -2721,54 +2763,56 @@ var file_node_api_nodev1_node_proto_depIdxs = []int32{
 	26, // 16: aielon.node.v1.ListSitesResponse.sites:type_name -> aielon.node.v1.Site
 	27, // 17: aielon.node.v1.Site.streams:type_name -> aielon.node.v1.Stream
 	40, // 18: aielon.node.v1.Site.last:type_name -> google.protobuf.Timestamp
-	40, // 19: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
-	32, // 20: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
-	40, // 21: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
-	39, // 22: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
-	40, // 23: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
-	0,  // 24: aielon.node.v1.Node.GetStatus:input_type -> aielon.node.v1.GetStatusRequest
-	1,  // 25: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.WatchStatusRequest
-	5,  // 26: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
-	6,  // 27: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.WatchLedgerRequest
-	9,  // 28: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
-	11, // 29: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
-	13, // 30: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
-	14, // 31: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
-	16, // 32: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
-	18, // 33: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
-	21, // 34: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
-	24, // 35: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
-	28, // 36: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
-	30, // 37: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
-	33, // 38: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
-	34, // 39: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
-	35, // 40: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
-	37, // 41: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
-	38, // 42: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
-	2,  // 43: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
-	2,  // 44: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
-	7,  // 45: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
-	7,  // 46: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
-	10, // 47: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
-	12, // 48: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
-	4,  // 49: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
-	15, // 50: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
-	17, // 51: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
-	19, // 52: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
-	22, // 53: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
-	25, // 54: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
-	29, // 55: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
-	31, // 56: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
-	41, // 57: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
-	32, // 58: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
-	36, // 59: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
-	39, // 60: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
-	39, // 61: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
-	43, // [43:62] is the sub-list for method output_type
-	24, // [24:43] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	40, // 19: aielon.node.v1.Site.waiting_said:type_name -> google.protobuf.Timestamp
+	40, // 20: aielon.node.v1.Site.waiting_since:type_name -> google.protobuf.Timestamp
+	40, // 21: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
+	32, // 22: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
+	40, // 23: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
+	39, // 24: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
+	40, // 25: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
+	0,  // 26: aielon.node.v1.Node.GetStatus:input_type -> aielon.node.v1.GetStatusRequest
+	1,  // 27: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.WatchStatusRequest
+	5,  // 28: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
+	6,  // 29: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.WatchLedgerRequest
+	9,  // 30: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
+	11, // 31: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
+	13, // 32: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
+	14, // 33: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
+	16, // 34: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
+	18, // 35: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
+	21, // 36: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
+	24, // 37: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
+	28, // 38: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
+	30, // 39: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
+	33, // 40: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
+	34, // 41: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
+	35, // 42: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
+	37, // 43: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
+	38, // 44: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
+	2,  // 45: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
+	2,  // 46: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
+	7,  // 47: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
+	7,  // 48: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
+	10, // 49: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
+	12, // 50: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
+	4,  // 51: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
+	15, // 52: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
+	17, // 53: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
+	19, // 54: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
+	22, // 55: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
+	25, // 56: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
+	29, // 57: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
+	31, // 58: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
+	41, // 59: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
+	32, // 60: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
+	36, // 61: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
+	39, // 62: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
+	39, // 63: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
+	45, // [45:64] is the sub-list for method output_type
+	26, // [26:45] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_node_api_nodev1_node_proto_init() }
