@@ -20,6 +20,8 @@ type Config struct {
 	Hub     HubConfig     `toml:"hub"`
 	Storage StorageConfig `toml:"storage"`
 	Host    HostConfig    `toml:"host"`
+
+	Telemetry TelemetryConfig `toml:"telemetry"`
 }
 
 // LogConfig says what is written to standard error.
@@ -111,6 +113,11 @@ type StorageConfig struct {
 // HostConfig is what the node measures of its own box.
 type HostConfig struct {
 	Every Duration `toml:"every"` // 0 switches it off
+}
+
+// TelemetryConfig is what the node tells programs that watch it, besides /metrics.
+type TelemetryConfig struct {
+	OTLP string `toml:"otlp"` // URL of a collector's OTLP/HTTP receiver, for traces; empty: none
 }
 
 // Default is a node that stands alone and listens on loopback only.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -8,6 +9,9 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/telemetry"
 )
 
 var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
@@ -15,7 +19,7 @@ var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 // Validate refuses, with Invalid, what cannot work or would leave the node open.
 func (c Config) Validate() error {
 	for _, check := range []func(Config) error{
-		checkIdentity, checkLog, checkAddresses, checkMQTT, checkBridges, checkUplink, checkHub, checkStorage,
+		checkIdentity, checkLog, checkAddresses, checkMQTT, checkBridges, checkUplink, checkHub, checkStorage, checkTelemetry,
 	} {
 		if err := check(c); err != nil {
 			return err
@@ -192,6 +196,20 @@ func checkStorage(c Config) error {
 		return bad("storage.readings", "must be at least 16MiB, it is %s", c.Storage.Readings)
 	case c.Host.Every != 0 && time.Duration(c.Host.Every) < time.Second:
 		return bad("host.every", "must be at least 1s, or 0 to switch it off")
+	}
+	return nil
+}
+
+func checkTelemetry(c Config) error {
+	if c.Telemetry.OTLP == "" {
+		return nil
+	}
+	if _, err := telemetry.CheckCollector(c.Telemetry.OTLP); err != nil {
+		e := bad("telemetry.otlp", "")
+		if x, ok := errors.AsType[*edge.Error](err); ok {
+			e.err = x
+		}
+		return e
 	}
 	return nil
 }

@@ -34,6 +34,9 @@ func (n *Node) openFigures(f *front, methods *method.Table) {
 	for _, read := range []func(telemetry.Page){n.recordFigures, n.siteFigures, n.boxFigures, n.auditFigures, n.doorFigures, n.gossipFigures, n.hubFigures} {
 		n.figures.Look(read)
 	}
+	if n.traces != nil {
+		n.figures.Look(n.traces.Look)
+	}
 }
 
 // observe counts a call that ended.

@@ -56,9 +56,12 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 	if f.budgets, err = limits.New(limits.Default()); err != nil {
 		return err
 	}
+	if n.traces, err = telemetry.NewTracer(telemetry.TraceOptions{URL: n.cfg.Telemetry.OTLP, Node: n.ID().Short(), Version: n.version}); err != nil {
+		return err
+	}
 	n.openFigures(f, methods)
 	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: &auth.Recent{Next: f.people, Index: n.site.Applied}, Guard: n.openGuard(f), Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
-		Version: n.version, Observe: f.observe, Stream: func(op string, by int) { f.calls.Stream(op, float64(by)) }, Logger: n.part("door")})
+		Version: n.version, Trace: n.traces, Observe: f.observe, Stream: func(op string, by int) { f.calls.Stream(op, float64(by)) }, Logger: n.part("door")})
 	if err != nil {
 		return err
 	}

@@ -76,6 +76,8 @@ type Node struct {
 	policies   *policy.Live
 	front      *front
 	figures    *telemetry.Figures
+	traces     *telemetry.Tracer // nil where nobody collects them
+	linkTrace  linkTrace
 	doorListen net.Listener
 	doorAddr   net.Addr
 	socket     *gateway.Socket
@@ -249,6 +251,9 @@ func (n *Node) services() []edge.Part {
 		partFunc{"host", n.sampleHost},
 		partFunc{"newest", n.followRecent}}
 	parts = append(parts, n.trail.parts(n)...)
+	if n.traces != nil {
+		parts = append(parts, n.traces)
+	}
 	for _, b := range n.bridges {
 		parts = append(parts, b)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/journal"
 	"github.com/aielon/edge/node/state"
+	"github.com/aielon/edge/node/telemetry"
 	"github.com/aielon/edge/sync/uplink"
 	"github.com/aielon/edge/sync/wire"
 )
@@ -236,7 +237,9 @@ func (n *Node) poisoned(ctx context.Context, id wire.StreamID, r edge.Record, re
 // linkChanged lets what waits for a hub try again as soon as there is one.
 func (n *Node) linkChanged() {
 	u := n.up.get()
-	if up := u != nil && u.Connected(); n.linked.Swap(up) != up && up {
+	up := u != nil && u.Connected()
+	n.linkTrace.set(n.traces, up)
+	if n.linked.Swap(up) != up && up {
 		n.renewer.Wake()
 		n.succession.Wake()
 	}
@@ -285,4 +288,22 @@ func (k *keeper) Load(context.Context) ([]byte, error) {
 // Save implements uplink.Keeper.
 func (k *keeper) Save(ctx context.Context, b []byte) error {
 	return k.s.Commit(ctx, func(out *state.Batch) { out.Set(k.key, b) })
+}
+
+// A linkTrace is the span of the session with the hub.
+type linkTrace struct {
+	mu  sync.Mutex // guards end
+	end func()     // nil while there is no session
+}
+
+func (l *linkTrace) set(t *telemetry.Tracer, up bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case up && l.end == nil:
+		l.end = t.Begin(context.Background(), "uplink session")
+	case !up && l.end != nil:
+		l.end()
+		l.end = nil
+	}
 }

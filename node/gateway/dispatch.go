@@ -18,6 +18,7 @@ import (
 	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/method"
 	"github.com/aielon/edge/node/gateway/problem"
+	"github.com/aielon/edge/node/telemetry"
 )
 
 func cost(m *method.Method) int {
@@ -190,7 +191,9 @@ func (g *Gateway) propose(ctx context.Context, m *method.Method, in proto.Messag
 	if err != nil {
 		return nil, err
 	}
-	o, err := g.o.Backend.Propose(ctx, edge.Command{ID: id, Type: m.Op, Actor: who, Body: body})
+	within, end := telemetry.Child(ctx, "propose")
+	o, err := g.o.Backend.Propose(within, edge.Command{ID: id, Type: m.Op, Actor: who, Body: body})
+	end(err != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +218,9 @@ func (g *Gateway) ask(ctx context.Context, m *method.Method, in proto.Message) (
 	if err != nil {
 		return nil, err
 	}
-	reply, index, err := g.o.Backend.Ask(ctx, m.Op, body, strict)
+	within, end := telemetry.Child(ctx, "ask")
+	reply, index, err := g.o.Backend.Ask(within, m.Op, body, strict)
+	end(err != nil)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/problem"
+	"github.com/aielon/edge/node/telemetry"
 )
 
 // maxURL bounds a request's address, in bytes.
@@ -54,7 +55,7 @@ func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, err, req.ID)
 		return
 	}
-	r = r.WithContext(call.With(r.Context(), req)) // a copy: the server looks at the body of its own when all is done
+	r = r.WithContext(call.With(telemetry.Incoming(r.Context(), r.Header), req)) // a copy: the server looks at the body of its own when all is done
 	if there {
 		r.Body = &steadyBody{http.MaxBytesReader(w, r.Body, answerRoom), ctl}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/method"
+	"github.com/aielon/edge/node/telemetry"
 )
 
 // A Backend is the state all nodes of a site share.
@@ -72,6 +73,7 @@ type Options struct {
 	Version string                  // of the program, told with the description of the doors
 	Observe func(Observation)       // called once for every call, may be nil; must not block
 	Stream  func(op string, by int) // called with 1 when a stream opens and -1 when it ends, may be nil
+	Trace   *telemetry.Tracer       // nil: without traces
 	Logger  *slog.Logger
 }
 

@@ -20,24 +20,39 @@ import (
 // and each call is observed once.
 func (g *Gateway) outer(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, s connect.ServerStream) (err error) {
-		began := time.Now()
+		began, op := time.Now(), g.op(spec)
+		r := call.From(ctx)
+		ctx, end := g.o.Trace.Call(ctx, op, r.Door, r.ID)
 		defer func() {
 			if p := recover(); p != nil {
 				g.o.Logger.Error("a call panicked", "procedure", spec.Procedure, "request", call.From(ctx).ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 				err = edge.E(edge.Internal, "a fault of the program")
 			}
-			err = g.finish(ctx, spec, began, err)
+			end(codeName(err))
+			err = g.finish(ctx, spec, op, began, err)
 		}()
 		return next(ctx, spec, s)
 	}
 }
 
-// finish tells of a call that ended and returns its error as the wires carry it.
-func (g *Gateway) finish(ctx context.Context, spec connect.Spec, began time.Time, err error) error {
-	o := Observation{Request: call.From(ctx), Op: "unknown", Began: began, Took: time.Since(began), Streamed: spec.StreamType != connect.StreamTypeUnary}
+// op is what a call is named in figures, traces and logs: never a name a stranger made up.
+func (g *Gateway) op(spec connect.Spec) string {
 	if m, ok := g.o.Methods.ByProcedure(spec.Procedure); ok {
-		o.Op = m.Op
+		return m.Op
 	}
+	return "unknown"
+}
+
+func codeName(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	return problem.Code(err).String()
+}
+
+// finish tells of a call that ended and returns its error as the wires carry it.
+func (g *Gateway) finish(ctx context.Context, spec connect.Spec, op string, began time.Time, err error) error {
+	o := Observation{Request: call.From(ctx), Op: op, Began: began, Took: time.Since(began), Streamed: spec.StreamType != connect.StreamTypeUnary}
 	if err != nil {
 		o.Code = problem.Code(err)
 	}
