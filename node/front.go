@@ -13,6 +13,7 @@ import (
 	"github.com/aielon/edge/node/api/identityv1"
 	"github.com/aielon/edge/node/api/nodev1"
 	"github.com/aielon/edge/node/api/policyv1"
+	"github.com/aielon/edge/node/api/searchv1"
 	"github.com/aielon/edge/node/audit"
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/auth/identity"
@@ -29,6 +30,7 @@ import (
 // A front is what stands between the node and those who ask it for something.
 type front struct {
 	people  *identity.Service
+	guard   *guard.Guard
 	gateway *gateway.Gateway
 	server  *gateway.Server
 	budgets *limits.Limits
@@ -49,7 +51,7 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 		return err
 	}
 	methods, err := method.New(nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto,
-		policyv1.File_node_api_policyv1_policy_proto, auditv1.File_node_api_auditv1_audit_proto)
+		policyv1.File_node_api_policyv1_policy_proto, auditv1.File_node_api_auditv1_audit_proto, searchv1.File_node_api_searchv1_search_proto)
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,8 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 		return err
 	}
 	n.openFigures(f, methods)
-	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: &auth.Recent{Next: f.people, Index: n.site.Applied}, Guard: n.openGuard(f), Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
+	f.guard = n.openGuard(f)
+	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: &auth.Recent{Next: f.people, Index: n.site.Applied}, Guard: f.guard, Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
 		Version: n.version, Trace: n.traces, Observe: f.observe, Stream: func(op string, by int) { f.calls.Stream(op, float64(by)) }, Logger: n.part("door")})
 	if err != nil {
 		return err

@@ -39,6 +39,8 @@ func (n *Node) localMethods() *gateway.Locals {
 	peopleMethods(l, n.front.people)
 	n.policyMethods(l)
 	n.auditMethods(l)
+	gateway.Local(l, n.searchFor)
+	gateway.Local(l, n.suggest)
 	return l
 }
 

@@ -84,6 +84,7 @@ type Node struct {
 	backing    atomic.Bool // a backup is being made on this disk
 
 	trail    *trail
+	finder   *finder
 	desired  *twin
 	sup      *supervisor
 	recent   recent
@@ -115,7 +116,7 @@ func New(ctx context.Context, cfg Config, o Options) (_ *Node, err error) {
 		}
 	}()
 	for _, open := range []func(context.Context) error{
-		n.lock, n.openKeys, n.openReadings, n.openTrail, n.openBlobs, n.openSite, n.openRaft, n.openSiteTrail, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openUplink, n.openDoor, n.openFront,
+		n.lock, n.openKeys, n.openReadings, n.openTrail, n.openBlobs, n.openSite, n.openRaft, n.openSiteTrail, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openSearch, n.openUplink, n.openDoor, n.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -254,6 +255,7 @@ func (n *Node) services() []edge.Part {
 	if n.traces != nil {
 		parts = append(parts, n.traces)
 	}
+	parts = append(parts, n.finder.parts()...)
 	for _, b := range n.bridges {
 		parts = append(parts, b)
 	}

@@ -42,6 +42,7 @@ type Dispatcher struct {
 	settle  chan struct{}
 
 	mu      sync.Mutex // guards what follows
+	running bool
 	targets map[string]*target
 	changed chan struct{} // closed when the set of endpoints has changed
 	err     error         // of the last round, nil once it went well
@@ -85,6 +86,8 @@ func (d *Dispatcher) now() time.Time { return d.o.Now() }
 func (d *Dispatcher) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	d.setRunning(true)
+	defer d.setRunning(false)
 	var all sync.WaitGroup
 	for !d.begin(ctx, &all) {
 		if !d.pause(ctx) {
@@ -94,11 +97,14 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	for _, j := range d.o.Journals {
 		all.Go(func() { d.feed(ctx, j, &all) })
 	}
-	t := time.NewTicker(d.o.Settle)
+	t, look := time.NewTicker(d.o.Settle), time.NewTicker(min(lookEvery, d.o.Settle))
 	defer t.Stop()
+	defer look.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
+		case <-look.C:
+			d.note(d.refresh(ctx, &all))
 		case <-t.C:
 			d.tell(ctx, &all)
 		case <-d.settle:
@@ -115,6 +121,15 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// lookEvery is how soon a new endpoint is seen at the latest while there is no other.
+const lookEvery = 2 * time.Second
+
+func (d *Dispatcher) setRunning(is bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.running = is
 }
 
 // begin reads the endpoints and what this node has left of earlier times.

@@ -154,3 +154,25 @@ func marksOf(v edge.View, id string) (map[string]edge.Pos, error) {
 	}
 	return out, nil
 }
+
+// Oldest returns how far each journal has been settled for all endpoints that have come anywhere in it: where
+// trimming should wait.
+func Oldest(v edge.View) (map[string]edge.Pos, error) {
+	all, err := endpoints(v)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]edge.Pos{}
+	for _, e := range all {
+		marks, err := marksOf(v, e.ID)
+		if err != nil {
+			return nil, err
+		}
+		for stream, p := range marks {
+			if old, ok := out[stream]; !ok || before(p, old) {
+				out[stream] = p
+			}
+		}
+	}
+	return out, nil
+}

@@ -16,6 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/aielon/edge/node/api"
+	"github.com/aielon/edge/node/api/webhooksv1"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
 )
@@ -91,8 +95,32 @@ func (s *site) View() (edge.View, func()) {
 	return view(maps.Clone(s.rows)), func() {}
 }
 
+// Commands as tests give them, with an Endpoint or its id for the request.
+const (
+	opAdd     = "webhooks.create_webhook"
+	opChange  = "webhooks.change_webhook"
+	opRemove  = "webhooks.remove_webhook"
+	opRotate  = "webhooks.rotate_webhook"
+	opEnable  = "webhooks.enable_webhook"
+	opDisable = "webhooks.disable_webhook"
+)
+
+func request(op string, in any) ([]byte, error) {
+	e, _ := in.(Endpoint)
+	types, class := &webhooksv1.EventTypes{Types: e.Types}, api.Class(e.Class)
+	switch op {
+	case opAdd:
+		return proto.Marshal(&webhooksv1.CreateWebhookRequest{Url: e.URL, Description: e.Description, Types: e.Types, Class: class, Ordered: e.Ordered, AllowPrivate: e.AllowPrivate, AllowPlain: e.AllowPlain})
+	case opChange:
+		return proto.Marshal(&webhooksv1.ChangeWebhookRequest{Id: e.ID, Url: &e.URL, Description: &e.Description, Types: types, Class: &class, Ordered: &e.Ordered, AllowPrivate: &e.AllowPrivate, AllowPlain: &e.AllowPlain})
+	case opRemove, opRotate, opEnable, opDisable:
+		return proto.Marshal(&webhooksv1.RemoveWebhookRequest{Id: e.ID}) // they all have an id and nothing else
+	}
+	return json.Marshal(in)
+}
+
 func (s *site) do(kind edge.ActorKind, op string, in any) ([]byte, error) {
-	body, err := json.Marshal(in)
+	body, err := request(op, in)
 	if err != nil {
 		return nil, err
 	}
@@ -205,15 +233,22 @@ func (j journal) Wait(ctx context.Context, after edge.Pos) error {
 // add makes an endpoint and returns it with its secret.
 func (s *site) add(t testing.TB, e Endpoint) Endpoint {
 	t.Helper()
-	b, err := s.do(edge.Person, OpAdd, e)
+	b, err := s.do(edge.Person, opAdd, e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out Endpoint
-	if err := json.Unmarshal(b, &out); err != nil {
+	return issued(t, b)
+}
+
+// issued is the endpoint with its new secret out of an answer.
+func issued(t testing.TB, b []byte) (e Endpoint) {
+	t.Helper()
+	var m webhooksv1.IssuedWebhook
+	if err := proto.Unmarshal(b, &m); err != nil {
 		t.Fatal(err)
 	}
-	return out
+	w := m.GetWebhook()
+	return Endpoint{ID: w.GetId(), URL: w.GetUrl(), Types: w.GetTypes(), Class: edge.Class(w.GetClass()), Created: w.GetCreated().AsTime(), Secrets: []Secret{{Value: m.GetSecret()}}}
 }
 
 // lead runs a dispatcher over a store until the returned function is called.

@@ -4,18 +4,15 @@ import (
 	"crypto/rand"
 	"encoding/json"
 
+	"github.com/aielon/edge/node/api/webhooksv1"
 	"github.com/aielon/edge/node/edge"
 )
 
-// Names of the operations.
+// OpSettle is the command by which the node that delivers tells the site how far it is, and MaySettle what it needs,
+// which only nodes of the site hold. The body is a Settlement as JSON. All else has a schema, aielon.webhooks.v1.
 const (
-	OpAdd    = "webhooks.add"
-	OpChange = "webhooks.change"
-	OpRemove = "webhooks.remove"
-	OpRotate = "webhooks.rotate"
-	OpEnable = "webhooks.enable"
-	OpSettle = "webhooks.settle"
-	OpList   = "webhooks.list"
+	OpSettle                  = "webhooks.settle"
+	MaySettle edge.Permission = "webhooks.settle"
 )
 
 // Types of the events this package emits. Their subject is the endpoint.
@@ -29,16 +26,6 @@ const (
 	TypeLost     = "webhook.lost" // messages were dropped; never sent itself, so that it cannot cause more of them
 )
 
-// Named names one endpoint.
-type Named struct {
-	ID string `json:"id"`
-}
-
-// List is all endpoints, without secrets.
-type List struct {
-	Endpoints []Endpoint `json:"endpoints"`
-}
-
 // Settlement is what the delivering node tells the site of one endpoint.
 type Settlement struct {
 	ID      string          `json:"id"`
@@ -48,83 +35,103 @@ type Settlement struct {
 	Why     string          `json:"why,omitempty"`
 }
 
-// Register adds the operations to a site.
+// Register adds to a site the operations of the schema that the site answers, and the one that is between nodes.
 func Register(m *edge.Mux) {
-	op := func(name, doc string) edge.Op {
-		return edge.Op{Name: name, Doc: doc, Needs: "webhooks.manage", Class: edge.SiteOnly}
-	}
-	edge.Do(m, op(OpAdd, "Send events to an address. The secret is shown this once."), add)
-	edge.Do(m, op(OpChange, "Change a webhook."), change)
-	edge.Do(m, op(OpRemove, "Stop sending events to an address."), remove)
-	edge.Do(m, op(OpRotate, "Give a webhook a new secret. The old one signs beside it for a day."), rotate)
-	edge.Do(m, op(OpEnable, "Send again to a webhook that was disabled."), enable)
-	edge.Do(m, edge.Op{Name: OpSettle, Doc: "Tell how far deliveries have come. For nodes.", Needs: "webhooks.settle", Class: edge.SiteOnly}, settle)
-	edge.Ask(m, edge.Op{Name: OpList, Doc: "List webhooks.", Needs: "webhooks.read", Class: edge.SiteOnly}, list)
+	edge.Handle(m, create)
+	edge.Handle(m, change)
+	edge.Handle(m, remove)
+	edge.Handle(m, rotate)
+	edge.Handle(m, enable)
+	edge.Handle(m, disable)
+	edge.Answer(m, get)
+	edge.Answer(m, list)
+	edge.Do(m, edge.Op{Name: OpSettle, Doc: "Tell how far deliveries have come. For nodes.", Needs: MaySettle, Class: edge.SiteOnly}, settle)
 }
 
-func add(tx edge.Tx, in Endpoint) (Endpoint, error) {
-	if in.ID != "" || in.Secrets != nil || in.Disabled != "" || !in.Created.IsZero() || !in.Enabled.IsZero() {
-		return Endpoint{}, edge.E(edge.Invalid, "id, secret, time and state of a webhook are given by the site")
-	}
-	if err := in.check(); err != nil {
-		return Endpoint{}, err
+func create(tx edge.Tx, in *webhooksv1.CreateWebhookRequest) (*webhooksv1.IssuedWebhook, error) {
+	e := Endpoint{URL: in.GetUrl(), Description: in.GetDescription(), Types: in.GetTypes(), Class: edge.Class(in.GetClass()), Ordered: in.GetOrdered(),
+		AllowPrivate: in.GetAllowPrivate(), AllowPlain: in.GetAllowPlain()}
+	if err := e.check(); err != nil {
+		return nil, err
 	}
 	all, err := endpoints(tx)
 	if err != nil {
-		return Endpoint{}, err
+		return nil, err
 	}
 	if len(all) >= MaxEndpoints {
-		return Endpoint{}, edge.E(edge.Exhausted, "there are already %d webhooks", len(all)).WithHint("remove one that is not needed")
+		return nil, edge.E(edge.Exhausted, "there are already %d webhooks", len(all)).WithHint("remove one that is not needed")
 	}
-	in.ID, in.Created, in.Secrets = edge.NewID().String(), tx.Now(), []Secret{{Value: newSecret()}}
-	return in, save(tx, in, TypeAdded)
+	e.ID, e.Created, e.Secrets = edge.NewID().String(), tx.Now(), []Secret{{Value: newSecret()}}
+	return e.issued(), save(tx, e, TypeAdded)
 }
 
-func change(tx edge.Tx, in Endpoint) (Endpoint, error) {
-	e, err := load(tx, in.ID)
+// change sets what is given; what is left out stays.
+func change(tx edge.Tx, in *webhooksv1.ChangeWebhookRequest) (*webhooksv1.Webhook, error) {
+	e, err := load(tx, in.GetId())
 	if err != nil {
-		return Endpoint{}, err
+		return nil, err
 	}
-	if in.Secrets != nil {
-		return Endpoint{}, edge.E(edge.Invalid, "a webhook's secret is not given but made").WithHint("rotate it")
+	set(&e.URL, in.Url)
+	set(&e.Description, in.Description)
+	set(&e.Ordered, in.Ordered)
+	set(&e.AllowPrivate, in.AllowPrivate)
+	set(&e.AllowPlain, in.AllowPlain)
+	if in.Class != nil {
+		e.Class = edge.Class(in.GetClass())
 	}
-	in.Secrets, in.Created, in.Disabled, in.Enabled = e.Secrets, e.Created, e.Disabled, e.Enabled
-	if err := in.check(); err != nil {
-		return Endpoint{}, err
+	if in.GetTypes() != nil {
+		e.Types = in.GetTypes().GetTypes()
 	}
-	return in.public(), save(tx, in, TypeChanged)
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	return e.message(), save(tx, e, TypeChanged)
 }
 
-func remove(tx edge.Tx, in Named) (struct{}, error) {
-	e, err := load(tx, in.ID)
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func remove(tx edge.Tx, in *webhooksv1.RemoveWebhookRequest) (*webhooksv1.RemoveWebhookResponse, error) {
+	e, err := load(tx, in.GetId())
 	if err != nil {
-		return struct{}{}, err
+		return nil, err
 	}
 	tx.Delete([]byte(endpointPrefix + e.ID))
 	tx.Delete([]byte(marksPrefix + e.ID))
-	return struct{}{}, emit(tx, TypeRemoved, e.ID, nil)
+	return &webhooksv1.RemoveWebhookResponse{}, emit(tx, TypeRemoved, e.ID, nil)
 }
 
-func rotate(tx edge.Tx, in Named) (Endpoint, error) {
-	e, err := load(tx, in.ID)
+func rotate(tx edge.Tx, in *webhooksv1.RotateWebhookRequest) (*webhooksv1.IssuedWebhook, error) {
+	e, err := load(tx, in.GetId())
 	if err != nil {
-		return Endpoint{}, err
+		return nil, err
 	}
 	old := e.Secrets[0]
 	old.Until = tx.Now().Add(Rotation)
 	e.Secrets = []Secret{{Value: newSecret()}, old}
-	shown := e
-	shown.Secrets = e.Secrets[:1]
-	return shown, save(tx, e, TypeRotated)
+	return e.issued(), save(tx, e, TypeRotated)
 }
 
-func enable(tx edge.Tx, in Named) (Endpoint, error) {
-	e, err := load(tx, in.ID)
+func enable(tx edge.Tx, in *webhooksv1.EnableWebhookRequest) (*webhooksv1.Webhook, error) {
+	e, err := load(tx, in.GetId())
 	if err != nil {
-		return Endpoint{}, err
+		return nil, err
 	}
 	e.Disabled, e.Enabled = "", tx.Now()
-	return e.public(), save(tx, e, TypeEnabled)
+	return e.message(), save(tx, e, TypeEnabled)
+}
+
+// disable keeps the reason it finds: who disables what gave up already changes nothing.
+func disable(tx edge.Tx, in *webhooksv1.DisableWebhookRequest) (*webhooksv1.Webhook, error) {
+	e, err := load(tx, in.GetId())
+	if err != nil || e.Disabled != "" {
+		return e.message(), err
+	}
+	e.Disabled = "disabled by hand"
+	return e.message(), save(tx, e, TypeDisabled)
 }
 
 // settle moves marks forward, never back: a node that has just lost the lead may come late.
@@ -179,16 +186,24 @@ func moveMarks(tx edge.Tx, in Settlement) error {
 	return nil
 }
 
-func list(v edge.View, _ struct{}) (List, error) {
+func list(v edge.View, _ *webhooksv1.ListWebhooksRequest) (*webhooksv1.ListWebhooksResponse, error) {
 	all, err := endpoints(v)
 	if err != nil {
-		return List{}, err
+		return nil, err
 	}
-	l := List{Endpoints: []Endpoint{}}
+	out := &webhooksv1.ListWebhooksResponse{}
 	for _, e := range all {
-		l.Endpoints = append(l.Endpoints, e.public())
+		out.Webhooks = append(out.Webhooks, e.message())
 	}
-	return l, nil
+	return out, nil
+}
+
+func get(v edge.View, in *webhooksv1.GetWebhookRequest) (*webhooksv1.Webhook, error) {
+	e, err := load(v, in.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return e.message(), nil
 }
 
 func load(v edge.View, id string) (e Endpoint, err error) {

@@ -23,20 +23,19 @@ func TestEndpointsAreChecked(t *testing.T) {
 		"plain and clinical": {URL: "http://example.org", AllowPlain: true, Class: edge.Clinical}, "class": {URL: "https://example.org", Class: 9},
 		"empty type": {URL: "https://example.org", Types: []string{""}}, "star inside": {URL: "https://example.org", Types: []string{"a*b"}},
 		"long type": {URL: "https://example.org", Types: []string{long}}, "many types": {URL: "https://example.org", Types: make([]string, maxTypes+1)},
-		"own id": {ID: "x", URL: "https://example.org"}, "own secret": {URL: "https://example.org", Secrets: []Secret{{Value: "whsec_x"}}},
 		"description": {URL: "https://example.org", Description: long}, "control character": {URL: "https://example.org/\n"},
 	} {
-		if _, err := s.do(edge.Person, OpAdd, e); !edge.IsKind(err, edge.Invalid) {
+		if _, err := s.do(edge.Person, opAdd, e); !edge.IsKind(err, edge.Invalid) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	for range MaxEndpoints {
 		s.add(t, Endpoint{URL: "https://example.org"})
 	}
-	if _, err := s.do(edge.Person, OpAdd, Endpoint{URL: "https://example.org"}); !edge.IsKind(err, edge.Exhausted) {
+	if _, err := s.do(edge.Person, opAdd, Endpoint{URL: "https://example.org"}); !edge.IsKind(err, edge.Exhausted) {
 		t.Errorf("got %v", err)
 	}
-	for _, op := range []string{OpChange, OpRemove, OpRotate, OpEnable} {
+	for _, op := range []string{opChange, opRemove, opRotate, opEnable, opDisable} {
 		for _, id := range []string{"", "nobody", edge.NewID().String()} {
 			if _, err := s.do(edge.Person, op, Endpoint{ID: id, URL: "https://example.org"}); !edge.IsKind(err, edge.NotFound) && !edge.IsKind(err, edge.Invalid) {
 				t.Errorf("%s %q: %v", op, id, err)
@@ -53,21 +52,21 @@ func TestSecretsStayHidden(t *testing.T) {
 		t.Fatalf("the secret is %q", e.Secrets[0].Value)
 	}
 	var shown bytes.Buffer
-	b, err := s.do(edge.Person, OpChange, Endpoint{ID: e.ID, URL: "https://example.org/2"})
+	b, err := s.do(edge.Person, opChange, Endpoint{ID: e.ID, URL: "https://example.org/2"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	shown.Write(b)
-	if b, err = s.do(edge.Person, OpEnable, Named{e.ID}); err != nil {
+	if b, err = s.do(edge.Person, opEnable, Endpoint{ID: e.ID}); err != nil {
 		t.Fatal(err)
 	}
 	shown.Write(b)
-	ask, err := s.mux.Asker(OpList)
+	ask, err := s.mux.Asker("webhooks.list_webhooks")
 	if err != nil {
 		t.Fatal(err)
 	}
 	v, _ := s.View()
-	if b, err = ask(v, []byte("{}")); err != nil || !bytes.Contains(b, []byte("example.org/2")) {
+	if b, err = ask(v, nil); err != nil || !bytes.Contains(b, []byte("example.org/2")) {
 		t.Fatalf("%s %v", b, err)
 	}
 	shown.Write(b)
@@ -160,7 +159,7 @@ func TestFiveDays(t *testing.T) {
 			t.Errorf("%d calls after it was disabled", len(calls)-n)
 		}
 		down = false
-		if _, err := s.do(edge.Person, OpEnable, Named{e.ID}); err != nil {
+		if _, err := s.do(edge.Person, opEnable, Endpoint{ID: e.ID}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)

@@ -17,6 +17,7 @@ const (
 	MaxMessages = 10_000
 	MaxBytes    = 16 << 20           // of bodies
 	GiveUp      = 5 * 24 * time.Hour // of failure, after which a message is dropped and an endpoint disabled
+	maxMessage  = 1 << 20            // of one body; what is longer does not fit a commit of the store
 	maxFlying   = 4                  // at once to an endpoint that is not ordered
 	firstRetry  = 5 * time.Second    // doubles, half of it random
 	lastRetry   = time.Hour
@@ -150,7 +151,7 @@ func (t *target) enqueue(stream string, items []item, now time.Time) error {
 	t.mu.Unlock()
 	var ms []*message
 	var bodies [][]byte
-	to := at
+	to, tooLong := at, false
 	for _, it := range items {
 		if !before(at, it.Pos) {
 			continue
@@ -163,6 +164,10 @@ func (t *target) enqueue(stream string, items []item, now time.Time) error {
 		if err != nil {
 			return err
 		}
+		if len(body) > maxMessage {
+			counts.Shed, counts.Untold, tooLong = counts.Shed+1, counts.Untold+1, true
+			continue
+		}
 		counts.Last++
 		counts.Queued++
 		ms = append(ms, &message{ID: messageID(t.d.o.Origin, stream, it.Pos, ep.ID), Stream: stream, Type: it.Type, Before: markOf(it.before),
@@ -171,7 +176,10 @@ func (t *target) enqueue(stream string, items []item, now time.Time) error {
 	}
 	if len(ms) == 0 { // not worth a commit: what is told to the site is enough
 		t.mu.Lock()
-		t.pos[stream] = to
+		t.pos[stream], t.counts = to, counts
+		if tooLong {
+			t.why = "too long to be sent"
+		}
 		t.mu.Unlock()
 		return nil
 	}

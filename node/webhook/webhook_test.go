@@ -146,7 +146,7 @@ func TestReceiverDown(t *testing.T) {
 	s.emit(care, event(1))
 	until(t, "it failed", func() bool { st, _ := d.Status(e.ID); return st.Failed == 1 && st.Waiting == 1 })
 	r := newReceiver(t, false)
-	if _, err := s.do(edge.Person, OpChange, Endpoint{ID: e.ID, URL: r.URL, AllowPrivate: true, AllowPlain: true, Types: e.Types}); err != nil {
+	if _, err := s.do(edge.Person, opChange, Endpoint{ID: e.ID, URL: r.URL, AllowPrivate: true, AllowPlain: true, Types: e.Types}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "it was taken", func() bool {
@@ -339,14 +339,13 @@ func TestRotation(t *testing.T) {
 	clock.set(time.Now())
 	s.now = clock.now
 	e := s.add(t, Endpoint{URL: r.URL, AllowPrivate: true, AllowPlain: true, Types: []string{"device.*"}})
-	b, err := s.do(edge.Person, OpRotate, Named{e.ID})
+	b, err := s.do(edge.Person, opRotate, Endpoint{ID: e.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var e2 Endpoint
-	json.Unmarshal(b, &e2)
-	if len(e2.Secrets) != 1 || e2.Secrets[0].Value == e.Secrets[0].Value {
-		t.Fatalf("a rotation shows %d secrets", len(e2.Secrets))
+	e2 := issued(t, b)
+	if e2.Secrets[0].Value == e.Secrets[0].Value {
+		t.Fatalf("a rotation shows the old secret")
 	}
 	s.lead(t, openStore(t), nil)
 	verify := func(g *received, secret string) error {
@@ -410,7 +409,7 @@ func TestRemove(t *testing.T) {
 	s.lead(t, store, nil)
 	s.emit(care, event(1))
 	until(t, "it came", func() bool { return len(r.all()) == 1 })
-	if _, err := s.do(edge.Person, OpRemove, Named{e.ID}); err != nil {
+	if _, err := s.do(edge.Person, opRemove, Endpoint{ID: e.ID}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "its rows are gone", func() bool {

@@ -10,6 +10,7 @@ import (
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway"
+	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/problem"
 	"github.com/aielon/edge/node/policy"
 )
@@ -89,9 +90,7 @@ func (g *Guard) decide(q policy.Request) (policy.Decision, error) {
 // access is about a person.
 func (g *Guard) question(a gateway.Access) (policy.Request, error) {
 	r, rule := a.Request, a.Method.Rule
-	q := policy.Request{Caller: r.Caller, Action: edge.Permission(rule.GetNeeds()),
-		Object:  policy.Object{Type: rule.GetObject(), ID: a.Object, Class: edge.Class(rule.GetClass())},
-		Context: policy.Context{Door: r.Door, Addr: r.Peer, Now: g.o.Now(), Local: r.Credentials.Local, Online: g.o.Online()}}
+	q := g.asked(r, edge.Permission(rule.GetNeeds()), policy.Object{Type: rule.GetObject(), ID: a.Object, Class: edge.Class(rule.GetClass())})
 	switch {
 	case q.Action == "identity.self" || q.Action == "identity.whoami": // whoever asks, asks about itself: the request names nobody
 		q.Object.ID, q.Object.Owner = r.Caller.ID, r.Caller.ID
@@ -110,6 +109,27 @@ func (g *Guard) question(a gateway.Access) (policy.Request, error) {
 		return err
 	})
 	return q, err
+}
+
+// asked is a question of a caller, with how and when it asks.
+func (g *Guard) asked(r call.Request, action edge.Permission, o policy.Object) policy.Request {
+	return policy.Request{Caller: r.Caller, Action: action, Object: o,
+		Context: policy.Context{Door: r.Door, Addr: r.Peer, Now: g.o.Now(), Local: r.Credentials.Local, Online: g.o.Online()}}
+}
+
+// May decides, within one call, about things the call's own permission does not cover: whether a search may look
+// among people, for one. It knows neither consent nor emergencies, so it is not for what is clinical.
+func (g *Guard) May(r call.Request, action edge.Permission, o policy.Object) (policy.Decision, error) {
+	return g.decide(g.asked(r, action, o))
+}
+
+// Shown returns once it is on record that op showed a caller things of one type, by a decision of May. Where it
+// fails, they must not be shown.
+func (g *Guard) Shown(ctx context.Context, r call.Request, op string, o policy.Object, d policy.Decision) error {
+	mask := g.o.Mask()
+	_, err := g.o.Record.Append(ctx, audit.Record{Kind: audit.Access, Actor: r.Caller.Actor, Session: r.Caller.Session, Door: r.Door, Address: mask.Address(r.Peer), Request: r.ID,
+		Op: op, Object: audit.Object{Type: o.Type, ID: mask.ID(o.ID)}, Class: o.Class, Policies: d.Policies, Reason: d.Why.String(), Glass: d.BreakGlass})
+	return err
 }
 
 // Note implements gateway.Guard. Refusals of those who have proven nothing come as fast as anybody cares to

@@ -1,0 +1,160 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/journal"
+	fulltext "github.com/aielon/edge/node/search"
+)
+
+// searchFollower is the name under which the journals know how far the search index has come.
+const searchFollower = "search"
+
+// searchPace is how long changes gather before they are indexed: a commit for each of them would wear the disk out.
+const searchPace = 500 * time.Millisecond
+
+// A finder is the search index of this node with what keeps it up to date. Every node has its own, made from the
+// state it has; it lies in the store of the readings, because a store of its own costs memory.
+type finder struct {
+	index *fulltext.Index
+	feeds []*feed
+}
+
+// openSearch opens the index. A damaged one is no reason not to start: it is made again when it is deleted.
+func (n *Node) openSearch(context.Context) (err error) {
+	f := &finder{}
+	if f.index, err = fulltext.Open(n.readings, n.part("search")); err != nil {
+		return err
+	}
+	site, own := n.siteJournal(edge.Ledger), n.journals.Journal(edge.Ledger)
+	f.feeds = []*feed{
+		n.newFeed(f.index, n.siteFeed(site), n.marks.Source(site)),
+		n.newFeed(f.index, n.ownFeed(own), own),
+	}
+	n.finder = f
+	return nil
+}
+
+// parts are what reads ahead and what follows.
+func (f *finder) parts() []edge.Part {
+	parts := []edge.Part{f.index}
+	for _, x := range f.feeds {
+		parts = append(parts, x)
+	}
+	return parts
+}
+
+// Report implements edge.Reporter.
+func (f *finder) Report(ctx context.Context) (worst edge.Health) {
+	for _, x := range f.feeds {
+		if h := x.runner.Report(ctx); h.Level > worst.Level {
+			worst = h
+		}
+	}
+	if worst.Level != edge.OK {
+		worst.Hint = "what is found may be old; the search goes on by itself"
+	}
+	return worst
+}
+
+// A feed keeps the kinds of documents that come from one journal.
+type feed struct {
+	name   string
+	kinds  []string
+	index  *fulltext.Index
+	source journal.Source
+	follow *fulltext.Follower
+	runner *journal.Runner
+	view   func() (edge.View, func())
+}
+
+func (n *Node) newFeed(ix *fulltext.Index, f fulltext.Feed, s journal.Source) *feed {
+	view := func() (edge.View, func()) {
+		v := n.site.View()
+		return v, v.Close
+	}
+	x := &feed{name: "search of " + s.Stream(), kinds: f.Kinds, index: ix, source: gathered{s}, follow: fulltext.NewFollower(ix, f), view: view}
+	x.runner = journal.NewRunner(x.follow, journal.FollowOptions{View: view, Logger: n.part("search")}, x.source)
+	return x
+}
+
+// Name implements edge.Part.
+func (f *feed) Name() string { return f.name }
+
+// Run implements edge.Part. An index that was never made, or was made by another version, is made first.
+func (f *feed) Run(ctx context.Context) error {
+	for _, k := range f.kinds {
+		made, err := f.index.Made(k)
+		if err != nil {
+			return err
+		}
+		if !made {
+			if err := f.rebuild(ctx); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	return f.runner.Run(ctx)
+}
+
+func (f *feed) rebuild(ctx context.Context) error {
+	head := f.source.Head() // before the view is opened: the view shows at least this
+	v, done := f.view()
+	defer done()
+	if err := f.follow.Rebuild(ctx, v); err != nil {
+		return err
+	}
+	return f.source.SetMark(ctx, searchFollower, head)
+}
+
+// A gathered journal is read a little after it moved. Where its history is another than the follower saw, as on a
+// node that was set back, all the follower has is a gap: it is rebuilt.
+type gathered struct{ journal.Source }
+
+// Wait implements edge.Journal.
+func (g gathered) Wait(ctx context.Context, after edge.Pos) error {
+	err := g.Source.Wait(ctx, after)
+	if err == nil {
+		wait(ctx, searchPace)
+	}
+	return err
+}
+
+// Read implements edge.Journal.
+func (g gathered) Read(ctx context.Context, after edge.Pos) iter.Seq2[edge.Record, error] {
+	return func(yield func(edge.Record, error) bool) {
+		for r, err := range g.Source.Read(ctx, after) {
+			if edge.IsKind(err, edge.Conflict) {
+				err = &edge.Gap{From: after, To: g.Head(), Reason: "the journal has another history"}
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// newest yields the last records of a journal, most of them, oldest first.
+func newest(ctx context.Context, j edge.Journal, most uint64) iter.Seq2[edge.Record, error] {
+	from := j.Head()
+	if from.Sum = [32]byte{}; from.Seq > most {
+		from.Seq -= most
+	} else {
+		from = edge.Pos{}
+	}
+	return func(yield func(edge.Record, error) bool) {
+		for r, err := range j.Read(ctx, from) {
+			if _, gap := errors.AsType[*edge.Gap](err); gap {
+				continue
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
