@@ -7,7 +7,7 @@ GOFLAGS_BUILD := -trimpath -buildvcs=false
 TESTFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test clean peers siege
+.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test clean peers siege bench-doors
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ fault: build ## kill -9, power cut, disk full, bit flips, bad links, leader faul
 
 bench: build ## side by side with mosquitto, NATS and etcd
 	scripts/bench/run.sh
+
+bench-doors: build ## what a request costs at each door, beside huma, gqlgen and grpc-go
+	scripts/bench/doors/run.sh
 
 siege: build ## slow and flooding clients against the door, while another client measures (root)
 	scripts/siege.sh

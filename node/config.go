@@ -2,6 +2,8 @@ package node
 
 import (
 	"time"
+
+	"github.com/aielon/edge/node/gateway/limits"
 )
 
 // Config is everything a person can set. The zero value is not usable: start from Default.
@@ -30,10 +32,12 @@ type LogConfig struct {
 	Format string `toml:"format"` // "text" or "json"
 }
 
-// DoorConfig is the page, its JSON and the metrics. They are readable by whoever reaches the address.
+// DoorConfig is where people and programs get in.
 type DoorConfig struct {
 	Addr  string   `toml:"addr"`  // host:port; empty closes the door
-	Hosts []string `toml:"hosts"` // names the door answers to, besides IP addresses and localhost
+	Hosts []string `toml:"hosts"` // names the door answers to, besides IP addresses and localhost; the first is the one passkeys belong to
+
+	CallerRate int `toml:"caller_rate"` // requests a second of one person or program
 }
 
 // MQTTConfig is the embedded broker.
@@ -128,7 +132,7 @@ func Default() Config {
 		Region:  "region",
 		Role:    "node",
 		Log:     LogConfig{Level: "info", Format: "text"},
-		Door:    DoorConfig{Addr: "127.0.0.1:8480"},
+		Door:    DoorConfig{Addr: "127.0.0.1:8480", CallerRate: limits.DefaultRate},
 		MQTT:    MQTTConfig{Addr: "127.0.0.1:1883", MaxClients: 2048, MaxPacket: 256 << 10},
 		Cluster: ClusterConfig{},
 		Uplink:  UplinkConfig{Profile: "normal"},

@@ -19,7 +19,7 @@ var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 // Validate refuses, with Invalid, what cannot work or would leave the node open.
 func (c Config) Validate() error {
 	for _, check := range []func(Config) error{
-		checkIdentity, checkLog, checkAddresses, checkMQTT, checkBridges, checkUplink, checkHub, checkStorage, checkTelemetry,
+		checkIdentity, checkLog, checkAddresses, checkDoor, checkMQTT, checkBridges, checkUplink, checkHub, checkStorage, checkTelemetry,
 	} {
 		if err := check(c); err != nil {
 			return err
@@ -76,6 +76,21 @@ func checkAddresses(c Config) error {
 	}
 	if h, _, _ := net.SplitHostPort(c.Cluster.Addr); c.Cluster.Addr != "" && c.Cluster.Advertise == "" && unspecified(h) {
 		return bad("cluster.addr", "%q is every address of this box: the other nodes cannot know which; set cluster.advertise", c.Cluster.Addr)
+	}
+	return nil
+}
+
+// hostName is a name as browsers send it (RFC 1123 section 2.1, in lower case).
+var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
+
+func checkDoor(c Config) error {
+	for _, h := range c.Door.Hosts {
+		if _, err := netip.ParseAddr(h); err == nil || !hostName.MatchString(h) || len(h) > 253 {
+			return bad("door.hosts", "%q is not a name: write it like clinic.example.org, in small letters, without a port; addresses need not be listed", h)
+		}
+	}
+	if c.Door.CallerRate < 10 || c.Door.CallerRate > 1_000_000 {
+		return bad("door.caller_rate", "must be 10 to 1000000 requests a second, it is %d", c.Door.CallerRate)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if f.budgets, err = limits.New(limits.Default()); err != nil {
+	if f.budgets, err = limits.New(limits.For(n.cfg.Door.CallerRate)); err != nil {
 		return err
 	}
 	if n.traces, err = telemetry.NewTracer(telemetry.TraceOptions{URL: n.cfg.Telemetry.OTLP, Node: n.ID().Short(), Version: n.version}); err != nil {

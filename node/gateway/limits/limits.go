@@ -20,10 +20,19 @@ type Options struct {
 	Now      func() time.Time // default time.Now
 }
 
-// Default budgets are far above what people do and far below what a node takes. An address pays twice for most
-// requests: when one comes, and when it becomes a call.
-func Default() Options {
-	return Options{Stranger: limit.Options{Rate: 20, Burst: 100, Keys: 4096}, Address: limit.Options{Rate: 1000, Burst: 4000, Keys: 4096}, Caller: limit.Options{Rate: 200, Burst: 1000, Keys: 4096}}
+// DefaultRate is far above what a person or a program of a clinic does and far below what a node takes, in requests
+// a second.
+const DefaultRate = 200
+
+// For returns budgets in proportion to what one caller may ask for in a second. An address has five times that,
+// since several may be behind it and most requests pay twice: when one comes, and when it becomes a call. Who has
+// proven nothing has a tenth.
+func For(perSecond int) Options {
+	budget := func(rate float64, seconds int) limit.Options {
+		return limit.Options{Rate: rate, Burst: max(int(rate)*seconds, 100), Keys: 4096}
+	}
+	r := float64(perSecond)
+	return Options{Stranger: budget(r/10, 5), Address: budget(5*r, 4), Caller: budget(r, 5)}
 }
 
 // Limits implements gateway.Limiter.
