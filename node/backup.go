@@ -37,6 +37,9 @@ func (n *Node) serveBackup(w http.ResponseWriter, r *http.Request) {
 		n.log.Error("a backup ended early", "error", err)
 		panic(http.ErrAbortHandler) // the reader sees a broken stream and not a short file
 	}
+	if err := os.WriteFile(filepath.Join(n.cfg.DataDir, lastBackup), nil, 0o600); err != nil {
+		n.log.Warn("the time of the backup cannot be kept", "error", err)
+	}
 }
 
 // Backup writes everything this node needs to live again on another box, except its storage key.

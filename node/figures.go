@@ -31,7 +31,7 @@ func (n *Node) openFigures(f *front, methods *method.Table) {
 		}
 	}
 	f.calls = telemetry.NewCalls(n.figures, names)
-	for _, read := range []func(telemetry.Page){n.recordFigures, n.siteFigures, n.boxFigures, n.auditFigures, n.doorFigures, n.gossipFigures, n.hubFigures} {
+	for _, read := range []func(telemetry.Page){n.recordFigures, n.siteFigures, n.boxFigures, n.attentionFigures, n.auditFigures, n.doorFigures, n.gossipFigures, n.hubFigures} {
 		n.figures.Look(read)
 	}
 	if n.traces != nil {
@@ -121,6 +121,20 @@ func (n *Node) boxFigures(p telemetry.Page) {
 	p.Gauge("aielon_started_seconds", "When the node was started, in seconds since 1970.", float64(n.started.Unix()))
 	version, _, _ := strings.Cut(n.version, " ")
 	p.Gauge("aielon_build_info", "Always 1; the version of the program.", 1, "version", version, "role", n.cfg.Role)
+}
+
+func (n *Node) attentionFigures(p telemetry.Page) {
+	f := n.facts(context.Background())
+	if !f.certEnds.IsZero() {
+		p.Gauge("aielon_certificate_end_seconds", "When the certificate of this node ends, in seconds since 1970.", float64(f.certEnds.Unix()))
+	}
+	if !f.backup.IsZero() {
+		p.Gauge("aielon_backup_last_seconds", "When the newest backup was made, in seconds since 1970.", float64(f.backup.Unix()))
+	}
+	p.Gauge("aielon_time_doubtful", "1 while the clock is behind a time that is known to have passed.", truth(f.timeBehind))
+	for _, a := range n.attention(context.Background()) {
+		p.Gauge("aielon_attention", "1 for each thing a person should look at.", 1, "id", a.ID, "severity", a.Severity)
+	}
 }
 
 func (n *Node) auditFigures(p telemetry.Page) {

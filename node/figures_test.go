@@ -88,3 +88,12 @@ func promtool(t *testing.T, input string, args ...string) {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
+
+func get(t testing.TB, url string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answerOf(t, http.DefaultClient, r)
+}

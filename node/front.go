@@ -156,11 +156,14 @@ func (n *Node) pages() (map[string]http.Handler, error) {
 		return nil, err
 	}
 	return map[string]http.Handler{
-		"/":            app,
-		"GET /healthz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("alive\n")) }),
-		"GET /readyz":  http.HandlerFunc(n.serveReady),
-		"GET /metrics": n.serveMetrics(),
-		"GET /ca.crt":  http.HandlerFunc(n.serveAuthority),
+		"/":                          app,
+		"GET /healthz":               http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("alive\n")) }),
+		"GET /readyz":                http.HandlerFunc(n.serveReady),
+		"GET /metrics":               n.serveMetrics(),
+		"GET /debug/pprof/heap":      n.serveProfile("heap"),
+		"GET /debug/pprof/goroutine": n.serveProfile("goroutine"),
+		"/debug/":                    http.NotFoundHandler(),
+		"GET /ca.crt":                http.HandlerFunc(n.serveAuthority),
 	}, nil
 }
 

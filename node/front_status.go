@@ -63,6 +63,9 @@ func (n *Node) statusMessage(ctx context.Context) *nodev1.Status {
 	for _, p := range s.Parts {
 		out.Parts = append(out.Parts, &nodev1.Part{Name: p.Name, Level: p.Level, Text: p.Msg, Hint: p.Hint})
 	}
+	for _, a := range s.Attention {
+		out.Attention = append(out.Attention, &nodev1.Attention{Id: a.ID, Severity: a.Severity, Text: a.Text, Hint: a.Hint, Since: timestamppb.New(a.Since)})
+	}
 	if h := s.Hub; h != nil {
 		out.Hub = &nodev1.HubSummary{Records: h.Records, Trimmed: h.Trimmed, KeptBytes: h.Kept, Above: h.Above, Alarms: h.Alarms, Online: int32(h.Online)}
 	}

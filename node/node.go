@@ -78,6 +78,7 @@ type Node struct {
 	figures    *telemetry.Figures
 	traces     *telemetry.Tracer // nil where nobody collects them
 	linkTrace  linkTrace
+	attendant  attendant
 	doorListen net.Listener
 	doorAddr   net.Addr
 	socket     *gateway.Socket
@@ -246,6 +247,7 @@ func (n *Node) services() []edge.Part {
 		partFunc{"return", n.comeBack},
 		partFunc{"members", n.keepMembers},
 		partFunc{"housekeeping", n.keepHouse},
+		partFunc{"attention", n.attend},
 		partFunc{"policies", n.followPolicies},
 		partFunc{"device rights", n.followDevices},
 		partFunc{"device certificates", n.followTrust},

@@ -34,6 +34,7 @@ func (s show) Status(ctx context.Context) gateway.Status {
 	for _, e := range n.recent.newest() {
 		st.Recent = append(st.Recent, gateway.Recent{Time: e.Time, Type: e.Type, Subject: e.Subject, Class: e.Urgency.String(), Text: brief(e.Body)})
 	}
+	st.Attention = append([]gateway.Attention{}, n.attention(ctx)...)
 	if n.hub != nil {
 		st.Hub = n.hub.status(ctx)
 	}

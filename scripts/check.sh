@@ -32,3 +32,13 @@ if [ -f "$vulndb" ]; then
 else
   say govulncheck "skipped: no offline database at $vulndb (set AIELON_VULNDB to one)"
 fi
+
+promtool=${PROMTOOL:-promtool}
+if command -v "$promtool" >/dev/null; then
+  "$promtool" check rules configs/alerts.yml >/dev/null
+  "$promtool" test rules configs/alerts_test.yml >/dev/null
+  PROMTOOL=$promtool go test -count=1 -run 'TestMetrics|TestWatched' ./node >/dev/null
+  say promtool ok
+else
+  say promtool "skipped: it is not there (package prometheus)"
+fi

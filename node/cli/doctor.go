@@ -58,6 +58,9 @@ func (d doctorCmd) running(in *invocation, c *client) []finding {
 		return []finding{{what: err.Error()}}
 	}
 	list := []finding{{ok: st.Ledger.Total.Lost == 0, what: fmt.Sprintf("%d records accepted, %d lost", st.Ledger.Total.Accepted, st.Ledger.Total.Lost)}}
+	for _, a := range st.Attention {
+		list = append(list, finding{what: a.Text, hint: a.Hint})
+	}
 	for _, p := range st.Parts {
 		list = append(list, finding{ok: p.Level == "ok", what: p.Name + ": " + p.Msg, hint: p.Hint})
 	}

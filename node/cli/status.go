@@ -45,6 +45,12 @@ func (s statusCmd) print(w io.Writer, st gateway.Status) error {
 	printLedger(w, st.Ledger)
 	printHub(w, st.Hub)
 	printMembers(w, st.Members)
+	for _, a := range st.Attention {
+		fmt.Fprintf(w, "%s, since %s: %s\n", a.Severity, a.Since.Local().Format(time.DateTime), printable(a.Text))
+		if a.Hint != "" {
+			fmt.Fprintf(w, "    %s\n", printable(a.Hint))
+		}
+	}
 	for _, p := range st.Parts {
 		if p.Level != "ok" {
 			fmt.Fprintf(w, "%s: %s: %s\n", p.Level, p.Name, printable(p.Msg))

@@ -18,6 +18,17 @@ type Status struct {
 	Members []Member     `json:"members"`
 	Recent  []Recent     `json:"recent"`
 	Hub     *HubStatus   `json:"hub,omitempty"`
+
+	Attention []Attention `json:"attention"` // worst first
+}
+
+// Attention is something a person should look at.
+type Attention struct {
+	ID       string    `json:"id"`       // the same for as long as it is the same thing: "disk-low"
+	Severity string    `json:"severity"` // "critical": at once; "warning": soon
+	Text     string    `json:"text"`
+	Hint     string    `json:"hint,omitempty"`
+	Since    time.Time `json:"since"` // when this node first saw it; not before it was started
 }
 
 // PartStatus is the health of one part, in words.

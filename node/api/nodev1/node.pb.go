@@ -117,7 +117,9 @@ type Status struct {
 	Members []*Member   `protobuf:"bytes,12,rep,name=members,proto3" json:"members,omitempty"`
 	Hub     *HubSummary `protobuf:"bytes,13,opt,name=hub,proto3" json:"hub,omitempty"`
 	// What people call the site; the setting site.name.
-	SiteName      string `protobuf:"bytes,14,opt,name=site_name,json=siteName,proto3" json:"site_name,omitempty"`
+	SiteName string `protobuf:"bytes,14,opt,name=site_name,json=siteName,proto3" json:"site_name,omitempty"`
+	// What a person should look at, worst first.
+	Attention     []*Attention `protobuf:"bytes,15,rep,name=attention,proto3" json:"attention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -250,6 +252,93 @@ func (x *Status) GetSiteName() string {
 	return ""
 }
 
+func (x *Status) GetAttention() []*Attention {
+	if x != nil {
+		return x.Attention
+	}
+	return nil
+}
+
+// Attention is something a person should look at.
+type Attention struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The same for as long as it is the same thing: disk-low.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// critical: at once; warning: soon.
+	Severity string `protobuf:"bytes,2,opt,name=severity,proto3" json:"severity,omitempty"`
+	Text     string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Hint     string `protobuf:"bytes,4,opt,name=hint,proto3" json:"hint,omitempty"`
+	// When this node first saw it.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attention) Reset() {
+	*x = Attention{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attention) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attention) ProtoMessage() {}
+
+func (x *Attention) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attention.ProtoReflect.Descriptor instead.
+func (*Attention) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Attention) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Attention) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *Attention) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Attention) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *Attention) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 // A Part is how one part of the node is, in words.
 type Part struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -263,7 +352,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[3]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -275,7 +364,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[3]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -288,7 +377,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{3}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Part) GetName() string {
@@ -338,7 +427,7 @@ type Link struct {
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[4]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -350,7 +439,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[4]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -363,7 +452,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{4}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Link) GetJoined() bool {
@@ -430,7 +519,7 @@ type GetLedgerRequest struct {
 
 func (x *GetLedgerRequest) Reset() {
 	*x = GetLedgerRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[5]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +531,7 @@ func (x *GetLedgerRequest) String() string {
 func (*GetLedgerRequest) ProtoMessage() {}
 
 func (x *GetLedgerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[5]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +544,7 @@ func (x *GetLedgerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLedgerRequest.ProtoReflect.Descriptor instead.
 func (*GetLedgerRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{5}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{6}
 }
 
 type WatchLedgerRequest struct {
@@ -466,7 +555,7 @@ type WatchLedgerRequest struct {
 
 func (x *WatchLedgerRequest) Reset() {
 	*x = WatchLedgerRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[6]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +567,7 @@ func (x *WatchLedgerRequest) String() string {
 func (*WatchLedgerRequest) ProtoMessage() {}
 
 func (x *WatchLedgerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[6]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +580,7 @@ func (x *WatchLedgerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLedgerRequest.ProtoReflect.Descriptor instead.
 func (*WatchLedgerRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{6}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{7}
 }
 
 // A Ledger is what became of everything a node acknowledged.
@@ -511,7 +600,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[7]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +612,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[7]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +625,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{7}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Ledger) GetRows() []*LedgerRow {
@@ -597,7 +686,7 @@ type LedgerRow struct {
 
 func (x *LedgerRow) Reset() {
 	*x = LedgerRow{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[8]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +698,7 @@ func (x *LedgerRow) String() string {
 func (*LedgerRow) ProtoMessage() {}
 
 func (x *LedgerRow) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[8]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +711,7 @@ func (x *LedgerRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LedgerRow.ProtoReflect.Descriptor instead.
 func (*LedgerRow) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{8}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LedgerRow) GetClass() string {
@@ -675,7 +764,7 @@ type GetWelcomeRequest struct {
 
 func (x *GetWelcomeRequest) Reset() {
 	*x = GetWelcomeRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[9]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +776,7 @@ func (x *GetWelcomeRequest) String() string {
 func (*GetWelcomeRequest) ProtoMessage() {}
 
 func (x *GetWelcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[9]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +789,7 @@ func (x *GetWelcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWelcomeRequest.ProtoReflect.Descriptor instead.
 func (*GetWelcomeRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{9}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{10}
 }
 
 // A Welcome is what may be told before anybody signs in.
@@ -720,7 +809,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[10]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +821,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[10]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +834,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{10}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Welcome) GetSite() string {
@@ -798,7 +887,7 @@ type GetConfigurationRequest struct {
 
 func (x *GetConfigurationRequest) Reset() {
 	*x = GetConfigurationRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[11]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +899,7 @@ func (x *GetConfigurationRequest) String() string {
 func (*GetConfigurationRequest) ProtoMessage() {}
 
 func (x *GetConfigurationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[11]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +912,7 @@ func (x *GetConfigurationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigurationRequest.ProtoReflect.Descriptor instead.
 func (*GetConfigurationRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{11}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{12}
 }
 
 // A Configuration is the node's own file as it is in force.
@@ -837,7 +926,7 @@ type Configuration struct {
 
 func (x *Configuration) Reset() {
 	*x = Configuration{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[12]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +938,7 @@ func (x *Configuration) String() string {
 func (*Configuration) ProtoMessage() {}
 
 func (x *Configuration) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[12]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +951,7 @@ func (x *Configuration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Configuration.ProtoReflect.Descriptor instead.
 func (*Configuration) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{12}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Configuration) GetToml() string {
@@ -881,7 +970,7 @@ type HoldLinkRequest struct {
 
 func (x *HoldLinkRequest) Reset() {
 	*x = HoldLinkRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[13]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +982,7 @@ func (x *HoldLinkRequest) String() string {
 func (*HoldLinkRequest) ProtoMessage() {}
 
 func (x *HoldLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[13]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +995,7 @@ func (x *HoldLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldLinkRequest.ProtoReflect.Descriptor instead.
 func (*HoldLinkRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{13}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HoldLinkRequest) GetHeld() bool {
@@ -927,7 +1016,7 @@ type JoinHubRequest struct {
 
 func (x *JoinHubRequest) Reset() {
 	*x = JoinHubRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1028,7 @@ func (x *JoinHubRequest) String() string {
 func (*JoinHubRequest) ProtoMessage() {}
 
 func (x *JoinHubRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1041,7 @@ func (x *JoinHubRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinHubRequest.ProtoReflect.Descriptor instead.
 func (*JoinHubRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{14}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *JoinHubRequest) GetAddress() string {
@@ -979,7 +1068,7 @@ type JoinHubResponse struct {
 
 func (x *JoinHubResponse) Reset() {
 	*x = JoinHubResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1080,7 @@ func (x *JoinHubResponse) String() string {
 func (*JoinHubResponse) ProtoMessage() {}
 
 func (x *JoinHubResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1093,7 @@ func (x *JoinHubResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinHubResponse.ProtoReflect.Descriptor instead.
 func (*JoinHubResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{15}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *JoinHubResponse) GetHub() string {
@@ -1033,7 +1122,7 @@ type CreateJoinCodeRequest struct {
 
 func (x *CreateJoinCodeRequest) Reset() {
 	*x = CreateJoinCodeRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1134,7 @@ func (x *CreateJoinCodeRequest) String() string {
 func (*CreateJoinCodeRequest) ProtoMessage() {}
 
 func (x *CreateJoinCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1147,7 @@ func (x *CreateJoinCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJoinCodeRequest.ProtoReflect.Descriptor instead.
 func (*CreateJoinCodeRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{16}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateJoinCodeRequest) GetRole() string {
@@ -1088,7 +1177,7 @@ type JoinCode struct {
 
 func (x *JoinCode) Reset() {
 	*x = JoinCode{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1189,7 @@ func (x *JoinCode) String() string {
 func (*JoinCode) ProtoMessage() {}
 
 func (x *JoinCode) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1202,7 @@ func (x *JoinCode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinCode.ProtoReflect.Descriptor instead.
 func (*JoinCode) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{17}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *JoinCode) GetCode() string {
@@ -1152,7 +1241,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1253,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1266,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{18}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{19}
 }
 
 type ListMembersResponse struct {
@@ -1189,7 +1278,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1290,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1303,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{19}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -1245,7 +1334,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1346,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1359,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{20}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Member) GetNode() string {
@@ -1345,7 +1434,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1446,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1459,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{21}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RemoveMemberRequest) GetNode() string {
@@ -1388,7 +1477,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1489,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1502,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{22}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{23}
 }
 
 // A HubSummary is what a hub shows besides.
@@ -1431,7 +1520,7 @@ type HubSummary struct {
 
 func (x *HubSummary) Reset() {
 	*x = HubSummary{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1532,7 @@ func (x *HubSummary) String() string {
 func (*HubSummary) ProtoMessage() {}
 
 func (x *HubSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1545,7 @@ func (x *HubSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HubSummary.ProtoReflect.Descriptor instead.
 func (*HubSummary) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{23}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HubSummary) GetRecords() uint64 {
@@ -1511,7 +1600,7 @@ type ListSitesRequest struct {
 
 func (x *ListSitesRequest) Reset() {
 	*x = ListSitesRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1523,7 +1612,7 @@ func (x *ListSitesRequest) String() string {
 func (*ListSitesRequest) ProtoMessage() {}
 
 func (x *ListSitesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1536,7 +1625,7 @@ func (x *ListSitesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSitesRequest.ProtoReflect.Descriptor instead.
 func (*ListSitesRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{24}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListSitesRequest) GetPageSize() int32 {
@@ -1564,7 +1653,7 @@ type ListSitesResponse struct {
 
 func (x *ListSitesResponse) Reset() {
 	*x = ListSitesResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1576,7 +1665,7 @@ func (x *ListSitesResponse) String() string {
 func (*ListSitesResponse) ProtoMessage() {}
 
 func (x *ListSitesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1589,7 +1678,7 @@ func (x *ListSitesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSitesResponse.ProtoReflect.Descriptor instead.
 func (*ListSitesResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{25}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListSitesResponse) GetSites() []*Site {
@@ -1641,7 +1730,7 @@ type Site struct {
 
 func (x *Site) Reset() {
 	*x = Site{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1653,7 +1742,7 @@ func (x *Site) String() string {
 func (*Site) ProtoMessage() {}
 
 func (x *Site) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1666,7 +1755,7 @@ func (x *Site) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Site.ProtoReflect.Descriptor instead.
 func (*Site) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{26}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Site) GetSite() string {
@@ -1770,7 +1859,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1782,7 +1871,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1795,7 +1884,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{27}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Stream) GetOrigin() string {
@@ -1855,7 +1944,7 @@ type CreateBackupRequest struct {
 
 func (x *CreateBackupRequest) Reset() {
 	*x = CreateBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +1956,7 @@ func (x *CreateBackupRequest) String() string {
 func (*CreateBackupRequest) ProtoMessage() {}
 
 func (x *CreateBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +1969,7 @@ func (x *CreateBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateBackupRequest.ProtoReflect.Descriptor instead.
 func (*CreateBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{28}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{29}
 }
 
 type BackupProgress struct {
@@ -1897,7 +1986,7 @@ type BackupProgress struct {
 
 func (x *BackupProgress) Reset() {
 	*x = BackupProgress{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1909,7 +1998,7 @@ func (x *BackupProgress) String() string {
 func (*BackupProgress) ProtoMessage() {}
 
 func (x *BackupProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1922,7 +2011,7 @@ func (x *BackupProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupProgress.ProtoReflect.Descriptor instead.
 func (*BackupProgress) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{29}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *BackupProgress) GetName() string {
@@ -1961,7 +2050,7 @@ type ListBackupsRequest struct {
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2062,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2075,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{30}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{31}
 }
 
 type ListBackupsResponse struct {
@@ -1998,7 +2087,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2010,7 +2099,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2023,7 +2112,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{31}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*Backup {
@@ -2044,7 +2133,7 @@ type Backup struct {
 
 func (x *Backup) Reset() {
 	*x = Backup{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2145,7 @@ func (x *Backup) String() string {
 func (*Backup) ProtoMessage() {}
 
 func (x *Backup) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2158,7 @@ func (x *Backup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Backup.ProtoReflect.Descriptor instead.
 func (*Backup) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{32}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Backup) GetName() string {
@@ -2102,7 +2191,7 @@ type DownloadBackupRequest struct {
 
 func (x *DownloadBackupRequest) Reset() {
 	*x = DownloadBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2114,7 +2203,7 @@ func (x *DownloadBackupRequest) String() string {
 func (*DownloadBackupRequest) ProtoMessage() {}
 
 func (x *DownloadBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2127,7 +2216,7 @@ func (x *DownloadBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadBackupRequest.ProtoReflect.Descriptor instead.
 func (*DownloadBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{33}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DownloadBackupRequest) GetName() string {
@@ -2146,7 +2235,7 @@ type RemoveBackupRequest struct {
 
 func (x *RemoveBackupRequest) Reset() {
 	*x = RemoveBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2158,7 +2247,7 @@ func (x *RemoveBackupRequest) String() string {
 func (*RemoveBackupRequest) ProtoMessage() {}
 
 func (x *RemoveBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2171,7 +2260,7 @@ func (x *RemoveBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveBackupRequest.ProtoReflect.Descriptor instead.
 func (*RemoveBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{34}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RemoveBackupRequest) GetName() string {
@@ -2191,7 +2280,7 @@ type ListSettingsRequest struct {
 
 func (x *ListSettingsRequest) Reset() {
 	*x = ListSettingsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2292,7 @@ func (x *ListSettingsRequest) String() string {
 func (*ListSettingsRequest) ProtoMessage() {}
 
 func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2305,7 @@ func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsRequest.ProtoReflect.Descriptor instead.
 func (*ListSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{35}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListSettingsRequest) GetPageSize() int32 {
@@ -2243,7 +2332,7 @@ type ListSettingsResponse struct {
 
 func (x *ListSettingsResponse) Reset() {
 	*x = ListSettingsResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2255,7 +2344,7 @@ func (x *ListSettingsResponse) String() string {
 func (*ListSettingsResponse) ProtoMessage() {}
 
 func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2268,7 +2357,7 @@ func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsResponse.ProtoReflect.Descriptor instead.
 func (*ListSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{36}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListSettingsResponse) GetSettings() []*Setting {
@@ -2294,7 +2383,7 @@ type GetSettingRequest struct {
 
 func (x *GetSettingRequest) Reset() {
 	*x = GetSettingRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2395,7 @@ func (x *GetSettingRequest) String() string {
 func (*GetSettingRequest) ProtoMessage() {}
 
 func (x *GetSettingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2408,7 @@ func (x *GetSettingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingRequest.ProtoReflect.Descriptor instead.
 func (*GetSettingRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{37}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetSettingRequest) GetKey() string {
@@ -2341,7 +2430,7 @@ type SetSettingRequest struct {
 
 func (x *SetSettingRequest) Reset() {
 	*x = SetSettingRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2353,7 +2442,7 @@ func (x *SetSettingRequest) String() string {
 func (*SetSettingRequest) ProtoMessage() {}
 
 func (x *SetSettingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2366,7 +2455,7 @@ func (x *SetSettingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSettingRequest.ProtoReflect.Descriptor instead.
 func (*SetSettingRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{38}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SetSettingRequest) GetKey() string {
@@ -2404,7 +2493,7 @@ type Setting struct {
 
 func (x *Setting) Reset() {
 	*x = Setting{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2416,7 +2505,7 @@ func (x *Setting) String() string {
 func (*Setting) ProtoMessage() {}
 
 func (x *Setting) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2429,7 +2518,7 @@ func (x *Setting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Setting.ProtoReflect.Descriptor instead.
 func (*Setting) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{39}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Setting) GetKey() string {
@@ -2473,7 +2562,7 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\n" +
 	"\x1anode/api/nodev1/node.proto\x12\x0eaielon.node.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12node/api/api.proto\"\x12\n" +
 	"\x10GetStatusRequest\"\x14\n" +
-	"\x12WatchStatusRequest\"\xf3\x03\n" +
+	"\x12WatchStatusRequest\"\xac\x04\n" +
 	"\x06Status\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\tR\x04site\x12\x16\n" +
@@ -2489,7 +2578,14 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\x06ledger\x18\v \x01(\v2\x16.aielon.node.v1.LedgerR\x06ledger\x120\n" +
 	"\amembers\x18\f \x03(\v2\x16.aielon.node.v1.MemberR\amembers\x12,\n" +
 	"\x03hub\x18\r \x01(\v2\x1a.aielon.node.v1.HubSummaryR\x03hub\x12\x1b\n" +
-	"\tsite_name\x18\x0e \x01(\tR\bsiteName\"X\n" +
+	"\tsite_name\x18\x0e \x01(\tR\bsiteName\x127\n" +
+	"\tattention\x18\x0f \x03(\v2\x19.aielon.node.v1.AttentionR\tattention\"\x91\x01\n" +
+	"\tAttention\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\bseverity\x18\x02 \x01(\tR\bseverity\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x12\n" +
+	"\x04hint\x18\x04 \x01(\tR\x04hint\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"X\n" +
 	"\x04Part\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\x12\x12\n" +
@@ -2698,121 +2794,124 @@ func file_node_api_nodev1_node_proto_rawDescGZIP() []byte {
 	return file_node_api_nodev1_node_proto_rawDescData
 }
 
-var file_node_api_nodev1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_node_api_nodev1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_node_api_nodev1_node_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),        // 0: aielon.node.v1.GetStatusRequest
 	(*WatchStatusRequest)(nil),      // 1: aielon.node.v1.WatchStatusRequest
 	(*Status)(nil),                  // 2: aielon.node.v1.Status
-	(*Part)(nil),                    // 3: aielon.node.v1.Part
-	(*Link)(nil),                    // 4: aielon.node.v1.Link
-	(*GetLedgerRequest)(nil),        // 5: aielon.node.v1.GetLedgerRequest
-	(*WatchLedgerRequest)(nil),      // 6: aielon.node.v1.WatchLedgerRequest
-	(*Ledger)(nil),                  // 7: aielon.node.v1.Ledger
-	(*LedgerRow)(nil),               // 8: aielon.node.v1.LedgerRow
-	(*GetWelcomeRequest)(nil),       // 9: aielon.node.v1.GetWelcomeRequest
-	(*Welcome)(nil),                 // 10: aielon.node.v1.Welcome
-	(*GetConfigurationRequest)(nil), // 11: aielon.node.v1.GetConfigurationRequest
-	(*Configuration)(nil),           // 12: aielon.node.v1.Configuration
-	(*HoldLinkRequest)(nil),         // 13: aielon.node.v1.HoldLinkRequest
-	(*JoinHubRequest)(nil),          // 14: aielon.node.v1.JoinHubRequest
-	(*JoinHubResponse)(nil),         // 15: aielon.node.v1.JoinHubResponse
-	(*CreateJoinCodeRequest)(nil),   // 16: aielon.node.v1.CreateJoinCodeRequest
-	(*JoinCode)(nil),                // 17: aielon.node.v1.JoinCode
-	(*ListMembersRequest)(nil),      // 18: aielon.node.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),     // 19: aielon.node.v1.ListMembersResponse
-	(*Member)(nil),                  // 20: aielon.node.v1.Member
-	(*RemoveMemberRequest)(nil),     // 21: aielon.node.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),    // 22: aielon.node.v1.RemoveMemberResponse
-	(*HubSummary)(nil),              // 23: aielon.node.v1.HubSummary
-	(*ListSitesRequest)(nil),        // 24: aielon.node.v1.ListSitesRequest
-	(*ListSitesResponse)(nil),       // 25: aielon.node.v1.ListSitesResponse
-	(*Site)(nil),                    // 26: aielon.node.v1.Site
-	(*Stream)(nil),                  // 27: aielon.node.v1.Stream
-	(*CreateBackupRequest)(nil),     // 28: aielon.node.v1.CreateBackupRequest
-	(*BackupProgress)(nil),          // 29: aielon.node.v1.BackupProgress
-	(*ListBackupsRequest)(nil),      // 30: aielon.node.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),     // 31: aielon.node.v1.ListBackupsResponse
-	(*Backup)(nil),                  // 32: aielon.node.v1.Backup
-	(*DownloadBackupRequest)(nil),   // 33: aielon.node.v1.DownloadBackupRequest
-	(*RemoveBackupRequest)(nil),     // 34: aielon.node.v1.RemoveBackupRequest
-	(*ListSettingsRequest)(nil),     // 35: aielon.node.v1.ListSettingsRequest
-	(*ListSettingsResponse)(nil),    // 36: aielon.node.v1.ListSettingsResponse
-	(*GetSettingRequest)(nil),       // 37: aielon.node.v1.GetSettingRequest
-	(*SetSettingRequest)(nil),       // 38: aielon.node.v1.SetSettingRequest
-	(*Setting)(nil),                 // 39: aielon.node.v1.Setting
-	(*timestamppb.Timestamp)(nil),   // 40: google.protobuf.Timestamp
-	(*httpbody.HttpBody)(nil),       // 41: google.api.HttpBody
+	(*Attention)(nil),               // 3: aielon.node.v1.Attention
+	(*Part)(nil),                    // 4: aielon.node.v1.Part
+	(*Link)(nil),                    // 5: aielon.node.v1.Link
+	(*GetLedgerRequest)(nil),        // 6: aielon.node.v1.GetLedgerRequest
+	(*WatchLedgerRequest)(nil),      // 7: aielon.node.v1.WatchLedgerRequest
+	(*Ledger)(nil),                  // 8: aielon.node.v1.Ledger
+	(*LedgerRow)(nil),               // 9: aielon.node.v1.LedgerRow
+	(*GetWelcomeRequest)(nil),       // 10: aielon.node.v1.GetWelcomeRequest
+	(*Welcome)(nil),                 // 11: aielon.node.v1.Welcome
+	(*GetConfigurationRequest)(nil), // 12: aielon.node.v1.GetConfigurationRequest
+	(*Configuration)(nil),           // 13: aielon.node.v1.Configuration
+	(*HoldLinkRequest)(nil),         // 14: aielon.node.v1.HoldLinkRequest
+	(*JoinHubRequest)(nil),          // 15: aielon.node.v1.JoinHubRequest
+	(*JoinHubResponse)(nil),         // 16: aielon.node.v1.JoinHubResponse
+	(*CreateJoinCodeRequest)(nil),   // 17: aielon.node.v1.CreateJoinCodeRequest
+	(*JoinCode)(nil),                // 18: aielon.node.v1.JoinCode
+	(*ListMembersRequest)(nil),      // 19: aielon.node.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),     // 20: aielon.node.v1.ListMembersResponse
+	(*Member)(nil),                  // 21: aielon.node.v1.Member
+	(*RemoveMemberRequest)(nil),     // 22: aielon.node.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),    // 23: aielon.node.v1.RemoveMemberResponse
+	(*HubSummary)(nil),              // 24: aielon.node.v1.HubSummary
+	(*ListSitesRequest)(nil),        // 25: aielon.node.v1.ListSitesRequest
+	(*ListSitesResponse)(nil),       // 26: aielon.node.v1.ListSitesResponse
+	(*Site)(nil),                    // 27: aielon.node.v1.Site
+	(*Stream)(nil),                  // 28: aielon.node.v1.Stream
+	(*CreateBackupRequest)(nil),     // 29: aielon.node.v1.CreateBackupRequest
+	(*BackupProgress)(nil),          // 30: aielon.node.v1.BackupProgress
+	(*ListBackupsRequest)(nil),      // 31: aielon.node.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),     // 32: aielon.node.v1.ListBackupsResponse
+	(*Backup)(nil),                  // 33: aielon.node.v1.Backup
+	(*DownloadBackupRequest)(nil),   // 34: aielon.node.v1.DownloadBackupRequest
+	(*RemoveBackupRequest)(nil),     // 35: aielon.node.v1.RemoveBackupRequest
+	(*ListSettingsRequest)(nil),     // 36: aielon.node.v1.ListSettingsRequest
+	(*ListSettingsResponse)(nil),    // 37: aielon.node.v1.ListSettingsResponse
+	(*GetSettingRequest)(nil),       // 38: aielon.node.v1.GetSettingRequest
+	(*SetSettingRequest)(nil),       // 39: aielon.node.v1.SetSettingRequest
+	(*Setting)(nil),                 // 40: aielon.node.v1.Setting
+	(*timestamppb.Timestamp)(nil),   // 41: google.protobuf.Timestamp
+	(*httpbody.HttpBody)(nil),       // 42: google.api.HttpBody
 }
 var file_node_api_nodev1_node_proto_depIdxs = []int32{
-	40, // 0: aielon.node.v1.Status.started:type_name -> google.protobuf.Timestamp
-	40, // 1: aielon.node.v1.Status.now:type_name -> google.protobuf.Timestamp
-	3,  // 2: aielon.node.v1.Status.parts:type_name -> aielon.node.v1.Part
-	4,  // 3: aielon.node.v1.Status.link:type_name -> aielon.node.v1.Link
-	7,  // 4: aielon.node.v1.Status.ledger:type_name -> aielon.node.v1.Ledger
-	20, // 5: aielon.node.v1.Status.members:type_name -> aielon.node.v1.Member
-	23, // 6: aielon.node.v1.Status.hub:type_name -> aielon.node.v1.HubSummary
-	40, // 7: aielon.node.v1.Link.next_try:type_name -> google.protobuf.Timestamp
-	8,  // 8: aielon.node.v1.Ledger.rows:type_name -> aielon.node.v1.LedgerRow
-	8,  // 9: aielon.node.v1.Ledger.total:type_name -> aielon.node.v1.LedgerRow
-	8,  // 10: aielon.node.v1.Ledger.objects:type_name -> aielon.node.v1.LedgerRow
-	40, // 11: aielon.node.v1.Ledger.now:type_name -> google.protobuf.Timestamp
-	40, // 12: aielon.node.v1.JoinCode.expires:type_name -> google.protobuf.Timestamp
-	20, // 13: aielon.node.v1.ListMembersResponse.members:type_name -> aielon.node.v1.Member
-	40, // 14: aielon.node.v1.Member.seen:type_name -> google.protobuf.Timestamp
-	40, // 15: aielon.node.v1.Member.certified_until:type_name -> google.protobuf.Timestamp
-	26, // 16: aielon.node.v1.ListSitesResponse.sites:type_name -> aielon.node.v1.Site
-	27, // 17: aielon.node.v1.Site.streams:type_name -> aielon.node.v1.Stream
-	40, // 18: aielon.node.v1.Site.last:type_name -> google.protobuf.Timestamp
-	40, // 19: aielon.node.v1.Site.waiting_said:type_name -> google.protobuf.Timestamp
-	40, // 20: aielon.node.v1.Site.waiting_since:type_name -> google.protobuf.Timestamp
-	40, // 21: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
-	32, // 22: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
-	40, // 23: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
-	39, // 24: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
-	40, // 25: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
-	0,  // 26: aielon.node.v1.Node.GetStatus:input_type -> aielon.node.v1.GetStatusRequest
-	1,  // 27: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.WatchStatusRequest
-	5,  // 28: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
-	6,  // 29: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.WatchLedgerRequest
-	9,  // 30: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
-	11, // 31: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
-	13, // 32: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
-	14, // 33: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
-	16, // 34: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
-	18, // 35: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
-	21, // 36: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
-	24, // 37: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
-	28, // 38: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
-	30, // 39: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
-	33, // 40: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
-	34, // 41: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
-	35, // 42: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
-	37, // 43: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
-	38, // 44: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
-	2,  // 45: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
-	2,  // 46: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
-	7,  // 47: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
-	7,  // 48: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
-	10, // 49: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
-	12, // 50: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
-	4,  // 51: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
-	15, // 52: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
-	17, // 53: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
-	19, // 54: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
-	22, // 55: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
-	25, // 56: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
-	29, // 57: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
-	31, // 58: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
-	41, // 59: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
-	32, // 60: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
-	36, // 61: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
-	39, // 62: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
-	39, // 63: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
-	45, // [45:64] is the sub-list for method output_type
-	26, // [26:45] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	41, // 0: aielon.node.v1.Status.started:type_name -> google.protobuf.Timestamp
+	41, // 1: aielon.node.v1.Status.now:type_name -> google.protobuf.Timestamp
+	4,  // 2: aielon.node.v1.Status.parts:type_name -> aielon.node.v1.Part
+	5,  // 3: aielon.node.v1.Status.link:type_name -> aielon.node.v1.Link
+	8,  // 4: aielon.node.v1.Status.ledger:type_name -> aielon.node.v1.Ledger
+	21, // 5: aielon.node.v1.Status.members:type_name -> aielon.node.v1.Member
+	24, // 6: aielon.node.v1.Status.hub:type_name -> aielon.node.v1.HubSummary
+	3,  // 7: aielon.node.v1.Status.attention:type_name -> aielon.node.v1.Attention
+	41, // 8: aielon.node.v1.Attention.since:type_name -> google.protobuf.Timestamp
+	41, // 9: aielon.node.v1.Link.next_try:type_name -> google.protobuf.Timestamp
+	9,  // 10: aielon.node.v1.Ledger.rows:type_name -> aielon.node.v1.LedgerRow
+	9,  // 11: aielon.node.v1.Ledger.total:type_name -> aielon.node.v1.LedgerRow
+	9,  // 12: aielon.node.v1.Ledger.objects:type_name -> aielon.node.v1.LedgerRow
+	41, // 13: aielon.node.v1.Ledger.now:type_name -> google.protobuf.Timestamp
+	41, // 14: aielon.node.v1.JoinCode.expires:type_name -> google.protobuf.Timestamp
+	21, // 15: aielon.node.v1.ListMembersResponse.members:type_name -> aielon.node.v1.Member
+	41, // 16: aielon.node.v1.Member.seen:type_name -> google.protobuf.Timestamp
+	41, // 17: aielon.node.v1.Member.certified_until:type_name -> google.protobuf.Timestamp
+	27, // 18: aielon.node.v1.ListSitesResponse.sites:type_name -> aielon.node.v1.Site
+	28, // 19: aielon.node.v1.Site.streams:type_name -> aielon.node.v1.Stream
+	41, // 20: aielon.node.v1.Site.last:type_name -> google.protobuf.Timestamp
+	41, // 21: aielon.node.v1.Site.waiting_said:type_name -> google.protobuf.Timestamp
+	41, // 22: aielon.node.v1.Site.waiting_since:type_name -> google.protobuf.Timestamp
+	41, // 23: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
+	33, // 24: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
+	41, // 25: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
+	40, // 26: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
+	41, // 27: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
+	0,  // 28: aielon.node.v1.Node.GetStatus:input_type -> aielon.node.v1.GetStatusRequest
+	1,  // 29: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.WatchStatusRequest
+	6,  // 30: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
+	7,  // 31: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.WatchLedgerRequest
+	10, // 32: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
+	12, // 33: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
+	14, // 34: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
+	15, // 35: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
+	17, // 36: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
+	19, // 37: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
+	22, // 38: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
+	25, // 39: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
+	29, // 40: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
+	31, // 41: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
+	34, // 42: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
+	35, // 43: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
+	36, // 44: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
+	38, // 45: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
+	39, // 46: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
+	2,  // 47: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
+	2,  // 48: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
+	8,  // 49: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
+	8,  // 50: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
+	11, // 51: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
+	13, // 52: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
+	5,  // 53: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
+	16, // 54: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
+	18, // 55: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
+	20, // 56: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
+	23, // 57: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
+	26, // 58: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
+	30, // 59: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
+	32, // 60: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
+	42, // 61: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
+	33, // 62: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
+	37, // 63: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
+	40, // 64: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
+	40, // 65: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
+	47, // [47:66] is the sub-list for method output_type
+	28, // [28:47] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_node_api_nodev1_node_proto_init() }
@@ -2820,14 +2919,14 @@ func file_node_api_nodev1_node_proto_init() {
 	if File_node_api_nodev1_node_proto != nil {
 		return
 	}
-	file_node_api_nodev1_node_proto_msgTypes[38].OneofWrappers = []any{}
+	file_node_api_nodev1_node_proto_msgTypes[39].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_nodev1_node_proto_rawDesc), len(file_node_api_nodev1_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
