@@ -2,6 +2,7 @@ package auth
 
 import (
 	"crypto/x509"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -46,3 +47,12 @@ type Credentials struct {
 	Peer        netip.Addr        // of the socket; forwarded headers do not count
 	Local       bool              // over the node's own socket, by its own user or root
 }
+
+// String and LogValue keep secrets out of logs, whoever writes one down by mistake.
+func (Credentials) String() string { return "[redacted]" }
+
+// GoString is String.
+func (Credentials) GoString() string { return "[redacted]" }
+
+// LogValue implements slog.LogValuer.
+func (Credentials) LogValue() slog.Value { return slog.StringValue("[redacted]") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -59,10 +60,22 @@ func (g *Gateway) finish(ctx context.Context, spec connect.Spec, op string, bega
 	if o.Code == connect.CodeInternal || o.Code == connect.CodeDataLoss {
 		g.o.Logger.Error("a call failed", "op", o.Op, "request", o.Request.ID, "error", err)
 	}
+	g.note(ctx, o)
 	if g.o.Observe != nil {
 		g.o.Observe(o)
 	}
 	return wireError(err)
+}
+
+// note writes a line of the log for a call that was refused or failed. It is told at debug only, and so is the
+// address: strangers could fill the log with refusals, and it is no place for who was where. The audit has the
+// refusals, with addresses masked, and the figures their number.
+func (g *Gateway) note(ctx context.Context, o Observation) {
+	if o.Code == 0 || !g.o.Logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	g.o.Logger.LogAttrs(ctx, slog.LevelDebug, "a call was not served", slog.String("request", o.Request.ID), slog.String("op", o.Op), slog.String("door", o.Request.Door),
+		slog.String("code", o.Code.String()), slog.Duration("took", o.Took), slog.String("peer", o.Request.Peer.String()))
 }
 
 // wireError gives err the form in which it crosses every wire. The error itself stays reachable for doors that
