@@ -8,12 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/aielon/edge/cluster/site"
-	"github.com/aielon/edge/node/api/auditv1"
-	"github.com/aielon/edge/node/api/devicesv1"
-	"github.com/aielon/edge/node/api/identityv1"
-	"github.com/aielon/edge/node/api/nodev1"
-	"github.com/aielon/edge/node/api/policyv1"
-	"github.com/aielon/edge/node/api/searchv1"
+	"github.com/aielon/edge/node/api/schemas"
 	"github.com/aielon/edge/node/audit"
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/auth/identity"
@@ -50,8 +45,7 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 	if err := n.openPeople(f); err != nil {
 		return err
 	}
-	methods, err := method.New(nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto,
-		policyv1.File_node_api_policyv1_policy_proto, auditv1.File_node_api_auditv1_audit_proto, searchv1.File_node_api_searchv1_search_proto)
+	methods, err := method.New(schemas.All()...)
 	if err != nil {
 		return err
 	}
@@ -94,7 +88,7 @@ func (n *Node) deciding() bool {
 func (n *Node) openGuard(f *front) *guard.Guard {
 	f.record = &countedRecorder{Local: n.trail.local}
 	return guard.New(guard.Options{Engine: n.policies.Engine, View: n.withView, Record: f.record, Refused: func(gateway.Access) { f.record.flood.Add(1) }, Mask: func() *audit.Mask { return n.trail.mask }, Now: n.siteTime,
-		Factors: f.people.HasSecond, Online: n.linked.Load})
+		Factors: f.people.HasSecond, Roles: f.people.RolesOf, Online: n.linked.Load})
 }
 
 // passkeyName is the name under which browsers know this node, empty where it has none: passkeys belong to a

@@ -116,7 +116,7 @@ func TestAuditOverREST(t *testing.T) {
 	if journals["site.ledger"] == 0 || journals["readings.ledger"] == 0 {
 		t.Errorf("records of %v", journals)
 	}
-	seen := 0
+	seen, requests := 0, map[string]string{}
 	for token := ""; ; token = page.NextPageToken {
 		page = auditPage{}
 		b.must("GET", "/v1/audit/records?page_size=3&op=node&page_token="+token, owner.Session, "", &page)
@@ -124,13 +124,20 @@ func TestAuditOverREST(t *testing.T) {
 			if seen++; !strings.HasPrefix(r.Op, "node.") {
 				t.Errorf("not asked for: %v", r)
 			}
+			requests[r.Request] += r.Kind + " "
 		}
 		if page.NextPageToken == "" {
 			break
 		}
 	}
-	if seen != 2 {
-		t.Errorf("%d records of the node's operations", seen)
+	joined := 0
+	for _, kinds := range requests {
+		if kinds == "change decision " { // what was done, and before that who was let in to do it
+			joined++
+		}
+	}
+	if seen != 3 || joined != 1 {
+		t.Errorf("%d records of the node's operations: %v", seen, requests)
 	}
 	for query, want := range map[string]string{
 		"denied=true&actor=" + desk.Person.ID + "&op=node.set_setting": "node.set_setting decision true not_permitted denied",

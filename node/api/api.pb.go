@@ -24,6 +24,66 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Roles is what a method does with roles.
+type Roles int32
+
+const (
+	Roles_ROLES_NONE Roles = 0
+	// The field lists those that somebody new gets.
+	Roles_ROLES_GIVEN Roles = 1
+	// The field lists those that a program of the caller gets.
+	Roles_ROLES_LENT Roles = 2
+	// The field lists all that the person it is about has from then on.
+	Roles_ROLES_CHANGED Roles = 3
+	// It is about the account of a person, with the roles that person holds.
+	Roles_ROLES_HELD Roles = 4
+)
+
+// Enum value maps for Roles.
+var (
+	Roles_name = map[int32]string{
+		0: "ROLES_NONE",
+		1: "ROLES_GIVEN",
+		2: "ROLES_LENT",
+		3: "ROLES_CHANGED",
+		4: "ROLES_HELD",
+	}
+	Roles_value = map[string]int32{
+		"ROLES_NONE":    0,
+		"ROLES_GIVEN":   1,
+		"ROLES_LENT":    2,
+		"ROLES_CHANGED": 3,
+		"ROLES_HELD":    4,
+	}
+)
+
+func (x Roles) Enum() *Roles {
+	p := new(Roles)
+	*p = x
+	return p
+}
+
+func (x Roles) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Roles) Descriptor() protoreflect.EnumDescriptor {
+	return file_node_api_api_proto_enumTypes[0].Descriptor()
+}
+
+func (Roles) Type() protoreflect.EnumType {
+	return &file_node_api_api_proto_enumTypes[0]
+}
+
+func (x Roles) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Roles.Descriptor instead.
+func (Roles) EnumDescriptor() ([]byte, []int) {
+	return file_node_api_api_proto_rawDescGZIP(), []int{0}
+}
+
 // A Home is who answers a method.
 type Home int32
 
@@ -57,11 +117,11 @@ func (x Home) String() string {
 }
 
 func (Home) Descriptor() protoreflect.EnumDescriptor {
-	return file_node_api_api_proto_enumTypes[0].Descriptor()
+	return file_node_api_api_proto_enumTypes[1].Descriptor()
 }
 
 func (Home) Type() protoreflect.EnumType {
-	return &file_node_api_api_proto_enumTypes[0]
+	return &file_node_api_api_proto_enumTypes[1]
 }
 
 func (x Home) Number() protoreflect.EnumNumber {
@@ -70,7 +130,7 @@ func (x Home) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Home.Descriptor instead.
 func (Home) EnumDescriptor() ([]byte, []int) {
-	return file_node_api_api_proto_rawDescGZIP(), []int{0}
+	return file_node_api_api_proto_rawDescGZIP(), []int{1}
 }
 
 // A Class says who may see a thing.
@@ -110,11 +170,11 @@ func (x Class) String() string {
 }
 
 func (Class) Descriptor() protoreflect.EnumDescriptor {
-	return file_node_api_api_proto_enumTypes[1].Descriptor()
+	return file_node_api_api_proto_enumTypes[2].Descriptor()
 }
 
 func (Class) Type() protoreflect.EnumType {
-	return &file_node_api_api_proto_enumTypes[1]
+	return &file_node_api_api_proto_enumTypes[2]
 }
 
 func (x Class) Number() protoreflect.EnumNumber {
@@ -123,7 +183,7 @@ func (x Class) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Class.Descriptor instead.
 func (Class) EnumDescriptor() ([]byte, []int) {
-	return file_node_api_api_proto_rawDescGZIP(), []int{1}
+	return file_node_api_api_proto_rawDescGZIP(), []int{2}
 }
 
 // A Rule says what a method needs and what it gives.
@@ -147,7 +207,11 @@ type Rule struct {
 	// Who answers.
 	Home Home `protobuf:"varint,8,opt,name=home,proto3,enum=aielon.api.v1.Home" json:"home,omitempty"`
 	// Each use leaves an audit record, whatever its class.
-	Audited       bool `protobuf:"varint,9,opt,name=audited,proto3" json:"audited,omitempty"`
+	Audited bool `protobuf:"varint,9,opt,name=audited,proto3" json:"audited,omitempty"`
+	// What it does with roles: whether the caller may is decided for each of them.
+	Roles Roles `protobuf:"varint,10,opt,name=roles,proto3,enum=aielon.api.v1.Roles" json:"roles,omitempty"`
+	// The field of the request that lists roles.
+	RolesField    string `protobuf:"bytes,11,opt,name=roles_field,json=rolesField,proto3" json:"roles_field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -243,6 +307,20 @@ func (x *Rule) GetAudited() bool {
 		return x.Audited
 	}
 	return false
+}
+
+func (x *Rule) GetRoles() Roles {
+	if x != nil {
+		return x.Roles
+	}
+	return Roles_ROLES_NONE
+}
+
+func (x *Rule) GetRolesField() string {
+	if x != nil {
+		return x.RolesField
+	}
+	return ""
 }
 
 // A Limit says what a field may hold. Lengths are of characters, and of bytes where the field holds bytes.
@@ -463,7 +541,7 @@ var File_node_api_api_proto protoreflect.FileDescriptor
 
 const file_node_api_api_proto_rawDesc = "" +
 	"\n" +
-	"\x12node/api/api.proto\x12\raielon.api.v1\x1a google/protobuf/descriptor.proto\"\x84\x02\n" +
+	"\x12node/api/api.proto\x12\raielon.api.v1\x1a google/protobuf/descriptor.proto\"\xd1\x02\n" +
 	"\x04Rule\x12\x14\n" +
 	"\x05needs\x18\x01 \x01(\tR\x05needs\x12\x12\n" +
 	"\x04open\x18\x02 \x01(\bR\x04open\x12*\n" +
@@ -473,7 +551,11 @@ const file_node_api_api_proto_rawDesc = "" +
 	"\fobject_field\x18\x06 \x01(\tR\vobjectField\x12\x12\n" +
 	"\x04cost\x18\a \x01(\rR\x04cost\x12'\n" +
 	"\x04home\x18\b \x01(\x0e2\x13.aielon.api.v1.HomeR\x04home\x12\x18\n" +
-	"\aaudited\x18\t \x01(\bR\aaudited\"\x8c\x02\n" +
+	"\aaudited\x18\t \x01(\bR\aaudited\x12*\n" +
+	"\x05roles\x18\n" +
+	" \x01(\x0e2\x14.aielon.api.v1.RolesR\x05roles\x12\x1f\n" +
+	"\vroles_field\x18\v \x01(\tR\n" +
+	"rolesField\"\x8c\x02\n" +
 	"\x05Limit\x12\x1a\n" +
 	"\brequired\x18\x01 \x01(\bR\brequired\x12\x1d\n" +
 	"\n" +
@@ -491,7 +573,16 @@ const file_node_api_api_proto_rawDesc = "" +
 	"\aProblem\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint*$\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint*[\n" +
+	"\x05Roles\x12\x0e\n" +
+	"\n" +
+	"ROLES_NONE\x10\x00\x12\x0f\n" +
+	"\vROLES_GIVEN\x10\x01\x12\x0e\n" +
+	"\n" +
+	"ROLES_LENT\x10\x02\x12\x11\n" +
+	"\rROLES_CHANGED\x10\x03\x12\x0e\n" +
+	"\n" +
+	"ROLES_HELD\x10\x04*$\n" +
 	"\x04Home\x12\r\n" +
 	"\tHOME_SITE\x10\x00\x12\r\n" +
 	"\tHOME_NODE\x10\x01*V\n" +
@@ -515,29 +606,31 @@ func file_node_api_api_proto_rawDescGZIP() []byte {
 	return file_node_api_api_proto_rawDescData
 }
 
-var file_node_api_api_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_node_api_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_node_api_api_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_node_api_api_proto_goTypes = []any{
-	(Home)(0),                          // 0: aielon.api.v1.Home
-	(Class)(0),                         // 1: aielon.api.v1.Class
-	(*Rule)(nil),                       // 2: aielon.api.v1.Rule
-	(*Limit)(nil),                      // 3: aielon.api.v1.Limit
-	(*Problem)(nil),                    // 4: aielon.api.v1.Problem
-	(*descriptorpb.MethodOptions)(nil), // 5: google.protobuf.MethodOptions
-	(*descriptorpb.FieldOptions)(nil),  // 6: google.protobuf.FieldOptions
+	(Roles)(0),                         // 0: aielon.api.v1.Roles
+	(Home)(0),                          // 1: aielon.api.v1.Home
+	(Class)(0),                         // 2: aielon.api.v1.Class
+	(*Rule)(nil),                       // 3: aielon.api.v1.Rule
+	(*Limit)(nil),                      // 4: aielon.api.v1.Limit
+	(*Problem)(nil),                    // 5: aielon.api.v1.Problem
+	(*descriptorpb.MethodOptions)(nil), // 6: google.protobuf.MethodOptions
+	(*descriptorpb.FieldOptions)(nil),  // 7: google.protobuf.FieldOptions
 }
 var file_node_api_api_proto_depIdxs = []int32{
-	1, // 0: aielon.api.v1.Rule.class:type_name -> aielon.api.v1.Class
-	0, // 1: aielon.api.v1.Rule.home:type_name -> aielon.api.v1.Home
-	5, // 2: aielon.api.v1.rule:extendee -> google.protobuf.MethodOptions
-	6, // 3: aielon.api.v1.limit:extendee -> google.protobuf.FieldOptions
-	2, // 4: aielon.api.v1.rule:type_name -> aielon.api.v1.Rule
-	3, // 5: aielon.api.v1.limit:type_name -> aielon.api.v1.Limit
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	4, // [4:6] is the sub-list for extension type_name
-	2, // [2:4] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	2, // 0: aielon.api.v1.Rule.class:type_name -> aielon.api.v1.Class
+	1, // 1: aielon.api.v1.Rule.home:type_name -> aielon.api.v1.Home
+	0, // 2: aielon.api.v1.Rule.roles:type_name -> aielon.api.v1.Roles
+	6, // 3: aielon.api.v1.rule:extendee -> google.protobuf.MethodOptions
+	7, // 4: aielon.api.v1.limit:extendee -> google.protobuf.FieldOptions
+	3, // 5: aielon.api.v1.rule:type_name -> aielon.api.v1.Rule
+	4, // 6: aielon.api.v1.limit:type_name -> aielon.api.v1.Limit
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	5, // [5:7] is the sub-list for extension type_name
+	3, // [3:5] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_node_api_api_proto_init() }
@@ -551,7 +644,7 @@ func file_node_api_api_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_api_proto_rawDesc), len(file_node_api_api_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   3,
 			NumExtensions: 2,
 			NumServices:   0,

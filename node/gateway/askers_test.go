@@ -113,6 +113,13 @@ func socketAsker(srv *httptest.Server) asker {
 	return func(t testing.TB, m *method.Method, in proto.Message, token string) (got told) {
 		c := dialRPC(t, srv, token)
 		defer c.Close(websocket.StatusNormalClosure, "")
+		return askOver(c)(t, m, in, token)
+	}
+}
+
+// askOver asks one call after the other over an open WebSocket.
+func askOver(c *rpc) asker {
+	return func(t testing.TB, m *method.Method, in proto.Message, _ string) (got told) {
 		params, err := protojson.Marshal(in)
 		if err != nil {
 			t.Fatal(err)

@@ -58,13 +58,14 @@ func (g *Gateway) serveUnary(m *method.Method, f func(context.Context, proto.Mes
 		if err != nil {
 			return err
 		}
-		if _, err := g.admit(ctx, m, in); err != nil {
+		a, err := g.admit(ctx, m, in)
+		if err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil { // nothing is begun that nobody waits for any more
 			return err
 		}
-		out, err := f(ctx, in)
+		out, err := f(context.WithValue(ctx, commandKey{}, a.Command), in)
 		if err != nil {
 			return err
 		}
@@ -111,10 +112,19 @@ func (g *Gateway) receive(ctx context.Context, m *method.Method, s connect.Serve
 	return in, m.Check(in)
 }
 
+// commandKey is under which a context carries the name of the command that a call will be.
+type commandKey struct{}
+
 // admit decides whether the call may go on, and keeps the record where one is due. For commands of the site the
-// record of what was done is part of the change itself.
-func (g *Gateway) admit(ctx context.Context, m *method.Method, in proto.Message) (Access, error) {
-	a := Access{Request: call.From(ctx), Method: m, Object: m.ObjectID(in)}
+// record of what was done is part of the change itself; the one kept here says who was let in to do it, through
+// which door, from where and why, which the site never learns. Both have the command's name.
+func (g *Gateway) admit(ctx context.Context, m *method.Method, in proto.Message) (a Access, err error) {
+	a = Access{Request: call.From(ctx), Method: m, Object: m.ObjectID(in), Roles: m.Roles(in)}
+	if !m.Query && m.Rule.GetHome() == api.Home_HOME_SITE {
+		if a.Command, err = commandID(ctx, a.Request.Caller.Actor, m.Op); err != nil {
+			return a, err
+		}
+	}
 	v := g.o.Guard.Decide(ctx, a)
 	if v.Refused == nil && !noted(m, v) {
 		return a, nil
@@ -128,9 +138,6 @@ func (g *Gateway) admit(ctx context.Context, m *method.Method, in proto.Message)
 // noted reports whether an access that is allowed leaves a record made here. What people read of themselves
 // leaves one only where its schema asks for it.
 func noted(m *method.Method, v Verdict) bool {
-	if !m.Query && m.Rule.GetHome() == api.Home_HOME_SITE {
-		return false
-	}
 	others := m.Rule.GetNeeds() != "" && m.Rule.GetClass() >= api.Class_CLASS_PERSONAL
 	return v.Record || others || m.Rule.GetAudited() || m.Rule.GetMoney()
 }
@@ -187,10 +194,7 @@ func (g *Gateway) propose(ctx context.Context, m *method.Method, in proto.Messag
 		return nil, edge.E(edge.Internal, "a request cannot be encoded: %w", err)
 	}
 	who := call.From(ctx).Caller.Actor
-	id, err := commandID(ctx, who, m.Op)
-	if err != nil {
-		return nil, err
-	}
+	id, _ := ctx.Value(commandKey{}).(edge.ID)
 	within, end := telemetry.Child(ctx, "propose")
 	o, err := g.o.Backend.Propose(within, edge.Command{ID: id, Type: m.Op, Actor: who, Body: body})
 	end(err != nil)

@@ -33,7 +33,9 @@ type Authenticator interface {
 type Access struct {
 	Request call.Request // with its caller
 	Method  *method.Method
-	Object  string // the id of what it is about, empty where it names none
+	Object  string   // the id of what it is about, empty where it names none
+	Roles   []string // that it names, where its method deals with roles
+	Command edge.ID  // under which the site will know it; zero where it is no command of the site
 }
 
 // A Verdict is what was decided of an access.

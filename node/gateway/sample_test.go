@@ -13,9 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/aielon/edge/node/api"
-	"github.com/aielon/edge/node/api/devicesv1"
-	"github.com/aielon/edge/node/api/identityv1"
-	"github.com/aielon/edge/node/api/nodev1"
+	"github.com/aielon/edge/node/api/schemas"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/method"
 )
@@ -150,7 +148,7 @@ func newSampleBench(t testing.TB) *bench {
 	b := newBench(t)
 	s := sampler{map[string][]byte{}}
 	l := NewLocals()
-	methods, err := method.New(nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto)
+	methods, err := method.New(schemas.All()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3982,31 +3982,31 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\x0fRevokeMySession\x12*.aielon.identity.v1.RevokeMySessionRequest\x1a+.aielon.identity.v1.RevokeMySessionResponse\"=\x92\xdb\x18\x1d\n" +
 	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x16*\x14/v1/me/sessions/{id}\x12\xc7\x01\n" +
 	"\x15RevokeMyOtherSessions\x120.aielon.identity.v1.RevokeMyOtherSessionsRequest\x1a1.aielon.identity.v1.RevokeMyOtherSessionsResponse\"I\x92\xdb\x18\x1d\n" +
-	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/me/sessions/revoke-others2\xa4\x15\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/me/sessions/revoke-others2\xc9\x15\n" +
 	"\bIdentity\x12\x91\x01\n" +
 	"\n" +
 	"ListPeople\x12%.aielon.identity.v1.ListPeopleRequest\x1a&.aielon.identity.v1.ListPeopleResponse\"4\x92\xdb\x18\x1b\n" +
 	"\ridentity.read\x18\x02*\x06person8\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/people\x90\x02\x01\x12\x8a\x01\n" +
 	"\tGetPerson\x12$.aielon.identity.v1.GetPersonRequest\x1a\x1a.aielon.identity.v1.Person\";\x92\xdb\x18\x1d\n" +
-	"\ridentity.read\x18\x02*\x06person2\x02id\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/people/{id}\x90\x02\x01\x12\x94\x01\n" +
-	"\fChangePerson\x12'.aielon.identity.v1.ChangePersonRequest\x1a\x1a.aielon.identity.v1.Person\"?\x92\xdb\x18!\n" +
-	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01\x82\xd3\xe4\x93\x02\x14:\x01*2\x0f/v1/people/{id}\x12\x92\x01\n" +
-	"\bSetRoles\x12#.aielon.identity.v1.SetRolesRequest\x1a\x1a.aielon.identity.v1.Person\"E\x92\xdb\x18!\n" +
-	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\x1a\x15/v1/people/{id}/roles\x12\x9e\x01\n" +
-	"\rSuspendPerson\x12(.aielon.identity.v1.SuspendPersonRequest\x1a\x1a.aielon.identity.v1.Person\"G\x92\xdb\x18!\n" +
-	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/people/{id}/suspend\x12\xa4\x01\n" +
-	"\x0fReinstatePerson\x12*.aielon.identity.v1.ReinstatePersonRequest\x1a\x1a.aielon.identity.v1.Person\"I\x92\xdb\x18!\n" +
-	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/people/{id}/reinstate\x12\x9f\x01\n" +
-	"\fRemovePerson\x12'.aielon.identity.v1.RemovePersonRequest\x1a(.aielon.identity.v1.RemovePersonResponse\"<\x92\xdb\x18!\n" +
-	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01\x82\xd3\xe4\x93\x02\x11*\x0f/v1/people/{id}\x12\xa1\x01\n" +
-	"\vResetPerson\x12&.aielon.identity.v1.ResetPersonRequest\x1a!.aielon.identity.v1.NewInvitation\"G\x92\xdb\x18#\n" +
-	"\x0fidentity.manage\x18\x02*\x06person2\x02id@\x01H\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/people/{id}/reset\x12\xb4\x01\n" +
+	"\ridentity.read\x18\x02*\x06person2\x02id\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/people/{id}\x90\x02\x01\x12\x96\x01\n" +
+	"\fChangePerson\x12'.aielon.identity.v1.ChangePersonRequest\x1a\x1a.aielon.identity.v1.Person\"A\x92\xdb\x18#\n" +
+	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01P\x04\x82\xd3\xe4\x93\x02\x14:\x01*2\x0f/v1/people/{id}\x12\x9b\x01\n" +
+	"\bSetRoles\x12#.aielon.identity.v1.SetRolesRequest\x1a\x1a.aielon.identity.v1.Person\"N\x92\xdb\x18*\n" +
+	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01P\x03Z\x05roles\x82\xd3\xe4\x93\x02\x1a:\x01*\x1a\x15/v1/people/{id}/roles\x12\xa0\x01\n" +
+	"\rSuspendPerson\x12(.aielon.identity.v1.SuspendPersonRequest\x1a\x1a.aielon.identity.v1.Person\"I\x92\xdb\x18#\n" +
+	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01P\x04\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/people/{id}/suspend\x12\xa6\x01\n" +
+	"\x0fReinstatePerson\x12*.aielon.identity.v1.ReinstatePersonRequest\x1a\x1a.aielon.identity.v1.Person\"K\x92\xdb\x18#\n" +
+	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01P\x04\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/people/{id}/reinstate\x12\xa1\x01\n" +
+	"\fRemovePerson\x12'.aielon.identity.v1.RemovePersonRequest\x1a(.aielon.identity.v1.RemovePersonResponse\">\x92\xdb\x18#\n" +
+	"\x0fidentity.manage\x18\x02*\x06person2\x02idH\x01P\x04\x82\xd3\xe4\x93\x02\x11*\x0f/v1/people/{id}\x12\xa3\x01\n" +
+	"\vResetPerson\x12&.aielon.identity.v1.ResetPersonRequest\x1a!.aielon.identity.v1.NewInvitation\"I\x92\xdb\x18%\n" +
+	"\x0fidentity.manage\x18\x02*\x06person2\x02id@\x01H\x01P\x04\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/people/{id}/reset\x12\xb4\x01\n" +
 	"\x14RevokePersonSessions\x12/.aielon.identity.v1.RevokePersonSessionsRequest\x1a\x1a.aielon.identity.v1.Person\"O\x92\xdb\x18!\n" +
-	"\x0fsessions.manage\x18\x02*\x06person2\x02idH\x01\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/people/{id}/revoke-sessions\x12\xa5\x01\n" +
-	"\x10CreateInvitation\x12+.aielon.identity.v1.CreateInvitationRequest\x1a!.aielon.identity.v1.NewInvitation\"A\x92\xdb\x18#\n" +
+	"\x0fsessions.manage\x18\x02*\x06person2\x02idH\x01\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/people/{id}/revoke-sessions\x12\xae\x01\n" +
+	"\x10CreateInvitation\x12+.aielon.identity.v1.CreateInvitationRequest\x1a!.aielon.identity.v1.NewInvitation\"J\x92\xdb\x18,\n" +
 	"\x0fidentity.manage\x18\x02*\n" +
-	"invitation@\x01H\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/invitations\x12\xa7\x01\n" +
+	"invitation@\x01H\x01P\x01Z\x05roles\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/invitations\x12\xa7\x01\n" +
 	"\x0fListInvitations\x12*.aielon.identity.v1.ListInvitationsRequest\x1a+.aielon.identity.v1.ListInvitationsResponse\";\x92\xdb\x18\x1d\n" +
 	"\ridentity.read\x18\x02*\n" +
 	"invitation\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/invitations\x90\x02\x01\x12\xb4\x01\n" +
@@ -4016,9 +4016,9 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\fListSessions\x12'.aielon.identity.v1.ListSessionsRequest\x1a(.aielon.identity.v1.ListSessionsResponse\"7\x92\xdb\x18\x1c\n" +
 	"\ridentity.read\x18\x02*\asession8\x02\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/sessions\x90\x02\x01\x12\xa5\x01\n" +
 	"\rRevokeSession\x12(.aielon.identity.v1.RevokeSessionRequest\x1a).aielon.identity.v1.RevokeSessionResponse\"?\x92\xdb\x18\"\n" +
-	"\x0fsessions.manage\x18\x02*\asession2\x02idH\x01\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12\x8a\x01\n" +
-	"\vCreateToken\x12&.aielon.identity.v1.CreateTokenRequest\x1a\x1c.aielon.identity.v1.NewToken\"5\x92\xdb\x18\x1c\n" +
-	"\rtokens.manage\x18\x02*\x05token@\x01H\x01\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
+	"\x0fsessions.manage\x18\x02*\asession2\x02idH\x01\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12\x93\x01\n" +
+	"\vCreateToken\x12&.aielon.identity.v1.CreateTokenRequest\x1a\x1c.aielon.identity.v1.NewToken\">\x92\xdb\x18%\n" +
+	"\rtokens.manage\x18\x02*\x05token@\x01H\x01P\x02Z\x05roles\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/tokens\x12\x8e\x01\n" +
 	"\n" +
 	"ListTokens\x12%.aielon.identity.v1.ListTokensRequest\x1a&.aielon.identity.v1.ListTokensResponse\"1\x92\xdb\x18\x18\n" +

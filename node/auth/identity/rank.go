@@ -51,6 +51,20 @@ func rolesOf(v edge.View, a edge.Actor) ([]string, error) {
 	return nil, notAllowed()
 }
 
+// RolesOf lists what a person of the site holds; nothing where there is no such person.
+func (s *Service) RolesOf(id string) (roles []string, err error) {
+	who, err := edge.ParseID(id)
+	if err != nil {
+		return nil, nil
+	}
+	err = s.o.View(func(v edge.View) error {
+		p, _, err := load[person](v, people+who.String())
+		roles = p.Roles
+		return err
+	})
+	return roles, err
+}
+
 // mayRule refuses, with Denied, to let an actor act on somebody who holds roles, or give them. Permissions were
 // checked before; this keeps whoever manages people from making themselves more than they are.
 func mayRule(v edge.View, a edge.Actor, roles ...[]string) error {

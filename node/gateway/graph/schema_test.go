@@ -13,9 +13,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/aielon/edge/node/api"
-	"github.com/aielon/edge/node/api/devicesv1"
-	"github.com/aielon/edge/node/api/identityv1"
 	"github.com/aielon/edge/node/api/nodev1"
+	"github.com/aielon/edge/node/api/schemas"
 	"github.com/aielon/edge/node/gateway/method"
 )
 
@@ -25,7 +24,7 @@ var update = flag.Bool("update", false, "write testdata/schema.graphql anew")
 // the clients of GraphQL.
 func served(t testing.TB) *method.Table {
 	t.Helper()
-	methods, err := method.New(nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto)
+	methods, err := method.New(schemas.All()...)
 	if err != nil {
 		t.Fatal(err)
 	}

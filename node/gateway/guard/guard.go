@@ -26,10 +26,11 @@ type Options struct {
 	View    func(func(edge.View) error) error // a view of the site for the length of the call
 	Record  Recorder
 	Mask    func() *audit.Mask
-	Now     func() time.Time                // in the site's time zone
-	Factors func(auth.Caller) (bool, error) // whether a person has a second factor registered
-	Online  func() bool                     // the hub can be reached just now
-	Refused func(a gateway.Access)          // counts refusals whose records were left out, see Note; may be nil
+	Now     func() time.Time                      // in the site's time zone
+	Factors func(auth.Caller) (bool, error)       // whether a person has a second factor registered
+	Roles   func(person string) ([]string, error) // that a person of the site holds; none where there is no such person
+	Online  func() bool                           // the hub can be reached just now
+	Refused func(a gateway.Access)                // counts refusals whose records were left out, see Note; may be nil
 }
 
 // A Guard implements gateway.Guard.
@@ -57,6 +58,9 @@ func (g *Guard) Decide(_ context.Context, a gateway.Access) gateway.Verdict {
 		return gateway.Verdict{Refused: err}
 	}
 	d, err := g.decide(q)
+	if err == nil && d.Allow {
+		d, err = g.roles(a, q, d)
+	}
 	if err != nil {
 		return gateway.Verdict{Refused: err}
 	}
@@ -93,7 +97,7 @@ func (g *Guard) question(a gateway.Access) (policy.Request, error) {
 	q := g.asked(r, edge.Permission(rule.GetNeeds()), policy.Object{Type: rule.GetObject(), ID: a.Object, Class: edge.Class(rule.GetClass())})
 	switch {
 	case q.Action == "identity.self" || q.Action == "identity.whoami": // whoever asks, asks about itself: the request names nobody
-		q.Object.ID, q.Object.Owner = r.Caller.ID, r.Caller.ID
+		q.Object.Owner = r.Caller.ID
 	case rule.GetObject() == "device" || rule.GetObject() == "person":
 		q.Object.Owner = a.Object
 	}
@@ -154,6 +158,9 @@ func record(mask *audit.Mask, a gateway.Access, v gateway.Verdict) audit.Record 
 	r := audit.Record{Kind: audit.Access, Actor: req.Caller.Actor, Session: req.Caller.Session, Door: req.Door, Address: mask.Address(req.Peer), Request: req.ID,
 		Op: a.Method.Op, Object: audit.Object{Type: rule.GetObject(), ID: mask.ID(a.Object)}, Class: edge.Class(rule.GetClass()), Money: rule.GetMoney(),
 		Policies: v.Policies, Reason: v.Why, Glass: v.Glass}
+	if !a.Command.IsZero() {
+		r.Kind, r.Request = audit.Decision, a.Command.String()
+	}
 	if v.Refused != nil {
 		r.Kind, r.Denied, r.Outcome = audit.Decision, true, audit.OutcomeOf(v.Refused)
 	}

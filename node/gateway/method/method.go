@@ -30,6 +30,7 @@ type Method struct {
 	in, out protoreflect.MessageType
 	check   *checker
 	object  []protoreflect.FieldDescriptor // the way to what it is about, in the request
+	roles   protoreflect.FieldDescriptor   // the list of roles in the request, nil where it has none
 }
 
 // A Route is a way to a method over REST (google.api.http).
@@ -92,7 +93,12 @@ func (t *Table) add(d protoreflect.MethodDescriptor) error {
 }
 
 func (m *Method) valid(t *Table) error {
+	roles := m.Rule.GetRoles()
 	switch {
+	case (roles == api.Roles_ROLES_NONE || roles == api.Roles_ROLES_HELD) != (m.Rule.GetRolesField() == ""):
+		return edge.E(edge.Invalid, "%s does not say what it does with roles, or where they stand", m.Desc.FullName())
+	case roles >= api.Roles_ROLES_CHANGED && m.Rule.GetObjectField() == "":
+		return edge.E(edge.Invalid, "%s does not say whose roles it is about", m.Desc.FullName())
 	case m.Desc.IsStreamingClient():
 		return edge.E(edge.Invalid, "%s takes a stream of requests, which not every door can carry", m.Desc.FullName())
 	case !proto.HasExtension(m.Desc.Options(), api.E_Rule):
@@ -116,6 +122,11 @@ func (m *Method) bind() (err error) {
 	}
 	if m.object, err = fieldPath(m.Desc.Input(), m.Rule.GetObjectField()); err != nil {
 		return err
+	}
+	if name := m.Rule.GetRolesField(); name != "" {
+		if m.roles = m.Desc.Input().Fields().ByName(protoreflect.Name(name)); m.roles == nil || !m.roles.IsList() || m.roles.Kind() != protoreflect.StringKind {
+			return edge.E(edge.Invalid, "%s: the request has no list of roles called %s", m.Desc.FullName(), name)
+		}
 	}
 	rule, ok := proto.GetExtension(m.Desc.Options(), annotations.E_Http).(*annotations.HttpRule)
 	if !ok || rule == nil {
@@ -163,6 +174,18 @@ func (m *Method) ObjectID(in proto.Message) string {
 		msg = msg.Get(f).Message()
 	}
 	return msg.Get(m.object[len(m.object)-1]).String()
+}
+
+// Roles lists the roles a request names, where its method says that it names some.
+func (m *Method) Roles(in proto.Message) (roles []string) {
+	if m.roles == nil {
+		return nil
+	}
+	list := in.ProtoReflect().Get(m.roles).List()
+	for i := range list.Len() {
+		roles = append(roles, list.Get(i).String())
+	}
+	return roles
 }
 
 // fieldPath resolves a dotted path of singular fields that ends in a scalar.

@@ -12,9 +12,7 @@ import (
 	"testing"
 
 	"github.com/aielon/edge/node/api"
-	"github.com/aielon/edge/node/api/devicesv1"
-	"github.com/aielon/edge/node/api/identityv1"
-	"github.com/aielon/edge/node/api/nodev1"
+	"github.com/aielon/edge/node/api/schemas"
 	"github.com/aielon/edge/node/gateway/method"
 )
 
@@ -22,7 +20,7 @@ var update = flag.Bool("update", false, "write testdata/openapi.json anew")
 
 func options(t testing.TB) Options {
 	t.Helper()
-	m, err := method.New(nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto)
+	m, err := method.New(schemas.All()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/aielon/edge/node/api"
+	"github.com/aielon/edge/node/api/schemas"
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/method"
+)
+
+// Reached is what every method answers behind Doors: whoever is told this was let in.
+const Reached = "this was reached"
+
+func reached() error { return edge.E(edge.Unavailable, Reached) }
+
+// unanswered is a site that is reached and does nothing.
+type unanswered struct{}
+
+func (unanswered) Propose(context.Context, edge.Command) (edge.Outcome, error) {
+	return edge.Outcome{}, reached()
+}
+
+func (unanswered) Ask(context.Context, string, []byte, bool) ([]byte, uint64, error) {
+	return nil, 0, reached()
+}
+
+func (unanswered) WaitApplied(context.Context, uint64) error { return nil }
+
+// A Door calls a method over one wire, and returns the kind and the words of the error it was told.
+type Door func(t testing.TB, m *method.Method, in proto.Message, token string) (kind, detail string)
+
+// Doors opens a gateway of all methods with a guard and an authenticator.
+func Doors(t testing.TB, guard Guard, who Authenticator) (methods *method.Table, doors map[string]Door) {
+	t.Helper()
+	methods, err := method.New(schemas.All()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := NewLocals()
+	for _, m := range methods.All() {
+		l.unary[m.Desc.FullName()] = func(context.Context, proto.Message) (proto.Message, error) { return nil, reached() }
+		l.stream[m.Desc.FullName()] = func(context.Context, proto.Message, connect.ServerStream) error { return reached() }
+	}
+	g, err := New(Options{Methods: methods, Backend: unanswered{}, Locals: l, Who: who, Guard: guard, Limit: noLimit{}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := g.Handler(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := serveBoth(t, &Entrance{Next: h})
+	doors = map[string]Door{}
+	for name, ask := range allDoors(t, srv) {
+		if name != "WebSocket" {
+			doors[name] = Door(func(t testing.TB, m *method.Method, in proto.Message, token string) (kind, detail string) {
+				got := ask(t, m, in, token)
+				return got.kind, got.detail
+			})
+		}
+	}
+	doors["WebSocket"] = oneSocketEach(srv)
+	return methods, doors
+}
+
+// oneSocketEach asks over one WebSocket for each caller.
+func oneSocketEach(srv *httptest.Server) Door {
+	open := map[string]asker{}
+	return func(t testing.TB, m *method.Method, in proto.Message, token string) (kind, detail string) {
+		if open[token] == nil {
+			open[token] = askOver(dialRPC(t, srv, token))
+		}
+		got := open[token](t, m, in, token)
+		return got.kind, got.detail
+	}
+}
+
+// Sample is a request the schema allows, about an object and with roles where its method says where those stand.
+func Sample(m *method.Method, object string, roles ...string) proto.Message {
+	in := m.NewIn()
+	fillIn(in.ProtoReflect(), 0)
+	if path := m.Rule.GetObjectField(); path != "" {
+		f := in.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(path))
+		if api.LimitOf(f).GetPattern() == "" { // whatever has a form of its own is nobody's
+			in.ProtoReflect().Set(f, protoreflect.ValueOfString(object))
+		}
+	}
+	if name := m.Rule.GetRolesField(); name != "" {
+		list := in.ProtoReflect().Mutable(in.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(name))).List()
+		list.Truncate(0)
+		for _, r := range roles {
+			list.Append(protoreflect.ValueOfString(r))
+		}
+	}
+	return in
+}
+
+// SchemaMethods lists every method of every schema in the repository.
+func SchemaMethods(t testing.TB) (names []string) {
+	t.Helper()
+	var set descriptorpb.FileDescriptorSet
+	if err := proto.Unmarshal(api.Schema, &set); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range set.GetFile() {
+		if !strings.HasPrefix(f.GetPackage(), "aielon.") {
+			continue
+		}
+		for _, s := range f.GetService() {
+			for _, m := range s.GetMethod() {
+				names = append(names, f.GetPackage()+"."+s.GetName()+"."+m.GetName())
+			}
+		}
+	}
+	return names
+}
