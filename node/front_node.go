@@ -41,6 +41,7 @@ func (n *Node) localMethods() *gateway.Locals {
 	n.auditMethods(l)
 	gateway.Local(l, n.searchFor)
 	gateway.Local(l, n.suggest)
+	n.hooks.methods(l)
 	return l
 }
 

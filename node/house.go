@@ -72,7 +72,7 @@ func (n *Node) trimSite(ctx context.Context, acked map[edge.Urgency]edge.Pos) {
 				p = seen // not before it is part of the audit's tree
 			}
 		}
-		if p.IsZero() {
+		if p = n.hooks.wait(ctx, u, p); p.IsZero() {
 			continue
 		}
 		if err := n.site.Trim(ctx, u, p); err != nil && !edge.IsKind(err, edge.NotFound) {

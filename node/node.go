@@ -86,6 +86,7 @@ type Node struct {
 
 	trail    *trail
 	finder   *finder
+	hooks    *hooks
 	desired  *twin
 	sup      *supervisor
 	recent   recent
@@ -117,7 +118,7 @@ func New(ctx context.Context, cfg Config, o Options) (_ *Node, err error) {
 		}
 	}()
 	for _, open := range []func(context.Context) error{
-		n.lock, n.openKeys, n.openReadings, n.openTrail, n.openBlobs, n.openSite, n.openRaft, n.openSiteTrail, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openSearch, n.openUplink, n.openDoor, n.openFront,
+		n.lock, n.openKeys, n.openReadings, n.openTrail, n.openBlobs, n.openSite, n.openRaft, n.openSiteTrail, n.openJoin, n.openGossip, n.openHub, n.openThings, n.openSearch, n.openHooks, n.openUplink, n.openDoor, n.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -257,7 +258,7 @@ func (n *Node) services() []edge.Part {
 	if n.traces != nil {
 		parts = append(parts, n.traces)
 	}
-	parts = append(parts, n.finder.parts()...)
+	parts = append(append(parts, n.finder.parts()...), n.hooks)
 	for _, b := range n.bridges {
 		parts = append(parts, b)
 	}

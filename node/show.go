@@ -151,7 +151,7 @@ func (n *Node) partStatus(ctx context.Context) []gateway.PartStatus {
 		edge.Reporter
 	}
 	parts := []reporter{n.raft, n.site, n.broker, n.renewer, n.succession, named{"journal", n.journals}, named{"disk", reportFunc(n.reportDisk)}, named{"audit", reportFunc(n.reportAudit)}, named{"audit trail", n.trail},
-		named{"delivery", reportFunc(n.reportGone)}, named{"policies", reportFunc(n.reportPolicies)}, named{"search", n.finder}}
+		named{"delivery", reportFunc(n.reportGone)}, named{"policies", reportFunc(n.reportPolicies)}, named{"search", n.finder}, n.hooks}
 	if u := n.up.get(); u != nil {
 		parts = append(parts, u)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/policy"
+	"github.com/aielon/edge/node/webhook"
 	"github.com/aielon/edge/sync/join"
 )
 
@@ -33,6 +34,7 @@ func (n *Node) mux() *edge.Mux {
 	registry.Register(m)
 	registerSettings(m)
 	identity.Register(m)
+	webhook.Register(m)
 	policy.Register(m, n.policies.Base())
 	m.OnDone(n.trail.mask.Done)
 	return m

@@ -34,6 +34,11 @@ func (n *Node) answerMember(ctx context.Context, peer edge.NodeID, name string, 
 			return nil, err
 		}
 		return json.Marshal(a)
+	case callDeliveries, callRedeliver:
+		if !n.hooks.d.Delivers() {
+			return nil, edge.E(edge.Unavailable, "this node does not lead any more").WithHint("try again in a moment")
+		}
+		return n.hooks.answer(ctx, name, body)
 	case callLeaves:
 		w, err := audit.ParseWish(body)
 		if err != nil {

@@ -257,9 +257,8 @@ func TestMatrixMissesNothing(t *testing.T) {
 	for _, c := range questions(methods) {
 		have[string(c.m.Desc.FullName())] = true
 	}
-	const later = "aielon.webhooks.v1." // no node answers it so far; take this away with the first that does
 	for _, name := range gateway.SchemaMethods(t) {
-		if have[name] == strings.HasPrefix(name, later) {
+		if !have[name] {
 			t.Error(fmt.Sprintf("%s is in the schemas and in no cell: add its file to package schemas", name))
 		}
 	}

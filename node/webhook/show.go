@@ -64,3 +64,32 @@ func (d *Dispatcher) Delivers() bool {
 	defer d.mu.Unlock()
 	return d.running
 }
+
+// Sums are over all endpoints this node delivers to.
+type Sums struct {
+	Waiting, Resting, Disabled int
+	Delivered, Failed, Lost    uint64
+}
+
+// Sums adds up.
+func (d *Dispatcher) Sums() (s Sums) {
+	for _, t := range d.all() {
+		t.mu.Lock()
+		s.Waiting += len(t.pending)
+		if t.breaker.Open() {
+			s.Resting++
+		}
+		if t.ep.Disabled != "" {
+			s.Disabled++
+		}
+		s.Delivered, s.Failed, s.Lost = s.Delivered+t.counts.Delivered, s.Failed+t.counts.Failed, s.Lost+t.counts.GaveUp+t.counts.Shed+t.counts.Missed
+		t.mu.Unlock()
+	}
+	return s
+}
+
+// Known fails with NotFound where a site has no such webhook.
+func Known(v edge.View, id string) error {
+	_, err := load(v, id)
+	return err
+}

@@ -48,6 +48,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return edge.E(edge.Internal, "the request cannot be made: %w", err)
 	}
+	r.Header.Set("Content-Type", "application/json")
 	a, err := c.http.Do(r)
 	if err != nil {
 		return edge.E(edge.Unavailable, "no answer: %w", err)
