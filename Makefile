@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 0
 .PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test clean peers siege bench-doors
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/aielon-edge, stripped and static
 	go build $(GOFLAGS_BUILD) -ldflags '$(LDFLAGS)' -o $(BIN) ./node/cmd/aielon-edge
