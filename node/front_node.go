@@ -26,6 +26,8 @@ func (n *Node) localMethods() *gateway.Locals {
 	gateway.Local(l, n.getWelcome)
 	gateway.Local(l, n.getConfiguration)
 	gateway.Local(l, n.holdLink)
+	gateway.Local(l, n.getLinkSettings)
+	gateway.Local(l, n.setLinkSettings)
 	gateway.Local(l, n.joinHub)
 	gateway.Local(l, n.createJoinCode)
 	gateway.Local(l, n.listMembers)
@@ -52,7 +54,9 @@ func (n *Node) getWelcome(context.Context, *nodev1.GetWelcomeRequest) (*nodev1.W
 
 // getConfiguration shows the file in force. Secrets do not stand in it, only the names of the files they are in.
 func (n *Node) getConfiguration(context.Context, *nodev1.GetConfigurationRequest) (*nodev1.Configuration, error) {
-	b, err := toml.Marshal(n.cfg)
+	cfg := n.cfg
+	cfg.Uplink = n.uplinkConfig()
+	b, err := toml.Marshal(cfg)
 	if err != nil {
 		return nil, edge.E(edge.Internal, "the configuration cannot be written down: %w", err)
 	}

@@ -189,6 +189,7 @@ func (n *Node) hasHub() bool { return len(n.link.get().Hubs)+len(n.cfg.Uplink.Hu
 
 func (n *Node) openThings(context.Context) (err error) {
 	n.desired = openTwin(n.readings, settings{HostEvery: n.cfg.Host.Every})
+	n.desired.budgets = func() { n.up.restart() }
 	n.intake = &intake{journals: n.journals, decoder: device.New(device.Options{})}
 	if n.sampler, err = host.New(host.Options{DataDir: n.cfg.DataDir}); err != nil {
 		return err

@@ -105,6 +105,9 @@ func (o *orders) forget(ctx context.Context, now time.Time) error {
 // settings is the configuration a hub may ask of a node.
 type settings struct {
 	HostEvery Duration `json:"host_every"` // how often the box is measured; 0: as the node's own file says
+	// Budgets of the link. They count where they are smaller than those of the node's file and portal; 0: no wish.
+	DayBudget   Bytes `json:"day_budget,omitempty"`
+	MonthBudget Bytes `json:"month_budget,omitempty"`
 }
 
 // A twin is the configuration in force, as the hub asked for it.
@@ -112,6 +115,7 @@ type twin struct {
 	s   *state.Store
 	own settings // what the node's own file says
 
+	budgets func()     // called a moment after other budgets of the link were asked for; may be nil
 	mu      sync.Mutex // guards what follows
 	version uint64
 	doc     []byte
@@ -160,7 +164,11 @@ func (t *twin) Apply(ctx context.Context, version uint64, doc []byte) error {
 	if err := t.s.Commit(ctx, func(out *state.Batch) { out.Set(twinKey, b) }); err != nil {
 		return err
 	}
+	old := t.settings()
 	t.put(version, doc, set)
+	if t.budgets != nil && (old.DayBudget != set.DayBudget || old.MonthBudget != set.MonthBudget) {
+		time.AfterFunc(time.Second, t.budgets) // after the report has gone
+	}
 	return nil
 }
 
@@ -184,10 +192,11 @@ func (t *twin) changes() <-chan struct{} {
 func (t *twin) settings() settings {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.set.HostEvery == 0 {
-		return t.own
+	s := t.set
+	if s.HostEvery == 0 {
+		s.HostEvery = t.own.HostEvery
 	}
-	return t.set
+	return s
 }
 
 // InForce implements uplink.TwinReporter.
@@ -198,7 +207,7 @@ func (t *twin) InForce() []byte {
 
 func parseSettings(doc []byte) (s settings, err error) {
 	if err := strictly(bytes.NewReader(doc), &s); err != nil {
-		return s, edge.E(edge.Invalid, "the configuration cannot be used: %w", err).WithHint(`known: {"host_every": "5m"}`)
+		return s, edge.E(edge.Invalid, "the configuration cannot be used: %w", err).WithHint(`known: {"host_every": "5m", "day_budget": "20MiB", "month_budget": "500MiB"}`)
 	}
 	if s.HostEvery != 0 && time.Duration(s.HostEvery) < time.Second {
 		return s, edge.E(edge.Invalid, "host_every must be at least 1s")

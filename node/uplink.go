@@ -106,7 +106,8 @@ func (p *uplinkPart) restart() {
 }
 
 func (n *Node) makeUplink(ctx context.Context) (*uplink.Uplink, error) {
-	hubs := append(append([]string{}, n.cfg.Uplink.Hubs...), n.link.get().Hubs...)
+	cfg := n.uplinkConfig()
+	hubs := append(append([]string{}, cfg.Hubs...), n.link.get().Hubs...)
 	if n.link.get().Held || len(hubs) == 0 || len(n.keys.trust.Roots(pki.RootAbove)) == 0 {
 		return nil, nil
 	}
@@ -116,7 +117,7 @@ func (n *Node) makeUplink(ctx context.Context) (*uplink.Uplink, error) {
 	return uplink.New(uplink.Options{
 		Hubs: hubs[:min(len(hubs), 16)], Node: n.keys.id.ID(), Build: n.version, Hub: n.cfg.Role == "hub",
 		TLS:     func(string) (*tls.Config, error) { return n.keys.end.ClientConfig(pki.ProtoSync, edge.NodeID{}), nil },
-		Sources: n.sources, Clock: n.clock, Profile: profiles[n.cfg.Uplink.Profile], Budget: n.budget(),
+		Sources: n.sources, Clock: n.clock, Profile: profiles[cfg.Profile], Budget: cfg.budget(),
 		Keeper: &keeper{n.readings, []byte("uplink/keeper")},
 		Calls:  uplink.Callbacks{Doubt: n.doubt, Poisoned: n.poisoned, Time: n.tellTime, Changed: n.linkChanged},
 		Twin:   n.desired, Command: &orders{n: n, s: n.readings}, Verify: n.verifyHub, Objects: n.blobs, Backlog: n.backlog, Logger: n.part("uplink"),
@@ -133,9 +134,9 @@ func (n *Node) clock() (time.Time, edge.Confidence) {
 	return n.keys.trust.Now(), c
 }
 
-func (n *Node) budget() uplink.Budget {
-	b := uplink.Budget{Day: uint64(n.cfg.Uplink.DayBudget), Month: uint64(n.cfg.Uplink.MonthBudget)}
-	if w := n.cfg.Uplink.BulkWindow; w != "" {
+func (c UplinkConfig) budget() uplink.Budget {
+	b := uplink.Budget{Day: uint64(c.DayBudget), Month: uint64(c.MonthBudget)}
+	if w := c.BulkWindow; w != "" {
 		b.Windows = map[edge.Urgency][]uplink.Window{edge.Bulk: {{From: clockTime(w[:5]), To: clockTime(w[6:])}}}
 	}
 	return b

@@ -25,6 +25,7 @@ type Status struct {
 	Day       uint64 // bytes used today
 	Month     uint64 // bytes used this month
 	Budget    Budget // in force, the hub's policy included
+	Given     Budget // without it
 	NextRetry time.Time
 	Failures  int
 	LastError string
@@ -71,6 +72,7 @@ func (u *Uplink) Status() Status {
 	defer u.mu.Unlock()
 	u.meter.roll(now)
 	st.Since, st.Day, st.Month, st.Budget = u.since, u.meter.spent.DayBytes, u.meter.spent.MonthBytes, u.meter.budget
+	st.Given = u.o.Budget
 	st.NextRetry, st.Failures, st.LastError = u.retryAt, u.wait.failures, u.lastErr
 	for r, n := range u.refused {
 		st.Refused[r.String()] = n

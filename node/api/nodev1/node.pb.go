@@ -1005,6 +1005,281 @@ func (x *HoldLinkRequest) GetHeld() bool {
 	return false
 }
 
+type GetLinkSettingsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLinkSettingsRequest) Reset() {
+	*x = GetLinkSettingsRequest{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLinkSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLinkSettingsRequest) ProtoMessage() {}
+
+func (x *GetLinkSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLinkSettingsRequest.ProtoReflect.Descriptor instead.
+func (*GetLinkSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{15}
+}
+
+// What is left out is as the node's own file says.
+type SetLinkSettingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// normal, metered or full.
+	Profile *string `protobuf:"bytes,1,opt,name=profile,proto3,oneof" json:"profile,omitempty"`
+	// A size like 64MiB; 0: no limit.
+	DayBudget *string `protobuf:"bytes,2,opt,name=day_budget,json=dayBudget,proto3,oneof" json:"day_budget,omitempty"`
+	// A size like 2GB; 0: no limit.
+	MonthBudget *string `protobuf:"bytes,3,opt,name=month_budget,json=monthBudget,proto3,oneof" json:"month_budget,omitempty"`
+	// A time of day like 01:00-05:00, local; empty: always.
+	BulkWindow    *string `protobuf:"bytes,4,opt,name=bulk_window,json=bulkWindow,proto3,oneof" json:"bulk_window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetLinkSettingsRequest) Reset() {
+	*x = SetLinkSettingsRequest{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetLinkSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetLinkSettingsRequest) ProtoMessage() {}
+
+func (x *SetLinkSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetLinkSettingsRequest.ProtoReflect.Descriptor instead.
+func (*SetLinkSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SetLinkSettingsRequest) GetProfile() string {
+	if x != nil && x.Profile != nil {
+		return *x.Profile
+	}
+	return ""
+}
+
+func (x *SetLinkSettingsRequest) GetDayBudget() string {
+	if x != nil && x.DayBudget != nil {
+		return *x.DayBudget
+	}
+	return ""
+}
+
+func (x *SetLinkSettingsRequest) GetMonthBudget() string {
+	if x != nil && x.MonthBudget != nil {
+		return *x.MonthBudget
+	}
+	return ""
+}
+
+func (x *SetLinkSettingsRequest) GetBulkWindow() string {
+	if x != nil && x.BulkWindow != nil {
+		return *x.BulkWindow
+	}
+	return ""
+}
+
+// LinkSettings is how the link to the hub is used.
+type LinkSettings struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Profile     *LinkSetting           `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	DayBudget   *LinkSetting           `protobuf:"bytes,2,opt,name=day_budget,json=dayBudget,proto3" json:"day_budget,omitempty"`
+	MonthBudget *LinkSetting           `protobuf:"bytes,3,opt,name=month_budget,json=monthBudget,proto3" json:"month_budget,omitempty"`
+	BulkWindow  *LinkSetting           `protobuf:"bytes,4,opt,name=bulk_window,json=bulkWindow,proto3" json:"bulk_window,omitempty"`
+	// When somebody last set them here; empty: nobody did.
+	Changed       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=changed,proto3" json:"changed,omitempty"`
+	By            string                 `protobuf:"bytes,6,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkSettings) Reset() {
+	*x = LinkSettings{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkSettings) ProtoMessage() {}
+
+func (x *LinkSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkSettings.ProtoReflect.Descriptor instead.
+func (*LinkSettings) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *LinkSettings) GetProfile() *LinkSetting {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+func (x *LinkSettings) GetDayBudget() *LinkSetting {
+	if x != nil {
+		return x.DayBudget
+	}
+	return nil
+}
+
+func (x *LinkSettings) GetMonthBudget() *LinkSetting {
+	if x != nil {
+		return x.MonthBudget
+	}
+	return nil
+}
+
+func (x *LinkSettings) GetBulkWindow() *LinkSetting {
+	if x != nil {
+		return x.BulkWindow
+	}
+	return nil
+}
+
+func (x *LinkSettings) GetChanged() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
+}
+
+func (x *LinkSettings) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// A LinkSetting is one value, and who gave it.
+type LinkSetting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What counts.
+	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// file, portal or hub.
+	From   string  `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	File   string  `protobuf:"bytes,3,opt,name=file,proto3" json:"file,omitempty"`
+	Portal *string `protobuf:"bytes,4,opt,name=portal,proto3,oneof" json:"portal,omitempty"`
+	// What the hub asks for, where it does: a budget counts where it is the smallest.
+	Hub           string `protobuf:"bytes,5,opt,name=hub,proto3" json:"hub,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkSetting) Reset() {
+	*x = LinkSetting{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkSetting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkSetting) ProtoMessage() {}
+
+func (x *LinkSetting) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkSetting.ProtoReflect.Descriptor instead.
+func (*LinkSetting) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *LinkSetting) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *LinkSetting) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *LinkSetting) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *LinkSetting) GetPortal() string {
+	if x != nil && x.Portal != nil {
+		return *x.Portal
+	}
+	return ""
+}
+
+func (x *LinkSetting) GetHub() string {
+	if x != nil {
+		return x.Hub
+	}
+	return ""
+}
+
 type JoinHubRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// host:port of the hub's door for newcomers.
@@ -1016,7 +1291,7 @@ type JoinHubRequest struct {
 
 func (x *JoinHubRequest) Reset() {
 	*x = JoinHubRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1303,7 @@ func (x *JoinHubRequest) String() string {
 func (*JoinHubRequest) ProtoMessage() {}
 
 func (x *JoinHubRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1316,7 @@ func (x *JoinHubRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinHubRequest.ProtoReflect.Descriptor instead.
 func (*JoinHubRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{15}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *JoinHubRequest) GetAddress() string {
@@ -1068,7 +1343,7 @@ type JoinHubResponse struct {
 
 func (x *JoinHubResponse) Reset() {
 	*x = JoinHubResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1355,7 @@ func (x *JoinHubResponse) String() string {
 func (*JoinHubResponse) ProtoMessage() {}
 
 func (x *JoinHubResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1368,7 @@ func (x *JoinHubResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinHubResponse.ProtoReflect.Descriptor instead.
 func (*JoinHubResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{16}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *JoinHubResponse) GetHub() string {
@@ -1122,7 +1397,7 @@ type CreateJoinCodeRequest struct {
 
 func (x *CreateJoinCodeRequest) Reset() {
 	*x = CreateJoinCodeRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1409,7 @@ func (x *CreateJoinCodeRequest) String() string {
 func (*CreateJoinCodeRequest) ProtoMessage() {}
 
 func (x *CreateJoinCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1422,7 @@ func (x *CreateJoinCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJoinCodeRequest.ProtoReflect.Descriptor instead.
 func (*CreateJoinCodeRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{17}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateJoinCodeRequest) GetRole() string {
@@ -1177,7 +1452,7 @@ type JoinCode struct {
 
 func (x *JoinCode) Reset() {
 	*x = JoinCode{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1464,7 @@ func (x *JoinCode) String() string {
 func (*JoinCode) ProtoMessage() {}
 
 func (x *JoinCode) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1477,7 @@ func (x *JoinCode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinCode.ProtoReflect.Descriptor instead.
 func (*JoinCode) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{18}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *JoinCode) GetCode() string {
@@ -1241,7 +1516,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1528,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1541,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{19}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{23}
 }
 
 type ListMembersResponse struct {
@@ -1278,7 +1553,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1290,7 +1565,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,7 +1578,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{20}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -1334,7 +1609,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1346,7 +1621,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1359,7 +1634,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{21}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Member) GetNode() string {
@@ -1434,7 +1709,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1721,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +1734,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{22}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RemoveMemberRequest) GetNode() string {
@@ -1477,7 +1752,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1489,7 +1764,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +1777,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{23}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{27}
 }
 
 // A HubSummary is what a hub shows besides.
@@ -1520,7 +1795,7 @@ type HubSummary struct {
 
 func (x *HubSummary) Reset() {
 	*x = HubSummary{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1807,7 @@ func (x *HubSummary) String() string {
 func (*HubSummary) ProtoMessage() {}
 
 func (x *HubSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1820,7 @@ func (x *HubSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HubSummary.ProtoReflect.Descriptor instead.
 func (*HubSummary) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{24}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *HubSummary) GetRecords() uint64 {
@@ -1600,7 +1875,7 @@ type ListSitesRequest struct {
 
 func (x *ListSitesRequest) Reset() {
 	*x = ListSitesRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1612,7 +1887,7 @@ func (x *ListSitesRequest) String() string {
 func (*ListSitesRequest) ProtoMessage() {}
 
 func (x *ListSitesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1625,7 +1900,7 @@ func (x *ListSitesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSitesRequest.ProtoReflect.Descriptor instead.
 func (*ListSitesRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{25}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListSitesRequest) GetPageSize() int32 {
@@ -1653,7 +1928,7 @@ type ListSitesResponse struct {
 
 func (x *ListSitesResponse) Reset() {
 	*x = ListSitesResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1665,7 +1940,7 @@ func (x *ListSitesResponse) String() string {
 func (*ListSitesResponse) ProtoMessage() {}
 
 func (x *ListSitesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1678,7 +1953,7 @@ func (x *ListSitesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSitesResponse.ProtoReflect.Descriptor instead.
 func (*ListSitesResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{26}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListSitesResponse) GetSites() []*Site {
@@ -1730,7 +2005,7 @@ type Site struct {
 
 func (x *Site) Reset() {
 	*x = Site{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +2017,7 @@ func (x *Site) String() string {
 func (*Site) ProtoMessage() {}
 
 func (x *Site) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +2030,7 @@ func (x *Site) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Site.ProtoReflect.Descriptor instead.
 func (*Site) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{27}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Site) GetSite() string {
@@ -1859,7 +2134,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +2146,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +2159,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{28}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Stream) GetOrigin() string {
@@ -1944,7 +2219,7 @@ type CreateBackupRequest struct {
 
 func (x *CreateBackupRequest) Reset() {
 	*x = CreateBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1956,7 +2231,7 @@ func (x *CreateBackupRequest) String() string {
 func (*CreateBackupRequest) ProtoMessage() {}
 
 func (x *CreateBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1969,7 +2244,7 @@ func (x *CreateBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateBackupRequest.ProtoReflect.Descriptor instead.
 func (*CreateBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{29}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{33}
 }
 
 type BackupProgress struct {
@@ -1986,7 +2261,7 @@ type BackupProgress struct {
 
 func (x *BackupProgress) Reset() {
 	*x = BackupProgress{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2273,7 @@ func (x *BackupProgress) String() string {
 func (*BackupProgress) ProtoMessage() {}
 
 func (x *BackupProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2286,7 @@ func (x *BackupProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupProgress.ProtoReflect.Descriptor instead.
 func (*BackupProgress) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{30}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BackupProgress) GetName() string {
@@ -2050,7 +2325,7 @@ type ListBackupsRequest struct {
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2337,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2350,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{31}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{35}
 }
 
 type ListBackupsResponse struct {
@@ -2087,7 +2362,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2099,7 +2374,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2112,7 +2387,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{32}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*Backup {
@@ -2133,7 +2408,7 @@ type Backup struct {
 
 func (x *Backup) Reset() {
 	*x = Backup{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2145,7 +2420,7 @@ func (x *Backup) String() string {
 func (*Backup) ProtoMessage() {}
 
 func (x *Backup) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2158,7 +2433,7 @@ func (x *Backup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Backup.ProtoReflect.Descriptor instead.
 func (*Backup) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{33}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Backup) GetName() string {
@@ -2191,7 +2466,7 @@ type DownloadBackupRequest struct {
 
 func (x *DownloadBackupRequest) Reset() {
 	*x = DownloadBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2478,7 @@ func (x *DownloadBackupRequest) String() string {
 func (*DownloadBackupRequest) ProtoMessage() {}
 
 func (x *DownloadBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2491,7 @@ func (x *DownloadBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadBackupRequest.ProtoReflect.Descriptor instead.
 func (*DownloadBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{34}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DownloadBackupRequest) GetName() string {
@@ -2235,7 +2510,7 @@ type RemoveBackupRequest struct {
 
 func (x *RemoveBackupRequest) Reset() {
 	*x = RemoveBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2522,7 @@ func (x *RemoveBackupRequest) String() string {
 func (*RemoveBackupRequest) ProtoMessage() {}
 
 func (x *RemoveBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2535,7 @@ func (x *RemoveBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveBackupRequest.ProtoReflect.Descriptor instead.
 func (*RemoveBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{35}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RemoveBackupRequest) GetName() string {
@@ -2280,7 +2555,7 @@ type ListSettingsRequest struct {
 
 func (x *ListSettingsRequest) Reset() {
 	*x = ListSettingsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2292,7 +2567,7 @@ func (x *ListSettingsRequest) String() string {
 func (*ListSettingsRequest) ProtoMessage() {}
 
 func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2305,7 +2580,7 @@ func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsRequest.ProtoReflect.Descriptor instead.
 func (*ListSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{36}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListSettingsRequest) GetPageSize() int32 {
@@ -2332,7 +2607,7 @@ type ListSettingsResponse struct {
 
 func (x *ListSettingsResponse) Reset() {
 	*x = ListSettingsResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2344,7 +2619,7 @@ func (x *ListSettingsResponse) String() string {
 func (*ListSettingsResponse) ProtoMessage() {}
 
 func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2357,7 +2632,7 @@ func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsResponse.ProtoReflect.Descriptor instead.
 func (*ListSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{37}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListSettingsResponse) GetSettings() []*Setting {
@@ -2383,7 +2658,7 @@ type GetSettingRequest struct {
 
 func (x *GetSettingRequest) Reset() {
 	*x = GetSettingRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2395,7 +2670,7 @@ func (x *GetSettingRequest) String() string {
 func (*GetSettingRequest) ProtoMessage() {}
 
 func (x *GetSettingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2408,7 +2683,7 @@ func (x *GetSettingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingRequest.ProtoReflect.Descriptor instead.
 func (*GetSettingRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{38}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetSettingRequest) GetKey() string {
@@ -2430,7 +2705,7 @@ type SetSettingRequest struct {
 
 func (x *SetSettingRequest) Reset() {
 	*x = SetSettingRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2442,7 +2717,7 @@ func (x *SetSettingRequest) String() string {
 func (*SetSettingRequest) ProtoMessage() {}
 
 func (x *SetSettingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2455,7 +2730,7 @@ func (x *SetSettingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSettingRequest.ProtoReflect.Descriptor instead.
 func (*SetSettingRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{39}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SetSettingRequest) GetKey() string {
@@ -2493,7 +2768,7 @@ type Setting struct {
 
 func (x *Setting) Reset() {
 	*x = Setting{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2505,7 +2780,7 @@ func (x *Setting) String() string {
 func (*Setting) ProtoMessage() {}
 
 func (x *Setting) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2518,7 +2793,7 @@ func (x *Setting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Setting.ProtoReflect.Descriptor instead.
 func (*Setting) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{40}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Setting) GetKey() string {
@@ -2628,7 +2903,36 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\rConfiguration\x12\x12\n" +
 	"\x04toml\x18\x01 \x01(\tR\x04toml\"%\n" +
 	"\x0fHoldLinkRequest\x12\x12\n" +
-	"\x04held\x18\x01 \x01(\bR\x04held\"V\n" +
+	"\x04held\x18\x01 \x01(\bR\x04held\"\x18\n" +
+	"\x16GetLinkSettingsRequest\"\x85\x02\n" +
+	"\x16SetLinkSettingsRequest\x12%\n" +
+	"\aprofile\x18\x01 \x01(\tB\x06\x9a\xdb\x18\x02\x18\x10H\x00R\aprofile\x88\x01\x01\x12*\n" +
+	"\n" +
+	"day_budget\x18\x02 \x01(\tB\x06\x9a\xdb\x18\x02\x18 H\x01R\tdayBudget\x88\x01\x01\x12.\n" +
+	"\fmonth_budget\x18\x03 \x01(\tB\x06\x9a\xdb\x18\x02\x18 H\x02R\vmonthBudget\x88\x01\x01\x12,\n" +
+	"\vbulk_window\x18\x04 \x01(\tB\x06\x9a\xdb\x18\x02\x18\x10H\x03R\n" +
+	"bulkWindow\x88\x01\x01B\n" +
+	"\n" +
+	"\b_profileB\r\n" +
+	"\v_day_budgetB\x0f\n" +
+	"\r_month_budgetB\x0e\n" +
+	"\f_bulk_window\"\xc5\x02\n" +
+	"\fLinkSettings\x125\n" +
+	"\aprofile\x18\x01 \x01(\v2\x1b.aielon.node.v1.LinkSettingR\aprofile\x12:\n" +
+	"\n" +
+	"day_budget\x18\x02 \x01(\v2\x1b.aielon.node.v1.LinkSettingR\tdayBudget\x12>\n" +
+	"\fmonth_budget\x18\x03 \x01(\v2\x1b.aielon.node.v1.LinkSettingR\vmonthBudget\x12<\n" +
+	"\vbulk_window\x18\x04 \x01(\v2\x1b.aielon.node.v1.LinkSettingR\n" +
+	"bulkWindow\x124\n" +
+	"\achanged\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\x12\x0e\n" +
+	"\x02by\x18\x06 \x01(\tR\x02by\"\x85\x01\n" +
+	"\vLinkSetting\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x12\n" +
+	"\x04file\x18\x03 \x01(\tR\x04file\x12\x1b\n" +
+	"\x06portal\x18\x04 \x01(\tH\x00R\x06portal\x88\x01\x01\x12\x10\n" +
+	"\x03hub\x18\x05 \x01(\tR\x03hubB\t\n" +
+	"\a_portal\"V\n" +
 	"\x0eJoinHubRequest\x12#\n" +
 	"\aaddress\x18\x01 \x01(\tB\t\x9a\xdb\x18\x05\b\x01\x18\xff\x01R\aaddress\x12\x1f\n" +
 	"\x04code\x18\x02 \x01(\tB\v\x9a\xdb\x18\a\b\x01\x18\x80\x02@\x01R\x04code\";\n" +
@@ -2735,7 +3039,7 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x04R\aversion\x124\n" +
 	"\achanged\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\x12\x0e\n" +
-	"\x02by\x18\x05 \x01(\tR\x02by2\x80\x11\n" +
+	"\x02by\x18\x05 \x01(\tR\x02by2\xaa\x13\n" +
 	"\x04Node\x12u\n" +
 	"\tGetStatus\x12 .aielon.node.v1.GetStatusRequest\x1a\x16.aielon.node.v1.Status\".\x92\xdb\x18\x15\n" +
 	"\tnode.read\x18\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
@@ -2753,7 +3057,11 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\x10GetConfiguration\x12'.aielon.node.v1.GetConfigurationRequest\x1a\x1d.aielon.node.v1.Configuration\"9\x92\xdb\x18\x19\n" +
 	"\rsettings.read\x18\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/configuration\x90\x02\x01\x12x\n" +
 	"\bHoldLink\x12\x1f.aielon.node.v1.HoldLinkRequest\x1a\x14.aielon.node.v1.Link\"5\x92\xdb\x18\x19\n" +
-	"\vnode.manage\x18\x01*\x04node@\x01H\x01\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/link/hold\x12\x83\x01\n" +
+	"\vnode.manage\x18\x01*\x04node@\x01H\x01\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/link/hold\x12\x92\x01\n" +
+	"\x0fGetLinkSettings\x12&.aielon.node.v1.GetLinkSettingsRequest\x1a\x1c.aielon.node.v1.LinkSettings\"9\x92\xdb\x18\x19\n" +
+	"\rsettings.read\x18\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/link/settings\x90\x02\x01\x12\x92\x01\n" +
+	"\x0fSetLinkSettings\x12&.aielon.node.v1.SetLinkSettingsRequest\x1a\x1c.aielon.node.v1.LinkSettings\"9\x92\xdb\x18\x19\n" +
+	"\vnode.manage\x18\x01*\x04node@\x01H\x01\x82\xd3\xe4\x93\x02\x16:\x01*\x1a\x11/v1/link/settings\x12\x83\x01\n" +
 	"\aJoinHub\x12\x1e.aielon.node.v1.JoinHubRequest\x1a\x1f.aielon.node.v1.JoinHubResponse\"7\x92\xdb\x18\x1c\n" +
 	"\x0emembers.manage\x18\x01*\x04node@\x01H\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/hub/join\x12\x8e\x01\n" +
 	"\x0eCreateJoinCode\x12%.aielon.node.v1.CreateJoinCodeRequest\x1a\x18.aielon.node.v1.JoinCode\";\x92\xdb\x18\x1e\n" +
@@ -2794,7 +3102,7 @@ func file_node_api_nodev1_node_proto_rawDescGZIP() []byte {
 	return file_node_api_nodev1_node_proto_rawDescData
 }
 
-var file_node_api_nodev1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_node_api_nodev1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_node_api_nodev1_node_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),        // 0: aielon.node.v1.GetStatusRequest
 	(*WatchStatusRequest)(nil),      // 1: aielon.node.v1.WatchStatusRequest
@@ -2811,107 +3119,120 @@ var file_node_api_nodev1_node_proto_goTypes = []any{
 	(*GetConfigurationRequest)(nil), // 12: aielon.node.v1.GetConfigurationRequest
 	(*Configuration)(nil),           // 13: aielon.node.v1.Configuration
 	(*HoldLinkRequest)(nil),         // 14: aielon.node.v1.HoldLinkRequest
-	(*JoinHubRequest)(nil),          // 15: aielon.node.v1.JoinHubRequest
-	(*JoinHubResponse)(nil),         // 16: aielon.node.v1.JoinHubResponse
-	(*CreateJoinCodeRequest)(nil),   // 17: aielon.node.v1.CreateJoinCodeRequest
-	(*JoinCode)(nil),                // 18: aielon.node.v1.JoinCode
-	(*ListMembersRequest)(nil),      // 19: aielon.node.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),     // 20: aielon.node.v1.ListMembersResponse
-	(*Member)(nil),                  // 21: aielon.node.v1.Member
-	(*RemoveMemberRequest)(nil),     // 22: aielon.node.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),    // 23: aielon.node.v1.RemoveMemberResponse
-	(*HubSummary)(nil),              // 24: aielon.node.v1.HubSummary
-	(*ListSitesRequest)(nil),        // 25: aielon.node.v1.ListSitesRequest
-	(*ListSitesResponse)(nil),       // 26: aielon.node.v1.ListSitesResponse
-	(*Site)(nil),                    // 27: aielon.node.v1.Site
-	(*Stream)(nil),                  // 28: aielon.node.v1.Stream
-	(*CreateBackupRequest)(nil),     // 29: aielon.node.v1.CreateBackupRequest
-	(*BackupProgress)(nil),          // 30: aielon.node.v1.BackupProgress
-	(*ListBackupsRequest)(nil),      // 31: aielon.node.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),     // 32: aielon.node.v1.ListBackupsResponse
-	(*Backup)(nil),                  // 33: aielon.node.v1.Backup
-	(*DownloadBackupRequest)(nil),   // 34: aielon.node.v1.DownloadBackupRequest
-	(*RemoveBackupRequest)(nil),     // 35: aielon.node.v1.RemoveBackupRequest
-	(*ListSettingsRequest)(nil),     // 36: aielon.node.v1.ListSettingsRequest
-	(*ListSettingsResponse)(nil),    // 37: aielon.node.v1.ListSettingsResponse
-	(*GetSettingRequest)(nil),       // 38: aielon.node.v1.GetSettingRequest
-	(*SetSettingRequest)(nil),       // 39: aielon.node.v1.SetSettingRequest
-	(*Setting)(nil),                 // 40: aielon.node.v1.Setting
-	(*timestamppb.Timestamp)(nil),   // 41: google.protobuf.Timestamp
-	(*httpbody.HttpBody)(nil),       // 42: google.api.HttpBody
+	(*GetLinkSettingsRequest)(nil),  // 15: aielon.node.v1.GetLinkSettingsRequest
+	(*SetLinkSettingsRequest)(nil),  // 16: aielon.node.v1.SetLinkSettingsRequest
+	(*LinkSettings)(nil),            // 17: aielon.node.v1.LinkSettings
+	(*LinkSetting)(nil),             // 18: aielon.node.v1.LinkSetting
+	(*JoinHubRequest)(nil),          // 19: aielon.node.v1.JoinHubRequest
+	(*JoinHubResponse)(nil),         // 20: aielon.node.v1.JoinHubResponse
+	(*CreateJoinCodeRequest)(nil),   // 21: aielon.node.v1.CreateJoinCodeRequest
+	(*JoinCode)(nil),                // 22: aielon.node.v1.JoinCode
+	(*ListMembersRequest)(nil),      // 23: aielon.node.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),     // 24: aielon.node.v1.ListMembersResponse
+	(*Member)(nil),                  // 25: aielon.node.v1.Member
+	(*RemoveMemberRequest)(nil),     // 26: aielon.node.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),    // 27: aielon.node.v1.RemoveMemberResponse
+	(*HubSummary)(nil),              // 28: aielon.node.v1.HubSummary
+	(*ListSitesRequest)(nil),        // 29: aielon.node.v1.ListSitesRequest
+	(*ListSitesResponse)(nil),       // 30: aielon.node.v1.ListSitesResponse
+	(*Site)(nil),                    // 31: aielon.node.v1.Site
+	(*Stream)(nil),                  // 32: aielon.node.v1.Stream
+	(*CreateBackupRequest)(nil),     // 33: aielon.node.v1.CreateBackupRequest
+	(*BackupProgress)(nil),          // 34: aielon.node.v1.BackupProgress
+	(*ListBackupsRequest)(nil),      // 35: aielon.node.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),     // 36: aielon.node.v1.ListBackupsResponse
+	(*Backup)(nil),                  // 37: aielon.node.v1.Backup
+	(*DownloadBackupRequest)(nil),   // 38: aielon.node.v1.DownloadBackupRequest
+	(*RemoveBackupRequest)(nil),     // 39: aielon.node.v1.RemoveBackupRequest
+	(*ListSettingsRequest)(nil),     // 40: aielon.node.v1.ListSettingsRequest
+	(*ListSettingsResponse)(nil),    // 41: aielon.node.v1.ListSettingsResponse
+	(*GetSettingRequest)(nil),       // 42: aielon.node.v1.GetSettingRequest
+	(*SetSettingRequest)(nil),       // 43: aielon.node.v1.SetSettingRequest
+	(*Setting)(nil),                 // 44: aielon.node.v1.Setting
+	(*timestamppb.Timestamp)(nil),   // 45: google.protobuf.Timestamp
+	(*httpbody.HttpBody)(nil),       // 46: google.api.HttpBody
 }
 var file_node_api_nodev1_node_proto_depIdxs = []int32{
-	41, // 0: aielon.node.v1.Status.started:type_name -> google.protobuf.Timestamp
-	41, // 1: aielon.node.v1.Status.now:type_name -> google.protobuf.Timestamp
+	45, // 0: aielon.node.v1.Status.started:type_name -> google.protobuf.Timestamp
+	45, // 1: aielon.node.v1.Status.now:type_name -> google.protobuf.Timestamp
 	4,  // 2: aielon.node.v1.Status.parts:type_name -> aielon.node.v1.Part
 	5,  // 3: aielon.node.v1.Status.link:type_name -> aielon.node.v1.Link
 	8,  // 4: aielon.node.v1.Status.ledger:type_name -> aielon.node.v1.Ledger
-	21, // 5: aielon.node.v1.Status.members:type_name -> aielon.node.v1.Member
-	24, // 6: aielon.node.v1.Status.hub:type_name -> aielon.node.v1.HubSummary
+	25, // 5: aielon.node.v1.Status.members:type_name -> aielon.node.v1.Member
+	28, // 6: aielon.node.v1.Status.hub:type_name -> aielon.node.v1.HubSummary
 	3,  // 7: aielon.node.v1.Status.attention:type_name -> aielon.node.v1.Attention
-	41, // 8: aielon.node.v1.Attention.since:type_name -> google.protobuf.Timestamp
-	41, // 9: aielon.node.v1.Link.next_try:type_name -> google.protobuf.Timestamp
+	45, // 8: aielon.node.v1.Attention.since:type_name -> google.protobuf.Timestamp
+	45, // 9: aielon.node.v1.Link.next_try:type_name -> google.protobuf.Timestamp
 	9,  // 10: aielon.node.v1.Ledger.rows:type_name -> aielon.node.v1.LedgerRow
 	9,  // 11: aielon.node.v1.Ledger.total:type_name -> aielon.node.v1.LedgerRow
 	9,  // 12: aielon.node.v1.Ledger.objects:type_name -> aielon.node.v1.LedgerRow
-	41, // 13: aielon.node.v1.Ledger.now:type_name -> google.protobuf.Timestamp
-	41, // 14: aielon.node.v1.JoinCode.expires:type_name -> google.protobuf.Timestamp
-	21, // 15: aielon.node.v1.ListMembersResponse.members:type_name -> aielon.node.v1.Member
-	41, // 16: aielon.node.v1.Member.seen:type_name -> google.protobuf.Timestamp
-	41, // 17: aielon.node.v1.Member.certified_until:type_name -> google.protobuf.Timestamp
-	27, // 18: aielon.node.v1.ListSitesResponse.sites:type_name -> aielon.node.v1.Site
-	28, // 19: aielon.node.v1.Site.streams:type_name -> aielon.node.v1.Stream
-	41, // 20: aielon.node.v1.Site.last:type_name -> google.protobuf.Timestamp
-	41, // 21: aielon.node.v1.Site.waiting_said:type_name -> google.protobuf.Timestamp
-	41, // 22: aielon.node.v1.Site.waiting_since:type_name -> google.protobuf.Timestamp
-	41, // 23: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
-	33, // 24: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
-	41, // 25: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
-	40, // 26: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
-	41, // 27: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
-	0,  // 28: aielon.node.v1.Node.GetStatus:input_type -> aielon.node.v1.GetStatusRequest
-	1,  // 29: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.WatchStatusRequest
-	6,  // 30: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
-	7,  // 31: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.WatchLedgerRequest
-	10, // 32: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
-	12, // 33: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
-	14, // 34: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
-	15, // 35: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
-	17, // 36: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
-	19, // 37: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
-	22, // 38: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
-	25, // 39: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
-	29, // 40: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
-	31, // 41: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
-	34, // 42: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
-	35, // 43: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
-	36, // 44: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
-	38, // 45: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
-	39, // 46: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
-	2,  // 47: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
-	2,  // 48: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
-	8,  // 49: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
-	8,  // 50: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
-	11, // 51: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
-	13, // 52: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
-	5,  // 53: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
-	16, // 54: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
-	18, // 55: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
-	20, // 56: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
-	23, // 57: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
-	26, // 58: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
-	30, // 59: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
-	32, // 60: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
-	42, // 61: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
-	33, // 62: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
-	37, // 63: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
-	40, // 64: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
-	40, // 65: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
-	47, // [47:66] is the sub-list for method output_type
-	28, // [28:47] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	45, // 13: aielon.node.v1.Ledger.now:type_name -> google.protobuf.Timestamp
+	18, // 14: aielon.node.v1.LinkSettings.profile:type_name -> aielon.node.v1.LinkSetting
+	18, // 15: aielon.node.v1.LinkSettings.day_budget:type_name -> aielon.node.v1.LinkSetting
+	18, // 16: aielon.node.v1.LinkSettings.month_budget:type_name -> aielon.node.v1.LinkSetting
+	18, // 17: aielon.node.v1.LinkSettings.bulk_window:type_name -> aielon.node.v1.LinkSetting
+	45, // 18: aielon.node.v1.LinkSettings.changed:type_name -> google.protobuf.Timestamp
+	45, // 19: aielon.node.v1.JoinCode.expires:type_name -> google.protobuf.Timestamp
+	25, // 20: aielon.node.v1.ListMembersResponse.members:type_name -> aielon.node.v1.Member
+	45, // 21: aielon.node.v1.Member.seen:type_name -> google.protobuf.Timestamp
+	45, // 22: aielon.node.v1.Member.certified_until:type_name -> google.protobuf.Timestamp
+	31, // 23: aielon.node.v1.ListSitesResponse.sites:type_name -> aielon.node.v1.Site
+	32, // 24: aielon.node.v1.Site.streams:type_name -> aielon.node.v1.Stream
+	45, // 25: aielon.node.v1.Site.last:type_name -> google.protobuf.Timestamp
+	45, // 26: aielon.node.v1.Site.waiting_said:type_name -> google.protobuf.Timestamp
+	45, // 27: aielon.node.v1.Site.waiting_since:type_name -> google.protobuf.Timestamp
+	45, // 28: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
+	37, // 29: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
+	45, // 30: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
+	44, // 31: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
+	45, // 32: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
+	0,  // 33: aielon.node.v1.Node.GetStatus:input_type -> aielon.node.v1.GetStatusRequest
+	1,  // 34: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.WatchStatusRequest
+	6,  // 35: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
+	7,  // 36: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.WatchLedgerRequest
+	10, // 37: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
+	12, // 38: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
+	14, // 39: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
+	15, // 40: aielon.node.v1.Node.GetLinkSettings:input_type -> aielon.node.v1.GetLinkSettingsRequest
+	16, // 41: aielon.node.v1.Node.SetLinkSettings:input_type -> aielon.node.v1.SetLinkSettingsRequest
+	19, // 42: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
+	21, // 43: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
+	23, // 44: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
+	26, // 45: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
+	29, // 46: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
+	33, // 47: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
+	35, // 48: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
+	38, // 49: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
+	39, // 50: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
+	40, // 51: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
+	42, // 52: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
+	43, // 53: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
+	2,  // 54: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
+	2,  // 55: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
+	8,  // 56: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
+	8,  // 57: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
+	11, // 58: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
+	13, // 59: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
+	5,  // 60: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
+	17, // 61: aielon.node.v1.Node.GetLinkSettings:output_type -> aielon.node.v1.LinkSettings
+	17, // 62: aielon.node.v1.Node.SetLinkSettings:output_type -> aielon.node.v1.LinkSettings
+	20, // 63: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
+	22, // 64: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
+	24, // 65: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
+	27, // 66: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
+	30, // 67: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
+	34, // 68: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
+	36, // 69: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
+	46, // 70: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
+	37, // 71: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
+	41, // 72: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
+	44, // 73: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
+	44, // 74: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
+	54, // [54:75] is the sub-list for method output_type
+	33, // [33:54] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_node_api_nodev1_node_proto_init() }
@@ -2919,14 +3240,16 @@ func file_node_api_nodev1_node_proto_init() {
 	if File_node_api_nodev1_node_proto != nil {
 		return
 	}
-	file_node_api_nodev1_node_proto_msgTypes[39].OneofWrappers = []any{}
+	file_node_api_nodev1_node_proto_msgTypes[16].OneofWrappers = []any{}
+	file_node_api_nodev1_node_proto_msgTypes[18].OneofWrappers = []any{}
+	file_node_api_nodev1_node_proto_msgTypes[43].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_nodev1_node_proto_rawDesc), len(file_node_api_nodev1_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   41,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
