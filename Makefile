@@ -7,7 +7,7 @@ GOFLAGS_BUILD := -trimpath -buildvcs=false
 TESTFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test clean peers siege bench-doors
+.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test portal-e2e clean peers siege bench-doors
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ portal: ## the web app from its sources (Node 20.19 or newer); the same sources 
 
 portal-test: portal ## the web app's tests, in Node and in Chromium
 	cd node/portal/web && npm test && npm run test:browser
+
+portal-e2e: build portal ## the web app in Chromium against the program itself: a hub and a node on this machine
+	cd node/portal/web && npx vitest run --config vitest.real.config.ts
 
 clean: ## remove what the targets built
 	rm -rf bin

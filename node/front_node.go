@@ -44,6 +44,7 @@ func (n *Node) localMethods() *gateway.Locals {
 	gateway.Local(l, n.searchFor)
 	gateway.Local(l, n.suggest)
 	n.hooks.methods(l)
+	gateway.Local(l, n.getMe)
 	return l
 }
 

@@ -27,7 +27,6 @@ func peopleMethods(l *gateway.Locals, p *identity.Service) {
 	byCaller(l, p.SignOut)
 	byCaller(l, p.ShowInvitation)
 	byCaller(l, p.AcceptInvitation)
-	byCaller(l, p.GetMe)
 	byCaller(l, p.ChangeMe)
 	byCaller(l, p.Prove)
 	byCaller(l, p.ChangePassword)
@@ -55,8 +54,12 @@ func byCaller[In, Out proto.Message](l *gateway.Locals, f func(context.Context, 
 	})
 }
 
-// throttled says to whoever guesses too fast when to come again, in the words of the doors.
+// throttled says to whoever guesses too fast when to come again, and to whose proof is too old that another
+// would do, in the words of the doors.
 func throttled(err error) error {
+	if errors.Is(err, identity.ErrStale) {
+		return problem.Needing(err, problem.NeedsFresh)
+	}
 	soon, ok := errors.AsType[*lockout.TooSoon](err)
 	if !ok {
 		return err

@@ -766,6 +766,11 @@ type Self struct {
 	Session string                 `protobuf:"bytes,10,opt,name=session,proto3" json:"session,omitempty"`
 	// How many are left.
 	RecoveryCodes int32 `protobuf:"varint,11,opt,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
+	// What the caller may do at all, with the proof it can give: permissions such as devices.manage. Of one thing
+	// or another it may be refused all the same.
+	May []string `protobuf:"bytes,12,rep,name=may,proto3" json:"may,omitempty"`
+	// What it may do beyond that, where the thing is its own.
+	MayOwn        []string `protobuf:"bytes,13,rep,name=may_own,json=mayOwn,proto3" json:"may_own,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -877,6 +882,20 @@ func (x *Self) GetRecoveryCodes() int32 {
 	return 0
 }
 
+func (x *Self) GetMay() []string {
+	if x != nil {
+		return x.May
+	}
+	return nil
+}
+
+func (x *Self) GetMayOwn() []string {
+	if x != nil {
+		return x.MayOwn
+	}
+	return nil
+}
+
 type ChangeMeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	DisplayName   *string                `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
@@ -930,9 +949,12 @@ func (x *ChangeMeRequest) GetLanguage() string {
 }
 
 type ProveRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Password      string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
-	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Password string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	Code     string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	// In the place of both: what BeginPasskeySignIn gave, and what the browser answered to it.
+	Ceremony      string `protobuf:"bytes,3,opt,name=ceremony,proto3" json:"ceremony,omitempty"`
+	Answer        string `protobuf:"bytes,4,opt,name=answer,proto3" json:"answer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -977,6 +999,20 @@ func (x *ProveRequest) GetPassword() string {
 func (x *ProveRequest) GetCode() string {
 	if x != nil {
 		return x.Code
+	}
+	return ""
+}
+
+func (x *ProveRequest) GetCeremony() string {
+	if x != nil {
+		return x.Ceremony
+	}
+	return ""
+}
+
+func (x *ProveRequest) GetAnswer() string {
+	if x != nil {
+		return x.Answer
 	}
 	return ""
 }
@@ -3749,7 +3785,7 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\blanguage\x18\x04 \x01(\tB\x06\x9a\xdb\x18\x02\x18#R\blanguage\x12'\n" +
 	"\bpassword\x18\x05 \x01(\tB\v\x9a\xdb\x18\a\b\x01\x18\x80\x02@\x01R\bpassword\x12\x16\n" +
 	"\x06cookie\x18\x06 \x01(\bR\x06cookie\"\x0e\n" +
-	"\fGetMeRequest\"\xe1\x02\n" +
+	"\fGetMeRequest\"\x8c\x03\n" +
 	"\x04Self\x122\n" +
 	"\x06person\x18\x01 \x01(\v2\x1a.aielon.identity.v1.PersonR\x06person\x12\x14\n" +
 	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x16\n" +
@@ -3762,15 +3798,20 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\x05until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
 	"\asession\x18\n" +
 	" \x01(\tR\asession\x12%\n" +
-	"\x0erecovery_codes\x18\v \x01(\x05R\rrecoveryCodes\"\x88\x01\n" +
+	"\x0erecovery_codes\x18\v \x01(\x05R\rrecoveryCodes\x12\x10\n" +
+	"\x03may\x18\f \x03(\tR\x03may\x12\x17\n" +
+	"\amay_own\x18\r \x03(\tR\x06mayOwn\"\x88\x01\n" +
 	"\x0fChangeMeRequest\x12.\n" +
 	"\fdisplay_name\x18\x01 \x01(\tB\x06\x9a\xdb\x18\x02\x18dH\x00R\vdisplayName\x88\x01\x01\x12'\n" +
 	"\blanguage\x18\x02 \x01(\tB\x06\x9a\xdb\x18\x02\x18#H\x01R\blanguage\x88\x01\x01B\x0f\n" +
 	"\r_display_nameB\v\n" +
-	"\t_language\"V\n" +
-	"\fProveRequest\x12'\n" +
-	"\bpassword\x18\x01 \x01(\tB\v\x9a\xdb\x18\a\b\x01\x18\x80\b@\x01R\bpassword\x12\x1d\n" +
-	"\x04code\x18\x02 \x01(\tB\t\x9a\xdb\x18\x05\x18\xc8\x01@\x01R\x04code\"A\n" +
+	"\t_language\"\x9d\x01\n" +
+	"\fProveRequest\x12%\n" +
+	"\bpassword\x18\x01 \x01(\tB\t\x9a\xdb\x18\x05\x18\x80\b@\x01R\bpassword\x12\x1d\n" +
+	"\x04code\x18\x02 \x01(\tB\t\x9a\xdb\x18\x05\x18\xc8\x01@\x01R\x04code\x12#\n" +
+	"\bceremony\x18\x03 \x01(\tB\a\x9a\xdb\x18\x03\x18\xc8\x01R\bceremony\x12\"\n" +
+	"\x06answer\x18\x04 \x01(\tB\n" +
+	"\x9a\xdb\x18\x06\x18\x80\x80\x04H\x01R\x06answer\"A\n" +
 	"\rProveResponse\x120\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"@\n" +
 	"\x15ChangePasswordRequest\x12'\n" +

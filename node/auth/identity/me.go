@@ -73,7 +73,11 @@ func (s *Service) Prove(ctx context.Context, c auth.Caller, in *identityv1.Prove
 	if err != nil {
 		return nil, err
 	}
-	o, g, err := s.proveAgain(ctx, p, x, in)
+	prove := s.proveAgain
+	if in.Ceremony != "" {
+		prove = s.proveByPasskey
+	}
+	o, g, err := prove(ctx, p, x, in)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +87,15 @@ func (s *Service) Prove(ctx context.Context, c auth.Caller, in *identityv1.Prove
 	}
 	g.right()
 	return &identityv1.ProveResponse{Since: stamp(s.o.Now())}, nil
+}
+
+// shown is the session of a caller, once the site knows of it; none where a token asks.
+func (s *Service) shown(ctx context.Context, c auth.Caller) (edge.ID, error) {
+	id, err := edge.ParseID(c.Session)
+	if err != nil {
+		return edge.ID{}, nil
+	}
+	return id, s.settle(ctx, id)
 }
 
 // settle has the site know of a session that only this node knows, before a change that would otherwise end it
@@ -186,8 +199,12 @@ func (s *Service) ConfirmTotp(ctx context.Context, c auth.Caller, in *identityv1
 	if !ok {
 		return nil, edge.E(edge.Invalid, "the code is not the one that the app shows now").WithHint("check that the phone's clock is right")
 	}
+	sid, err := s.shown(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	codes, set := recovery.New(id.String())
-	if err := s.decide(ctx, opTOTP, proof{Person: id, TOTP: secret, Step: step, Recovery: set}); err != nil {
+	if err := s.decide(ctx, opTOTP, proof{Person: id, Session: sid, Strength: auth.TwoFactor, TOTP: secret, Step: step, Recovery: set}); err != nil {
 		return nil, err
 	}
 	s.pending.drop(id)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/auth/passkey"
 	"github.com/aielon/edge/node/auth/password"
 	"github.com/aielon/edge/node/auth/recovery"
@@ -22,6 +23,8 @@ type proof struct {
 	Recovery recovery.Set `json:"recovery,omitempty"`
 	Key      *passkey.Key `json:"key,omitempty"`
 	KeyID    []byte       `json:"key_id,omitempty"`
+
+	Strength auth.Strength `json:"strength,omitempty"` // what the session that asks has proven by this
 }
 
 // change applies f to what proves a person, and tells it.
@@ -47,6 +50,20 @@ func change(tx edge.Tx, id edge.ID, what string, f func(*proofs) error) (person,
 		return p, err
 	}
 	return p, tellPerson(tx, ProofsChanged, p, Notice{By: id.String(), What: what})
+}
+
+// raise lets the session in which somebody has shown a new proof count for as much: what they had just proven by
+// password and by this is what a sign-in with both would be.
+func raise(tx edge.Tx, in proof) error {
+	if in.Session.IsZero() {
+		return nil
+	}
+	s, found, err := load[session](tx, sessions+in.Session.String())
+	if err != nil || !found || s.Person != in.Person {
+		return err
+	}
+	s.Proven, s.Strength = tx.Now(), max(s.Strength, in.Strength)
+	return save(tx, sessions+s.ID.String(), s)
 }
 
 // keepPassword also ends all other sessions: whoever changes a password may do so because somebody knows it.
@@ -85,7 +102,10 @@ func keepTOTP(tx edge.Tx, in proof) error {
 		x.TOTP, x.Step, x.Recovery = in.TOTP, max(x.Step, in.Step), in.Recovery
 		return nil
 	})
-	return err
+	if err != nil || len(in.TOTP) == 0 {
+		return err
+	}
+	return raise(tx, in)
 }
 
 func keepRecovery(tx edge.Tx, in proof) error {
@@ -120,7 +140,10 @@ func keepPasskey(tx edge.Tx, in proof) error {
 	if err != nil {
 		return err
 	}
-	return save(tx, row, in.Person)
+	if err := save(tx, row, in.Person); err != nil {
+		return err
+	}
+	return raise(tx, in)
 }
 
 func dropPasskey(tx edge.Tx, in proof) error {

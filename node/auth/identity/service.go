@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -274,6 +275,9 @@ func me(c auth.Caller) (edge.ID, error) {
 	return edge.ID{}, edge.E(edge.Denied, "only a person who signed in may do this")
 }
 
+// ErrStale lies beneath the refusal of a proof that is too old.
+var ErrStale = errors.New("the proof is too old")
+
 // fresh refuses changes of proofs to callers who proved themselves too long ago: a screen left open is not
 // enough to take an account over.
 func (s *Service) fresh(c auth.Caller) (edge.ID, error) {
@@ -282,7 +286,9 @@ func (s *Service) fresh(c auth.Caller) (edge.ID, error) {
 		return id, err
 	}
 	if c.Strength < auth.Password || s.o.Now().Sub(c.Since) > freshFor {
-		return id, edge.E(edge.Denied, "this needs a proof that is not older than %d minutes", int(freshFor.Minutes())).WithHint("enter your password again")
+		e := edge.E(edge.Denied, "this needs a proof that is not older than %d minutes", int(freshFor.Minutes())).WithHint("enter your password again")
+		e.Err = ErrStale
+		return id, e
 	}
 	return id, nil
 }

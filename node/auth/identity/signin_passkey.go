@@ -49,6 +49,22 @@ func (s *Service) FinishPasskeySignIn(ctx context.Context, _ auth.Caller, in *id
 	return s.enter(ctx, p, x, g, opening{Key: key.ID, Count: key.Count, Backed: key.BackedUp})
 }
 
+// proveByPasskey takes one signature of a passkey of the person who asks.
+func (s *Service) proveByPasskey(_ context.Context, p person, x proofs, in *identityv1.ProveRequest) (o opening, g going, err error) {
+	r, err := s.relying()
+	if err != nil {
+		return o, g, err
+	}
+	_, key, err := r.FinishSignIn(in.Ceremony, []byte(in.Answer), func(id edge.ID) (passkey.Person, error) {
+		if id != p.ID || p.Suspended {
+			return passkey.Person{}, nil
+		}
+		return asPasskey(p, x), nil
+	}, s.o.Now())
+	g.strength = auth.Passkey
+	return opening{Key: key.ID, Count: key.Count, Backed: key.BackedUp}, g, err
+}
+
 func asPasskey(p person, x proofs) passkey.Person {
 	name := p.Name
 	if name == "" {
@@ -99,7 +115,11 @@ func (s *Service) FinishPasskey(ctx context.Context, c auth.Caller, in *identity
 	if key.Name == "" {
 		key.Name = "passkey"
 	}
-	if err := s.decide(ctx, opAddKey, proof{Person: id, Key: &key}); err != nil {
+	sid, err := s.shown(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.decide(ctx, opAddKey, proof{Person: id, Session: sid, Strength: auth.Passkey, Key: &key}); err != nil {
 		return nil, err
 	}
 	return showKey(key), nil

@@ -315,6 +315,9 @@ func TestPasskeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if c := w.caller(b, owner.Session); c.Strength != auth.Passkey {
+		t.Errorf("who has just shown a passkey counts as %v", c.Strength)
+	}
 	enter := func(b *box) (*identityv1.SignedIn, error) {
 		begun, err := b.BeginPasskeySignIn(w.ctx(), auth.Caller{}, &identityv1.BeginPasskeySignInRequest{})
 		if err != nil {
@@ -391,3 +394,44 @@ func repeat(d time.Duration, n int) (all []time.Duration) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+func TestPasskeyProvesAgain(t *testing.T) {
+	w := newWorld(t, 1)
+	owner, b := w.owner(), w.nodes[0]
+	a, err := passkeytest.New(pageOrigin, pageName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, err := b.BeginPasskey(w.ctx(), w.caller(b, owner.Session), &identityv1.BeginPasskeyRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := a.Register([]byte(begun.Options))
+	if _, err := b.FinishPasskey(w.ctx(), w.caller(b, owner.Session), &identityv1.FinishPasskeyRequest{Ceremony: begun.Ceremony, Answer: string(answer)}); err != nil {
+		t.Fatal(err)
+	}
+	in, err := b.SignIn(w.ctx(), auth.Caller{}, &identityv1.SignInRequest{Login: owner.Person.Login, Password: goodPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Hour)
+	prove := func(session string) error {
+		begun, err := b.BeginPasskeySignIn(w.ctx(), auth.Caller{}, &identityv1.BeginPasskeySignInRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := a.SignIn([]byte(begun.Options))
+		_, err = b.Prove(w.ctx(), w.caller(b, session), &identityv1.ProveRequest{Ceremony: begun.Ceremony, Answer: string(answer)})
+		return err
+	}
+	if err := prove(in.Session); err != nil {
+		t.Fatal(err)
+	}
+	if c := w.caller(b, in.Session); c.Strength != auth.Passkey || !c.Since.Equal(w.now) {
+		t.Errorf("proven by passkey: %v since %v", c.Strength, c.Since)
+	}
+	other := w.join(owner, "other", "member")
+	if err := prove(other.Session); !edge.IsKind(err, edge.Denied) {
+		t.Errorf("the passkey of one proves another: %v", err)
+	}
+}

@@ -18,6 +18,9 @@ func gqlError(err error, path ast.Path) *gqlerror.Error {
 	d := problem.Of(err)
 	out := &gqlerror.Error{Err: err, Message: d.Detail, Path: path, Extensions: map[string]any{
 		"code": problem.Code(err).String(), "kind": d.Title, "status": d.Status}}
+	if d.Needs != "" {
+		out.Extensions["needs"] = d.Needs
+	}
 	if d.Hint != "" {
 		out.Extensions["hint"] = d.Hint
 	}

@@ -67,8 +67,11 @@ func (g *Guard) Decide(_ context.Context, a gateway.Access) gateway.Verdict {
 	v := gateway.Verdict{Record: d.Audit, Policies: d.Policies, Why: d.Why.String(), Glass: d.BreakGlass}
 	if err := d.Err(); err != nil {
 		v.Refused = err
-		if d.Why == policy.NotProven || d.Why == policy.Expired {
+		switch {
+		case d.Why == policy.NotProven || d.Why == policy.Expired:
 			v.Refused = problem.Rejected(err)
+		case d.Why == policy.TooWeak && a.Request.Caller.Kind == edge.Person:
+			v.Refused = problem.Needing(err, proofOf(d))
 		}
 	}
 	return v
@@ -88,6 +91,17 @@ func (g *Guard) decide(q policy.Request) (policy.Decision, error) {
 	}
 	q.Context.NoSecondFactor = true
 	return engine.Decide(q), nil
+}
+
+// proofOf names the proof that would turn a refusal for want of proof.
+func proofOf(d policy.Decision) string {
+	switch {
+	case d.Again:
+		return problem.NeedsFresh
+	case d.NeedStrength <= auth.Password:
+		return problem.NeedsPassword
+	}
+	return problem.NeedsSecond
 }
 
 // question puts an access into the words of the policies. Consent and emergency access are looked up where the

@@ -26,6 +26,7 @@ func problemSchema() *schema {
 	p.add("title", &schema{Type: "string", Description: "The kind.", Enum: []string{"internal", "invalid", "not_found", "conflict", "denied", "unavailable", "exhausted", "corrupt"}})
 	p.add("status", &schema{Type: "integer", Format: "int32"})
 	p.add("detail", &schema{Type: "string", Description: "What is wrong, in words for people."})
+	p.add("needs", &schema{Type: "string", Description: "A proof of who you are that would mend the refusal: fresh, second-factor or password."})
 	p.add("hint", &schema{Type: "string", Description: "What to do about it, where that is known."})
 	p.add("instance", &schema{Type: "string", Description: "The id of the request, as it stands in the node's log."})
 	return &schema{Type: "object", Description: "A Problem says why a request was refused (RFC 9457).", Properties: p, Required: []string{"type", "title", "status", "detail"}}

@@ -22,6 +22,7 @@ type Details struct {
 	Status   int    `json:"status"`
 	Detail   string `json:"detail"`
 	Hint     string `json:"hint,omitempty"`
+	Needs    string `json:"needs,omitempty"`    // a proof that would mend a refusal: fresh, second-factor or password
 	Instance string `json:"instance,omitempty"` // the request's id
 }
 
@@ -58,12 +59,38 @@ func Rejected(err error) error {
 	return &c
 }
 
+// Proofs that a refusal may need.
+const (
+	NeedsFresh    = "fresh"         // the same proof once more
+	NeedsSecond   = "second-factor" // a code or a passkey
+	NeedsPassword = "password"      // a person's own proof in the place of a token
+)
+
+// needing lies beneath a refusal that a better or fresher proof would mend.
+type needing struct{ proof string }
+
+func (n needing) Error() string { return "needs a proof: " + n.proof }
+
+// Needing is err as a refusal that the named proof would mend.
+func Needing(err error, proof string) error {
+	e, ok := errors.AsType[*edge.Error](err)
+	if !ok || e.Kind != edge.Denied {
+		return err
+	}
+	c := *e
+	c.Err = needing{proof}
+	return &c
+}
+
 const internalText = "something went wrong inside the node; nothing of it is your fault"
 
 // Of says what a caller is told of err.
 func Of(err error) Details {
 	e := edgeError(err)
 	d := Details{Type: "/problems/" + e.Kind.String(), Title: e.Kind.String(), Status: Status(err), Detail: e.Msg, Hint: e.Hint}
+	if n, ok := errors.AsType[needing](err); ok {
+		d.Needs = n.proof
+	}
 	if e.Kind == edge.Internal || e.Kind == edge.Corrupt {
 		d.Detail = internalText
 	}

@@ -1,9 +1,12 @@
 import { QueryClient } from '@tanstack/react-query';
 import { Outlet, createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import { Suspense, lazy } from 'react';
 import { connection } from './api/connection';
 import { me } from './api/identity';
 import { welcome } from './api/node';
 import { Problem, Unreachable } from './api/problem';
+import { asked } from './api/proof';
+import { useStore } from './api/store';
 import { Shell } from './shell/Shell';
 import { Toasts } from './shell/Toasts';
 import { Failure, Skeleton } from './ui/States';
@@ -21,10 +24,18 @@ export const client = new QueryClient({
   },
 });
 
+const Prove = lazy(() => import('./shell/Prove'));
+
+function AskedProof() {
+  const a = useStore(asked);
+  return <Suspense>{a && <Prove {...a} />}</Suspense>;
+}
+
 const root = createRootRoute({
   component: () => (
     <>
       <Outlet />
+      <AskedProof />
       <Toasts />
     </>
   ),
@@ -104,7 +115,7 @@ const tree = root.addChildren([
 
 /** Only a page of this node may follow signing in. */
 function inner(next: unknown): string | undefined {
-  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : undefined;
+  return typeof next === 'string' && /^\/(?![/\\]|sign-in\b)/.test(next) ? next : undefined;
 }
 
 export const router = createRouter({ routeTree: tree, defaultPreload: 'intent', defaultPendingMs: 150, scrollRestoration: true });

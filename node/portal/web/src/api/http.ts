@@ -1,6 +1,7 @@
 import { lost, reached } from './connection';
 import { keep, kept } from './db';
 import { Problem, Unreachable, problemOf } from './problem';
+import { proven } from './proof';
 import { Store } from './store';
 
 /** Who reads: kept answers are filed under it. Empty for a browser nobody has signed in to. */
@@ -88,7 +89,7 @@ export async function command<T>(method: Method, path: string, body: unknown = {
     headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'Idempotency-Key': key },
   };
   if (method !== 'DELETE') init.body = JSON.stringify(body);
-  return answer<T>(await send(path, init));
+  return proven(async () => answer<T>(await send(path, init)));
 }
 
 /** follow reads an answer that comes line by line (NDJSON). */

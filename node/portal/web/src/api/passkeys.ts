@@ -1,4 +1,4 @@
-import { type Ceremony, type SignedIn, signIn } from './identity';
+import { type Ceremony, type SignedIn, prove, signIn } from './identity';
 import { command } from './http';
 
 /** Passkeys need a name and TLS: not every address a node is opened by has both. */
@@ -12,12 +12,20 @@ export function optionsOf(c: Ceremony): never {
   return (o.publicKey ?? o) as never;
 }
 
-export async function signInWithPasskey(brief: boolean): Promise<SignedIn> {
+/** sign has the person's own passkey sign what the node asks. */
+async function sign(): Promise<{ ceremony: string; answer: string }> {
   const c = await signIn.begin();
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(optionsOf(c));
   const credential = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential;
-  return signIn.finish(c.ceremony ?? '', JSON.stringify(credential.toJSON()), brief);
+  return { ceremony: c.ceremony ?? '', answer: JSON.stringify(credential.toJSON()) };
 }
+
+export async function signInWithPasskey(brief: boolean): Promise<SignedIn> {
+  const { ceremony, answer } = await sign();
+  return signIn.finish(ceremony, answer, brief);
+}
+
+export const proveByPasskey = async () => prove(await sign());
 
 export async function addPasskey(name: string) {
   const c = await command<Ceremony>('POST', '/v1/me/passkeys/begin');

@@ -5,6 +5,8 @@ export interface ProblemDetails {
   status: number;
   detail?: string;
   hint?: string;
+  /** A proof of who one is that would mend the refusal. */
+  needs?: 'fresh' | 'second-factor' | 'password';
   /** Seconds to wait, from Retry-After. */
   retryAfter?: number;
 }

@@ -61,8 +61,10 @@ export function Shell() {
 /** useSignedOut leads to the door once the session has ended, and back to this page after. */
 function useSignedOut(error: Error | null) {
   const go = useNavigate();
-  const href = useRouterState({ select: (s) => s.location.href });
+  const { href, pathname } = useRouterState({ select: (s) => s.location });
+  const over = error instanceof Problem && error.status === 401;
+  const leaving = pathname === '/sign-in'; // this page stays on until the next one is there
   useEffect(() => {
-    if (error instanceof Problem && error.status === 401) void go({ to: '/sign-in', search: { next: href } });
-  }, [error, go, href]);
+    if (over && !leaving) void go({ to: '/sign-in', search: { next: href } });
+  }, [over, leaving, go, href]);
 }

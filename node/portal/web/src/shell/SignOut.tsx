@@ -33,9 +33,10 @@ export function SignOut() {
     await forget(reader.user).catch(() => {});
     forgetUser();
     outbox.set([]);
+    // The page goes first: what is on show would ask the node again, as nobody.
+    await go({ to: '/sign-in' });
     client.clear();
     renew();
-    await go({ to: '/sign-in' });
   };
   if (waiting === 0) return <Button onClick={() => void out()}>{t('menu.signOut')}</Button>;
   return <Confirm label={t('menu.signOut')} title={t('menu.signOut')} text={t('menu.signOutWaiting', { count: waiting })} onConfirm={out} />;

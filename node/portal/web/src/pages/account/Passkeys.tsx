@@ -14,22 +14,22 @@ import { Dialog } from '@/ui/Dialog';
 import { Field } from '@/ui/Field';
 import { Form, text } from '@/ui/Form';
 import { Loaded } from '@/ui/States';
-import { useFresh } from './useFresh';
+import { useAttempt } from '@/ui/useAttempt';
 
 export function Passkeys() {
   const { t } = useTranslation();
   const f = useFormats();
   const client = useQueryClient();
   const query = useQuery(passkeys);
-  const { fresh, dialog } = useFresh();
+  const attempt = useAttempt();
   const [naming, setNaming] = useState(false);
   const again = () => client.invalidateQueries({ queryKey: ['passkeys'] });
   const remove = (id: string) =>
-    fresh(async () => {
+    attempt(async () => {
       await command('DELETE', `/v1/me/passkeys/${encodeURIComponent(id)}`);
       await again();
     });
-  const add = canUsePasskeys() && <Button onClick={() => fresh(async () => setNaming(true))}>{t('account.addPasskey')}</Button>;
+  const add = canUsePasskeys() && <Button onClick={() => setNaming(true)}>{t('account.addPasskey')}</Button>;
   return (
     <Card title={t('account.passkeys')} action={add}>
       {!canUsePasskeys() && <Notice tone="none">{t('account.noPasskeysHere')}</Notice>}
@@ -54,7 +54,6 @@ export function Passkeys() {
         }
       </Loaded>
       {naming && <NamePasskey onClose={() => setNaming(false)} onAdded={again} />}
-      {dialog}
     </Card>
   );
 }

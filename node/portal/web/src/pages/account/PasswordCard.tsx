@@ -8,12 +8,10 @@ import { Dialog } from '@/ui/Dialog';
 import { Form } from '@/ui/Form';
 import { NewPassword } from '@/ui/NewPassword';
 import { toast } from '@/ui/toast';
-import { useFresh } from './useFresh';
 
 export function PasswordCard() {
   const { t } = useTranslation();
   const client = useQueryClient();
-  const { fresh, dialog } = useFresh();
   const [open, setOpen] = useState(false);
   const change = async (data: FormData) => {
     await command('POST', '/v1/me/password', { password: String(data.get('password')) });
@@ -25,7 +23,7 @@ export function PasswordCard() {
     <Card title={t('signin.password')}>
       <p className="text-sm text-soft">{t('account.passwordLead')}</p>
       <div className="mt-3 flex justify-end">
-        <Button onClick={() => fresh(async () => setOpen(true))}>{t('account.changePassword')}</Button>
+        <Button onClick={() => setOpen(true)}>{t('account.changePassword')}</Button>
       </div>
       {open && (
         <Dialog open onClose={() => setOpen(false)} title={t('account.changePassword')}>
@@ -34,7 +32,6 @@ export function PasswordCard() {
           </Form>
         </Dialog>
       )}
-      {dialog}
     </Card>
   );
 }

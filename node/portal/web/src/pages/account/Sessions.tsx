@@ -8,25 +8,21 @@ import { Badge } from '@/ui/Badge';
 import { Button } from '@/ui/Button';
 import { Card } from '@/ui/Card';
 import { Loaded } from '@/ui/States';
-import { toast } from '@/ui/toast';
-import { useSentence } from '@/ui/useSentence';
+import { useAttempt } from '@/ui/useAttempt';
 
 export function Sessions() {
   const { t } = useTranslation();
   const f = useFormats();
   const client = useQueryClient();
-  const sentence = useSentence();
+  const attempt = useAttempt();
   const query = useQuery(sessions);
-  const act = async (send: Promise<unknown>) => {
-    try {
-      await send;
+  const act = (send: () => Promise<unknown>) =>
+    void attempt(async () => {
+      await send();
       await client.invalidateQueries({ queryKey: ['sessions'] });
-    } catch (e) {
-      toast({ tone: 'bad', ...sentence(e) });
-    }
-  };
+    });
   const others = (query.data?.sessions ?? []).some((s) => !s.current);
-  const all = others && <Button onClick={() => void act(command('POST', '/v1/me/sessions/revoke-others'))}>{t('account.endOthers')}</Button>;
+  const all = others && <Button onClick={() => act(() => command('POST', '/v1/me/sessions/revoke-others'))}>{t('account.endOthers')}</Button>;
   return (
     <Card title={t('account.sessions')} action={all}>
       <Loaded query={query}>
@@ -42,7 +38,7 @@ export function Sessions() {
                 {s.current ? (
                   <Badge tone="good">{t('account.thisOne')}</Badge>
                 ) : (
-                  <Button onClick={() => void act(command('DELETE', `/v1/me/sessions/${encodeURIComponent(s.id)}`))}>{t('account.end')}</Button>
+                  <Button onClick={() => act(() => command('DELETE', `/v1/me/sessions/${encodeURIComponent(s.id)}`))}>{t('account.end')}</Button>
                 )}
               </li>
             ))}

@@ -8,21 +8,21 @@ import { Button } from '@/ui/Button';
 import { Card } from '@/ui/Card';
 import { Confirm } from '@/ui/Confirm';
 import { Dialog } from '@/ui/Dialog';
+import { useAttempt } from '@/ui/useAttempt';
 import { TotpSetup } from './TotpSetup';
 import { RecoveryCodes } from './RecoveryCodes';
-import { useFresh } from './useFresh';
 
 /** The authenticator app, and the codes on paper for the day the phone is lost. */
 export function TotpCard({ self }: { self: Self }) {
   const { t } = useTranslation();
   const client = useQueryClient();
-  const { fresh, dialog } = useFresh();
+  const attempt = useAttempt();
   const [adding, setAdding] = useState(false);
   const [codes, setCodes] = useState<string[]>();
   const again = () => client.refetchQueries({ queryKey: ['me'] });
-  const renew = () => fresh(async () => setCodes((await command<{ codes?: string[] }>('POST', '/v1/me/recovery-codes')).codes ?? []));
+  const renew = () => void attempt(async () => setCodes((await command<{ codes?: string[] }>('POST', '/v1/me/recovery-codes')).codes ?? []));
   const remove = () =>
-    fresh(async () => {
+    attempt(async () => {
       await command('DELETE', '/v1/me/totp');
       await again();
     });
@@ -41,7 +41,7 @@ export function TotpCard({ self }: { self: Self }) {
         <div className="space-y-3">
           <p className="text-sm text-soft">{t('account.totpOff')}</p>
           <div className="flex justify-end">
-            <Button onClick={() => fresh(async () => setAdding(true))}>{t('account.addTotp')}</Button>
+            <Button onClick={() => setAdding(true)}>{t('account.addTotp')}</Button>
           </div>
         </div>
       )}
@@ -55,7 +55,6 @@ export function TotpCard({ self }: { self: Self }) {
           <RecoveryCodes codes={codes} onDone={() => (setCodes(undefined), void again())} />
         </Dialog>
       )}
-      {dialog}
     </Card>
   );
 }
