@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/hardware/registry"
 	"github.com/aielon/edge/node/api/identityv1"
 	"github.com/aielon/edge/node/audit"
@@ -137,7 +138,7 @@ func auditDocument(r edge.Record, kind string) (fulltext.Document, bool) {
 	}
 	return described(d, code("operation", a.Op), code("actor", a.Actor.ID), fulltext.Field{Name: "type", Text: a.Object.Type}, code("object", a.Object.ID),
 		code("request", a.Request), fulltext.Field{Name: "reason", Text: a.Reason}, fulltext.Field{Name: "outcome", Text: a.Outcome},
-		code("position", fmt.Sprintf("%d/%d", r.Pos.Epoch, r.Pos.Seq))), true
+		code("position", position(r.Pos))), true
 }
 
 // described gives a document the fields that are not empty.
@@ -158,11 +159,11 @@ func hitLink(d fulltext.Document) string {
 	case kindDevice:
 		return "/devices/" + url.PathEscape(d.ID)
 	}
-	q := url.Values{"action": {d.Title}}
-	if a := field(d, "actor"); a != "" {
-		q.Set("actor", a)
+	journal := site.Stream(edge.Ledger)
+	if d.Kind == kindOwn {
+		journal = ownLedger
 	}
-	return "/audit?" + q.Encode()
+	return "/audit/" + journal + "/" + field(d, "position") // epoch/number
 }
 
 func field(d fulltext.Document, name string) string {

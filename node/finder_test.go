@@ -92,7 +92,7 @@ func TestSearch(t *testing.T) {
 	}
 	mira.finds("fridge7", kindIs("device"))
 	f = mira.finds("devices.register_device", kindIs("audit"))
-	if h := f.Hits[0]; h.Title != "devices.register_device" || !strings.HasPrefix(h.Link, "/audit?action=devices.register_device&actor=") {
+	if h := f.Hits[0]; h.Title != "devices.register_device" || !strings.HasPrefix(h.Link, "/audit/site.ledger/") {
 		t.Errorf("%+v", h)
 	}
 	mira.finds("search.search", kindIs("audit")) // that mira was shown people is on record

@@ -39,6 +39,7 @@ func (n *Node) auditMethods(l *gateway.Locals) {
 	b := &auditBook{n: n, journals: [2]ledgerJournal{n.journals.Journal(edge.Ledger), n.siteJournal(edge.Ledger)},
 		watchers: make(chan struct{}, maxAuditWatchers), checks: make(chan struct{}, maxAuditChecks)}
 	gateway.Local(l, b.list)
+	gateway.Local(l, b.proven)
 	gateway.LocalStream(l, b.watch)
 	gateway.Local(l, b.state)
 	gateway.LocalStream(l, b.verify)

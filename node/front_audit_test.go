@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/aielon/edge/node/audit"
 	"github.com/aielon/edge/node/edge"
@@ -187,6 +190,7 @@ func TestAuditProofsOverREST(t *testing.T) {
 	if id := b.ID().String(); state.Level != "ok" || by["site.ledger"] != id || by["readings.ledger"] != id {
 		t.Errorf("%+v", state)
 	}
+	b.provesOne(owner.Session)
 	status, lines := b.rest("GET", "/v1/audit/verify", owner.Session, "", "Accept", "application/x-ndjson")
 	if status != 200 || strings.Count(lines, `"holds":true`) != 2 || strings.Contains(lines, "error") {
 		t.Errorf("%d %s", status, lines)
@@ -197,6 +201,50 @@ func TestAuditProofsOverREST(t *testing.T) {
 	status, file := b.rest("GET", "/v1/audit/export?proofs=true", owner.Session, "")
 	if got, err := audit.CheckExport(strings.NewReader(file), []edge.NodeID{b.ID()}); status != 200 || err != nil || got.Proved < 2 {
 		t.Errorf("%d %v %+v", status, err, got)
+	}
+}
+
+// provesOne shows that a record comes with a proof that holds without the node, and a newer one without.
+func (b *box) provesOne(token string) {
+	b.t.Helper()
+	type one struct {
+		State, Text, Origin string
+		Leaf                []byte
+		Proof               []tlog.Hash
+		Record              struct{ Op, Position string }
+		Checkpoint          struct {
+			Size, Root string
+			Signed     []struct{ Node string }
+		}
+	}
+	get := func(query string) (got one) {
+		var page struct {
+			Records []struct{ Journal, Position string }
+		}
+		b.must("GET", "/v1/audit/records?"+query, token, "", &page)
+		r := page.Records[0]
+		b.must("GET", "/v1/audit/records/"+r.Journal+"/"+r.Position, token, "", &got)
+		if got.Record.Position != r.Position {
+			b.t.Errorf("asked for %s, got %s", r.Position, got.Record.Position)
+		}
+		return got
+	}
+	got := get("kind=change&op=node.set_setting")
+	size, _ := strconv.ParseInt(got.Checkpoint.Size, 10, 64)
+	_, number, _ := strings.Cut(got.Record.Position, "/")
+	at, _ := strconv.ParseInt(number, 10, 64)
+	root, err := tlog.ParseHash(got.Checkpoint.Root)
+	if err != nil || got.State != "proven" || len(got.Checkpoint.Signed) != 1 || tlog.CheckRecord(got.Proof, size, root, at-1, tlog.RecordHash(got.Leaf)) != nil {
+		b.t.Errorf("%v: %+v", err, got)
+	}
+	b.must("PUT", "/v1/settings/colour", token, `{"value":"green"}`, nil)
+	if got := get("kind=change&op=node.set_setting"); got.State != "waiting" || got.Text == "" || len(got.Proof) > 0 {
+		b.t.Errorf("newer than the checkpoint: %+v", got)
+	}
+	for path, want := range map[string]int{"site.ledger/1/999999": 404, "site.ledger/1/0": 404, "site.community/1/1": 404, "site.ledger/ffffffffffffffff/9223372036854775807": 404, "site.ledger/x/1": 400, "site.ledger/1/9999999999999999999": 404} {
+		if status, body := b.rest("GET", "/v1/audit/records/"+path, token, ""); status != want {
+			b.t.Errorf("%s: %d %s", path, status, body)
+		}
 	}
 }
 

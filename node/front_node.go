@@ -25,6 +25,8 @@ func (n *Node) localMethods() *gateway.Locals {
 	gateway.LocalStream(l, n.watchLedger)
 	gateway.Local(l, n.getWelcome)
 	gateway.Local(l, n.getConfiguration)
+	gateway.Local(l, n.getAbout)
+	gateway.LocalStream(l, n.getBillOfMaterials)
 	gateway.Local(l, n.holdLink)
 	gateway.Local(l, n.getLinkSettings)
 	gateway.Local(l, n.setLinkSettings)

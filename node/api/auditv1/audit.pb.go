@@ -431,6 +431,169 @@ func (x *ListAuditRecordsResponse) GetNextPageToken() string {
 	return ""
 }
 
+type GetAuditRecordRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// readings.ledger or site.ledger.
+	Journal string `protobuf:"bytes,1,opt,name=journal,proto3" json:"journal,omitempty"`
+	// The first part of a position, in hexadecimal.
+	Epoch string `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The second part of a position.
+	Number        string `protobuf:"bytes,3,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAuditRecordRequest) Reset() {
+	*x = GetAuditRecordRequest{}
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAuditRecordRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAuditRecordRequest) ProtoMessage() {}
+
+func (x *GetAuditRecordRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAuditRecordRequest.ProtoReflect.Descriptor instead.
+func (*GetAuditRecordRequest) Descriptor() ([]byte, []int) {
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetAuditRecordRequest) GetJournal() string {
+	if x != nil {
+		return x.Journal
+	}
+	return ""
+}
+
+func (x *GetAuditRecordRequest) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
+func (x *GetAuditRecordRequest) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+// A ProvenRecord is a record with what proves it.
+type ProvenRecord struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Record *AuditRecord           `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// proven: it is part of the tree the checkpoint is of; waiting: it is newer than every checkpoint; refuted: it is
+	// not what the checkpoint is of; unproven: there is no tree to prove it by.
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// Why, where it is not proven.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// The newest over its epoch.
+	Checkpoint *AuditCheckpoint `protobuf:"bytes,4,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// The name the checkpoint calls its journal by.
+	Origin string `protobuf:"bytes,5,opt,name=origin,proto3" json:"origin,omitempty"`
+	// What the leaf of the tree is the hash of, as it lies in the journal.
+	Leaf []byte `protobuf:"bytes,6,opt,name=leaf,proto3" json:"leaf,omitempty"`
+	// Hashes beside the way from the leaf to the root (RFC 9162 section 2.1.3).
+	Proof         [][]byte `protobuf:"bytes,7,rep,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProvenRecord) Reset() {
+	*x = ProvenRecord{}
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProvenRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProvenRecord) ProtoMessage() {}
+
+func (x *ProvenRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProvenRecord.ProtoReflect.Descriptor instead.
+func (*ProvenRecord) Descriptor() ([]byte, []int) {
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ProvenRecord) GetRecord() *AuditRecord {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *ProvenRecord) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ProvenRecord) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ProvenRecord) GetCheckpoint() *AuditCheckpoint {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
+func (x *ProvenRecord) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *ProvenRecord) GetLeaf() []byte {
+	if x != nil {
+		return x.Leaf
+	}
+	return nil
+}
+
+func (x *ProvenRecord) GetProof() [][]byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
 type WatchAuditRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
@@ -444,7 +607,7 @@ type WatchAuditRecordsRequest struct {
 
 func (x *WatchAuditRecordsRequest) Reset() {
 	*x = WatchAuditRecordsRequest{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[3]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +619,7 @@ func (x *WatchAuditRecordsRequest) String() string {
 func (*WatchAuditRecordsRequest) ProtoMessage() {}
 
 func (x *WatchAuditRecordsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[3]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +632,7 @@ func (x *WatchAuditRecordsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchAuditRecordsRequest.ProtoReflect.Descriptor instead.
 func (*WatchAuditRecordsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{3}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *WatchAuditRecordsRequest) GetActor() string {
@@ -501,7 +664,7 @@ type GetAuditStateRequest struct {
 
 func (x *GetAuditStateRequest) Reset() {
 	*x = GetAuditStateRequest{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[4]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +676,7 @@ func (x *GetAuditStateRequest) String() string {
 func (*GetAuditStateRequest) ProtoMessage() {}
 
 func (x *GetAuditStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[4]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +689,7 @@ func (x *GetAuditStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAuditStateRequest.ProtoReflect.Descriptor instead.
 func (*GetAuditStateRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{4}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{6}
 }
 
 // AuditState is how the audit stands at this node.
@@ -545,7 +708,7 @@ type AuditState struct {
 
 func (x *AuditState) Reset() {
 	*x = AuditState{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[5]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -557,7 +720,7 @@ func (x *AuditState) String() string {
 func (*AuditState) ProtoMessage() {}
 
 func (x *AuditState) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[5]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -570,7 +733,7 @@ func (x *AuditState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditState.ProtoReflect.Descriptor instead.
 func (*AuditState) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{5}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AuditState) GetLevel() string {
@@ -624,7 +787,7 @@ type AuditTree struct {
 
 func (x *AuditTree) Reset() {
 	*x = AuditTree{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[6]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +799,7 @@ func (x *AuditTree) String() string {
 func (*AuditTree) ProtoMessage() {}
 
 func (x *AuditTree) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[6]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +812,7 @@ func (x *AuditTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditTree.ProtoReflect.Descriptor instead.
 func (*AuditTree) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{6}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AuditTree) GetJournal() string {
@@ -724,7 +887,7 @@ type AuditCheckpoint struct {
 
 func (x *AuditCheckpoint) Reset() {
 	*x = AuditCheckpoint{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[7]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +899,7 @@ func (x *AuditCheckpoint) String() string {
 func (*AuditCheckpoint) ProtoMessage() {}
 
 func (x *AuditCheckpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[7]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +912,7 @@ func (x *AuditCheckpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditCheckpoint.ProtoReflect.Descriptor instead.
 func (*AuditCheckpoint) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{7}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AuditCheckpoint) GetSize() int64 {
@@ -798,7 +961,7 @@ type AuditSignature struct {
 
 func (x *AuditSignature) Reset() {
 	*x = AuditSignature{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[8]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +973,7 @@ func (x *AuditSignature) String() string {
 func (*AuditSignature) ProtoMessage() {}
 
 func (x *AuditSignature) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[8]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +986,7 @@ func (x *AuditSignature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditSignature.ProtoReflect.Descriptor instead.
 func (*AuditSignature) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{8}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AuditSignature) GetNode() string {
@@ -852,7 +1015,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[9]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -864,7 +1027,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[9]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -877,7 +1040,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{9}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *VerifyAuditRequest) GetJournals() []string {
@@ -913,7 +1076,7 @@ type AuditVerification struct {
 
 func (x *AuditVerification) Reset() {
 	*x = AuditVerification{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[10]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1088,7 @@ func (x *AuditVerification) String() string {
 func (*AuditVerification) ProtoMessage() {}
 
 func (x *AuditVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[10]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1101,7 @@ func (x *AuditVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditVerification.ProtoReflect.Descriptor instead.
 func (*AuditVerification) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{10}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AuditVerification) GetJournal() string {
@@ -1016,7 +1179,7 @@ type AuditEpoch struct {
 
 func (x *AuditEpoch) Reset() {
 	*x = AuditEpoch{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[11]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1191,7 @@ func (x *AuditEpoch) String() string {
 func (*AuditEpoch) ProtoMessage() {}
 
 func (x *AuditEpoch) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[11]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1204,7 @@ func (x *AuditEpoch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEpoch.ProtoReflect.Descriptor instead.
 func (*AuditEpoch) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{11}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AuditEpoch) GetEpoch() string {
@@ -1140,7 +1303,7 @@ type ExportAuditRequest struct {
 
 func (x *ExportAuditRequest) Reset() {
 	*x = ExportAuditRequest{}
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[12]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1315,7 @@ func (x *ExportAuditRequest) String() string {
 func (*ExportAuditRequest) ProtoMessage() {}
 
 func (x *ExportAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_auditv1_audit_proto_msgTypes[12]
+	mi := &file_node_api_auditv1_audit_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1328,7 @@ func (x *ExportAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportAuditRequest.ProtoReflect.Descriptor instead.
 func (*ExportAuditRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{12}
+	return file_node_api_auditv1_audit_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ExportAuditRequest) GetJournals() []string {
@@ -1229,7 +1392,21 @@ const file_node_api_auditv1_audit_proto_rawDesc = "" +
 	"page_token\x18\v \x01(\tB\a\x9a\xdb\x18\x03\x18\x80\x04R\tpageToken\"z\n" +
 	"\x18ListAuditRecordsResponse\x126\n" +
 	"\arecords\x18\x01 \x03(\v2\x1c.aielon.audit.v1.AuditRecordR\arecords\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"j\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x96\x01\n" +
+	"\x15GetAuditRecordRequest\x12\"\n" +
+	"\ajournal\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18@R\ajournal\x12,\n" +
+	"\x05epoch\x18\x02 \x01(\tB\x16\x9a\xdb\x18\x12\b\x01\"\x0e[0-9a-f]{1,16}R\x05epoch\x12+\n" +
+	"\x06number\x18\x03 \x01(\tB\x13\x9a\xdb\x18\x0f\b\x01\"\v[0-9]{1,19}R\x06number\"\xf2\x01\n" +
+	"\fProvenRecord\x124\n" +
+	"\x06record\x18\x01 \x01(\v2\x1c.aielon.audit.v1.AuditRecordR\x06record\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12@\n" +
+	"\n" +
+	"checkpoint\x18\x04 \x01(\v2 .aielon.audit.v1.AuditCheckpointR\n" +
+	"checkpoint\x12\x16\n" +
+	"\x06origin\x18\x05 \x01(\tR\x06origin\x12\x12\n" +
+	"\x04leaf\x18\x06 \x01(\fR\x04leaf\x12\x14\n" +
+	"\x05proof\x18\a \x03(\fR\x05proof\"j\n" +
 	"\x18WatchAuditRecordsRequest\x12\x1d\n" +
 	"\x05actor\x18\x01 \x01(\tB\a\x9a\xdb\x18\x03\x18\x80\x01R\x05actor\x12\x17\n" +
 	"\x02op\x18\x02 \x01(\tB\a\x9a\xdb\x18\x03\x18\x80\x01R\x02op\x12\x16\n" +
@@ -1289,12 +1466,15 @@ const file_node_api_auditv1_audit_proto_rawDesc = "" +
 	"\bcosigned\x18\f \x03(\v2\x1f.aielon.audit.v1.AuditSignatureR\bcosigned\"R\n" +
 	"\x12ExportAuditRequest\x12$\n" +
 	"\bjournals\x18\x01 \x03(\tB\b\x9a\xdb\x18\x04\x18@8\x02R\bjournals\x12\x16\n" +
-	"\x06proofs\x18\x02 \x01(\bR\x06proofs2\xfb\x05\n" +
+	"\x06proofs\x18\x02 \x01(\bR\x06proofs2\xab\a\n" +
 	"\x05Audit\x12\xa2\x01\n" +
 	"\x10ListAuditRecords\x12(.aielon.audit.v1.ListAuditRecordsRequest\x1a).aielon.audit.v1.ListAuditRecordsResponse\"9\x92\xdb\x18\x19\n" +
 	"\n" +
 	"audit.read\x18\x02*\x05audit8\n" +
-	"@\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/audit/records\x90\x02\x01\x12\x9f\x01\n" +
+	"@\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/audit/records\x90\x02\x01\x12\xad\x01\n" +
+	"\x0eGetAuditRecord\x12&.aielon.audit.v1.GetAuditRecordRequest\x1a\x1d.aielon.audit.v1.ProvenRecord\"T\x92\xdb\x18\x19\n" +
+	"\n" +
+	"audit.read\x18\x02*\x05audit8\x05@\x01\x82\xd3\xe4\x93\x02.\x12,/v1/audit/records/{journal}/{epoch}/{number}\x90\x02\x01\x12\x9f\x01\n" +
 	"\x11WatchAuditRecords\x12).aielon.audit.v1.WatchAuditRecordsRequest\x1a\x1c.aielon.audit.v1.AuditRecord\"?\x92\xdb\x18\x19\n" +
 	"\n" +
 	"audit.read\x18\x02*\x05audit8\n" +
@@ -1321,51 +1501,57 @@ func file_node_api_auditv1_audit_proto_rawDescGZIP() []byte {
 	return file_node_api_auditv1_audit_proto_rawDescData
 }
 
-var file_node_api_auditv1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_node_api_auditv1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_node_api_auditv1_audit_proto_goTypes = []any{
 	(*AuditRecord)(nil),              // 0: aielon.audit.v1.AuditRecord
 	(*ListAuditRecordsRequest)(nil),  // 1: aielon.audit.v1.ListAuditRecordsRequest
 	(*ListAuditRecordsResponse)(nil), // 2: aielon.audit.v1.ListAuditRecordsResponse
-	(*WatchAuditRecordsRequest)(nil), // 3: aielon.audit.v1.WatchAuditRecordsRequest
-	(*GetAuditStateRequest)(nil),     // 4: aielon.audit.v1.GetAuditStateRequest
-	(*AuditState)(nil),               // 5: aielon.audit.v1.AuditState
-	(*AuditTree)(nil),                // 6: aielon.audit.v1.AuditTree
-	(*AuditCheckpoint)(nil),          // 7: aielon.audit.v1.AuditCheckpoint
-	(*AuditSignature)(nil),           // 8: aielon.audit.v1.AuditSignature
-	(*VerifyAuditRequest)(nil),       // 9: aielon.audit.v1.VerifyAuditRequest
-	(*AuditVerification)(nil),        // 10: aielon.audit.v1.AuditVerification
-	(*AuditEpoch)(nil),               // 11: aielon.audit.v1.AuditEpoch
-	(*ExportAuditRequest)(nil),       // 12: aielon.audit.v1.ExportAuditRequest
-	(*timestamppb.Timestamp)(nil),    // 13: google.protobuf.Timestamp
-	(*httpbody.HttpBody)(nil),        // 14: google.api.HttpBody
+	(*GetAuditRecordRequest)(nil),    // 3: aielon.audit.v1.GetAuditRecordRequest
+	(*ProvenRecord)(nil),             // 4: aielon.audit.v1.ProvenRecord
+	(*WatchAuditRecordsRequest)(nil), // 5: aielon.audit.v1.WatchAuditRecordsRequest
+	(*GetAuditStateRequest)(nil),     // 6: aielon.audit.v1.GetAuditStateRequest
+	(*AuditState)(nil),               // 7: aielon.audit.v1.AuditState
+	(*AuditTree)(nil),                // 8: aielon.audit.v1.AuditTree
+	(*AuditCheckpoint)(nil),          // 9: aielon.audit.v1.AuditCheckpoint
+	(*AuditSignature)(nil),           // 10: aielon.audit.v1.AuditSignature
+	(*VerifyAuditRequest)(nil),       // 11: aielon.audit.v1.VerifyAuditRequest
+	(*AuditVerification)(nil),        // 12: aielon.audit.v1.AuditVerification
+	(*AuditEpoch)(nil),               // 13: aielon.audit.v1.AuditEpoch
+	(*ExportAuditRequest)(nil),       // 14: aielon.audit.v1.ExportAuditRequest
+	(*timestamppb.Timestamp)(nil),    // 15: google.protobuf.Timestamp
+	(*httpbody.HttpBody)(nil),        // 16: google.api.HttpBody
 }
 var file_node_api_auditv1_audit_proto_depIdxs = []int32{
-	13, // 0: aielon.audit.v1.AuditRecord.time:type_name -> google.protobuf.Timestamp
-	13, // 1: aielon.audit.v1.ListAuditRecordsRequest.since:type_name -> google.protobuf.Timestamp
-	13, // 2: aielon.audit.v1.ListAuditRecordsRequest.until:type_name -> google.protobuf.Timestamp
+	15, // 0: aielon.audit.v1.AuditRecord.time:type_name -> google.protobuf.Timestamp
+	15, // 1: aielon.audit.v1.ListAuditRecordsRequest.since:type_name -> google.protobuf.Timestamp
+	15, // 2: aielon.audit.v1.ListAuditRecordsRequest.until:type_name -> google.protobuf.Timestamp
 	0,  // 3: aielon.audit.v1.ListAuditRecordsResponse.records:type_name -> aielon.audit.v1.AuditRecord
-	6,  // 4: aielon.audit.v1.AuditState.trees:type_name -> aielon.audit.v1.AuditTree
-	7,  // 5: aielon.audit.v1.AuditTree.checkpoint:type_name -> aielon.audit.v1.AuditCheckpoint
-	8,  // 6: aielon.audit.v1.AuditCheckpoint.signed:type_name -> aielon.audit.v1.AuditSignature
-	8,  // 7: aielon.audit.v1.AuditCheckpoint.cosigned:type_name -> aielon.audit.v1.AuditSignature
-	13, // 8: aielon.audit.v1.AuditSignature.time:type_name -> google.protobuf.Timestamp
-	11, // 9: aielon.audit.v1.AuditVerification.epochs:type_name -> aielon.audit.v1.AuditEpoch
-	8,  // 10: aielon.audit.v1.AuditEpoch.cosigned:type_name -> aielon.audit.v1.AuditSignature
-	1,  // 11: aielon.audit.v1.Audit.ListAuditRecords:input_type -> aielon.audit.v1.ListAuditRecordsRequest
-	3,  // 12: aielon.audit.v1.Audit.WatchAuditRecords:input_type -> aielon.audit.v1.WatchAuditRecordsRequest
-	4,  // 13: aielon.audit.v1.Audit.GetAuditState:input_type -> aielon.audit.v1.GetAuditStateRequest
-	9,  // 14: aielon.audit.v1.Audit.VerifyAudit:input_type -> aielon.audit.v1.VerifyAuditRequest
-	12, // 15: aielon.audit.v1.Audit.ExportAudit:input_type -> aielon.audit.v1.ExportAuditRequest
-	2,  // 16: aielon.audit.v1.Audit.ListAuditRecords:output_type -> aielon.audit.v1.ListAuditRecordsResponse
-	0,  // 17: aielon.audit.v1.Audit.WatchAuditRecords:output_type -> aielon.audit.v1.AuditRecord
-	5,  // 18: aielon.audit.v1.Audit.GetAuditState:output_type -> aielon.audit.v1.AuditState
-	10, // 19: aielon.audit.v1.Audit.VerifyAudit:output_type -> aielon.audit.v1.AuditVerification
-	14, // 20: aielon.audit.v1.Audit.ExportAudit:output_type -> google.api.HttpBody
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	0,  // 4: aielon.audit.v1.ProvenRecord.record:type_name -> aielon.audit.v1.AuditRecord
+	9,  // 5: aielon.audit.v1.ProvenRecord.checkpoint:type_name -> aielon.audit.v1.AuditCheckpoint
+	8,  // 6: aielon.audit.v1.AuditState.trees:type_name -> aielon.audit.v1.AuditTree
+	9,  // 7: aielon.audit.v1.AuditTree.checkpoint:type_name -> aielon.audit.v1.AuditCheckpoint
+	10, // 8: aielon.audit.v1.AuditCheckpoint.signed:type_name -> aielon.audit.v1.AuditSignature
+	10, // 9: aielon.audit.v1.AuditCheckpoint.cosigned:type_name -> aielon.audit.v1.AuditSignature
+	15, // 10: aielon.audit.v1.AuditSignature.time:type_name -> google.protobuf.Timestamp
+	13, // 11: aielon.audit.v1.AuditVerification.epochs:type_name -> aielon.audit.v1.AuditEpoch
+	10, // 12: aielon.audit.v1.AuditEpoch.cosigned:type_name -> aielon.audit.v1.AuditSignature
+	1,  // 13: aielon.audit.v1.Audit.ListAuditRecords:input_type -> aielon.audit.v1.ListAuditRecordsRequest
+	3,  // 14: aielon.audit.v1.Audit.GetAuditRecord:input_type -> aielon.audit.v1.GetAuditRecordRequest
+	5,  // 15: aielon.audit.v1.Audit.WatchAuditRecords:input_type -> aielon.audit.v1.WatchAuditRecordsRequest
+	6,  // 16: aielon.audit.v1.Audit.GetAuditState:input_type -> aielon.audit.v1.GetAuditStateRequest
+	11, // 17: aielon.audit.v1.Audit.VerifyAudit:input_type -> aielon.audit.v1.VerifyAuditRequest
+	14, // 18: aielon.audit.v1.Audit.ExportAudit:input_type -> aielon.audit.v1.ExportAuditRequest
+	2,  // 19: aielon.audit.v1.Audit.ListAuditRecords:output_type -> aielon.audit.v1.ListAuditRecordsResponse
+	4,  // 20: aielon.audit.v1.Audit.GetAuditRecord:output_type -> aielon.audit.v1.ProvenRecord
+	0,  // 21: aielon.audit.v1.Audit.WatchAuditRecords:output_type -> aielon.audit.v1.AuditRecord
+	7,  // 22: aielon.audit.v1.Audit.GetAuditState:output_type -> aielon.audit.v1.AuditState
+	12, // 23: aielon.audit.v1.Audit.VerifyAudit:output_type -> aielon.audit.v1.AuditVerification
+	16, // 24: aielon.audit.v1.Audit.ExportAudit:output_type -> google.api.HttpBody
+	19, // [19:25] is the sub-list for method output_type
+	13, // [13:19] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_node_api_auditv1_audit_proto_init() }
@@ -1379,7 +1565,7 @@ func file_node_api_auditv1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_auditv1_audit_proto_rawDesc), len(file_node_api_auditv1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -961,6 +961,274 @@ func (x *Configuration) GetToml() string {
 	return ""
 }
 
+type GetAboutRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAboutRequest) Reset() {
+	*x = GetAboutRequest{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAboutRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAboutRequest) ProtoMessage() {}
+
+func (x *GetAboutRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAboutRequest.ProtoReflect.Descriptor instead.
+func (*GetAboutRequest) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{14}
+}
+
+// An About is what the program is.
+type About struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Version string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Of the sources it was built from: a commit, and whether they were changed since.
+	Revision string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Changed  bool   `protobuf:"varint,3,opt,name=changed,proto3" json:"changed,omitempty"`
+	// When that commit was made.
+	Made *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=made,proto3" json:"made,omitempty"`
+	// Of Go.
+	Toolchain string `protobuf:"bytes,5,opt,name=toolchain,proto3" json:"toolchain,omitempty"`
+	// linux/amd64.
+	Platform string `protobuf:"bytes,6,opt,name=platform,proto3" json:"platform,omitempty"`
+	// Of itself: an SPDX expression.
+	Licence string `protobuf:"bytes,7,opt,name=licence,proto3" json:"licence,omitempty"`
+	// What is compiled in, by kind and name.
+	Materials []*Material `protobuf:"bytes,8,rep,name=materials,proto3" json:"materials,omitempty"`
+	// On disk.
+	ProgramBytes int64 `protobuf:"varint,9,opt,name=program_bytes,json=programBytes,proto3" json:"program_bytes,omitempty"`
+	// In memory now.
+	MemoryBytes   int64 `protobuf:"varint,10,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *About) Reset() {
+	*x = About{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *About) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*About) ProtoMessage() {}
+
+func (x *About) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use About.ProtoReflect.Descriptor instead.
+func (*About) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *About) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *About) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *About) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
+}
+
+func (x *About) GetMade() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Made
+	}
+	return nil
+}
+
+func (x *About) GetToolchain() string {
+	if x != nil {
+		return x.Toolchain
+	}
+	return ""
+}
+
+func (x *About) GetPlatform() string {
+	if x != nil {
+		return x.Platform
+	}
+	return ""
+}
+
+func (x *About) GetLicence() string {
+	if x != nil {
+		return x.Licence
+	}
+	return ""
+}
+
+func (x *About) GetMaterials() []*Material {
+	if x != nil {
+		return x.Materials
+	}
+	return nil
+}
+
+func (x *About) GetProgramBytes() int64 {
+	if x != nil {
+		return x.ProgramBytes
+	}
+	return 0
+}
+
+func (x *About) GetMemoryBytes() int64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+// A Material is one thing the program is made of.
+type Material struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// go or npm.
+	Kind    string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Name    string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// An SPDX expression; empty where it is not known.
+	Licence       string `protobuf:"bytes,4,opt,name=licence,proto3" json:"licence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Material) Reset() {
+	*x = Material{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Material) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Material) ProtoMessage() {}
+
+func (x *Material) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Material.ProtoReflect.Descriptor instead.
+func (*Material) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Material) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Material) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Material) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Material) GetLicence() string {
+	if x != nil {
+		return x.Licence
+	}
+	return ""
+}
+
+type GetBillOfMaterialsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBillOfMaterialsRequest) Reset() {
+	*x = GetBillOfMaterialsRequest{}
+	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBillOfMaterialsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBillOfMaterialsRequest) ProtoMessage() {}
+
+func (x *GetBillOfMaterialsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBillOfMaterialsRequest.ProtoReflect.Descriptor instead.
+func (*GetBillOfMaterialsRequest) Descriptor() ([]byte, []int) {
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{17}
+}
+
 type HoldLinkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Held          bool                   `protobuf:"varint,1,opt,name=held,proto3" json:"held,omitempty"`
@@ -970,7 +1238,7 @@ type HoldLinkRequest struct {
 
 func (x *HoldLinkRequest) Reset() {
 	*x = HoldLinkRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1250,7 @@ func (x *HoldLinkRequest) String() string {
 func (*HoldLinkRequest) ProtoMessage() {}
 
 func (x *HoldLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[14]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1263,7 @@ func (x *HoldLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldLinkRequest.ProtoReflect.Descriptor instead.
 func (*HoldLinkRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{14}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HoldLinkRequest) GetHeld() bool {
@@ -1013,7 +1281,7 @@ type GetLinkSettingsRequest struct {
 
 func (x *GetLinkSettingsRequest) Reset() {
 	*x = GetLinkSettingsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1293,7 @@ func (x *GetLinkSettingsRequest) String() string {
 func (*GetLinkSettingsRequest) ProtoMessage() {}
 
 func (x *GetLinkSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[15]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1306,7 @@ func (x *GetLinkSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLinkSettingsRequest.ProtoReflect.Descriptor instead.
 func (*GetLinkSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{15}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{19}
 }
 
 // What is left out is as the node's own file says.
@@ -1058,7 +1326,7 @@ type SetLinkSettingsRequest struct {
 
 func (x *SetLinkSettingsRequest) Reset() {
 	*x = SetLinkSettingsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1338,7 @@ func (x *SetLinkSettingsRequest) String() string {
 func (*SetLinkSettingsRequest) ProtoMessage() {}
 
 func (x *SetLinkSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[16]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1351,7 @@ func (x *SetLinkSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLinkSettingsRequest.ProtoReflect.Descriptor instead.
 func (*SetLinkSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{16}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SetLinkSettingsRequest) GetProfile() string {
@@ -1130,7 +1398,7 @@ type LinkSettings struct {
 
 func (x *LinkSettings) Reset() {
 	*x = LinkSettings{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1142,7 +1410,7 @@ func (x *LinkSettings) String() string {
 func (*LinkSettings) ProtoMessage() {}
 
 func (x *LinkSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[17]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1155,7 +1423,7 @@ func (x *LinkSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkSettings.ProtoReflect.Descriptor instead.
 func (*LinkSettings) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{17}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LinkSettings) GetProfile() *LinkSetting {
@@ -1217,7 +1485,7 @@ type LinkSetting struct {
 
 func (x *LinkSetting) Reset() {
 	*x = LinkSetting{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1497,7 @@ func (x *LinkSetting) String() string {
 func (*LinkSetting) ProtoMessage() {}
 
 func (x *LinkSetting) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[18]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1510,7 @@ func (x *LinkSetting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkSetting.ProtoReflect.Descriptor instead.
 func (*LinkSetting) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{18}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LinkSetting) GetValue() string {
@@ -1291,7 +1559,7 @@ type JoinHubRequest struct {
 
 func (x *JoinHubRequest) Reset() {
 	*x = JoinHubRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1571,7 @@ func (x *JoinHubRequest) String() string {
 func (*JoinHubRequest) ProtoMessage() {}
 
 func (x *JoinHubRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[19]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1584,7 @@ func (x *JoinHubRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinHubRequest.ProtoReflect.Descriptor instead.
 func (*JoinHubRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{19}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *JoinHubRequest) GetAddress() string {
@@ -1343,7 +1611,7 @@ type JoinHubResponse struct {
 
 func (x *JoinHubResponse) Reset() {
 	*x = JoinHubResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1623,7 @@ func (x *JoinHubResponse) String() string {
 func (*JoinHubResponse) ProtoMessage() {}
 
 func (x *JoinHubResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[20]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1636,7 @@ func (x *JoinHubResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinHubResponse.ProtoReflect.Descriptor instead.
 func (*JoinHubResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{20}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *JoinHubResponse) GetHub() string {
@@ -1397,7 +1665,7 @@ type CreateJoinCodeRequest struct {
 
 func (x *CreateJoinCodeRequest) Reset() {
 	*x = CreateJoinCodeRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1409,7 +1677,7 @@ func (x *CreateJoinCodeRequest) String() string {
 func (*CreateJoinCodeRequest) ProtoMessage() {}
 
 func (x *CreateJoinCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[21]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1422,7 +1690,7 @@ func (x *CreateJoinCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJoinCodeRequest.ProtoReflect.Descriptor instead.
 func (*CreateJoinCodeRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{21}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CreateJoinCodeRequest) GetRole() string {
@@ -1452,7 +1720,7 @@ type JoinCode struct {
 
 func (x *JoinCode) Reset() {
 	*x = JoinCode{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1732,7 @@ func (x *JoinCode) String() string {
 func (*JoinCode) ProtoMessage() {}
 
 func (x *JoinCode) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[22]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1745,7 @@ func (x *JoinCode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinCode.ProtoReflect.Descriptor instead.
 func (*JoinCode) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{22}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *JoinCode) GetCode() string {
@@ -1516,7 +1784,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1796,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[23]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1809,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{23}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{27}
 }
 
 type ListMembersResponse struct {
@@ -1553,7 +1821,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1565,7 +1833,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[24]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1578,7 +1846,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{24}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -1609,7 +1877,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1621,7 +1889,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[25]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1634,7 +1902,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{25}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Member) GetNode() string {
@@ -1709,7 +1977,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +1989,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[26]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +2002,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{26}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RemoveMemberRequest) GetNode() string {
@@ -1752,7 +2020,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1764,7 +2032,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[27]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1777,7 +2045,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{27}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{31}
 }
 
 // A HubSummary is what a hub shows besides.
@@ -1795,7 +2063,7 @@ type HubSummary struct {
 
 func (x *HubSummary) Reset() {
 	*x = HubSummary{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +2075,7 @@ func (x *HubSummary) String() string {
 func (*HubSummary) ProtoMessage() {}
 
 func (x *HubSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[28]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +2088,7 @@ func (x *HubSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HubSummary.ProtoReflect.Descriptor instead.
 func (*HubSummary) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{28}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *HubSummary) GetRecords() uint64 {
@@ -1875,7 +2143,7 @@ type ListSitesRequest struct {
 
 func (x *ListSitesRequest) Reset() {
 	*x = ListSitesRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +2155,7 @@ func (x *ListSitesRequest) String() string {
 func (*ListSitesRequest) ProtoMessage() {}
 
 func (x *ListSitesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[29]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +2168,7 @@ func (x *ListSitesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSitesRequest.ProtoReflect.Descriptor instead.
 func (*ListSitesRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{29}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListSitesRequest) GetPageSize() int32 {
@@ -1928,7 +2196,7 @@ type ListSitesResponse struct {
 
 func (x *ListSitesResponse) Reset() {
 	*x = ListSitesResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1940,7 +2208,7 @@ func (x *ListSitesResponse) String() string {
 func (*ListSitesResponse) ProtoMessage() {}
 
 func (x *ListSitesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[30]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1953,7 +2221,7 @@ func (x *ListSitesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSitesResponse.ProtoReflect.Descriptor instead.
 func (*ListSitesResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{30}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListSitesResponse) GetSites() []*Site {
@@ -2005,7 +2273,7 @@ type Site struct {
 
 func (x *Site) Reset() {
 	*x = Site{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2285,7 @@ func (x *Site) String() string {
 func (*Site) ProtoMessage() {}
 
 func (x *Site) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[31]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2298,7 @@ func (x *Site) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Site.ProtoReflect.Descriptor instead.
 func (*Site) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{31}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Site) GetSite() string {
@@ -2134,7 +2402,7 @@ type Stream struct {
 
 func (x *Stream) Reset() {
 	*x = Stream{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2146,7 +2414,7 @@ func (x *Stream) String() string {
 func (*Stream) ProtoMessage() {}
 
 func (x *Stream) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[32]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2159,7 +2427,7 @@ func (x *Stream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stream.ProtoReflect.Descriptor instead.
 func (*Stream) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{32}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Stream) GetOrigin() string {
@@ -2219,7 +2487,7 @@ type CreateBackupRequest struct {
 
 func (x *CreateBackupRequest) Reset() {
 	*x = CreateBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2231,7 +2499,7 @@ func (x *CreateBackupRequest) String() string {
 func (*CreateBackupRequest) ProtoMessage() {}
 
 func (x *CreateBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[33]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2244,7 +2512,7 @@ func (x *CreateBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateBackupRequest.ProtoReflect.Descriptor instead.
 func (*CreateBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{33}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{37}
 }
 
 type BackupProgress struct {
@@ -2261,7 +2529,7 @@ type BackupProgress struct {
 
 func (x *BackupProgress) Reset() {
 	*x = BackupProgress{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2273,7 +2541,7 @@ func (x *BackupProgress) String() string {
 func (*BackupProgress) ProtoMessage() {}
 
 func (x *BackupProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[34]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2286,7 +2554,7 @@ func (x *BackupProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupProgress.ProtoReflect.Descriptor instead.
 func (*BackupProgress) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{34}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *BackupProgress) GetName() string {
@@ -2325,7 +2593,7 @@ type ListBackupsRequest struct {
 
 func (x *ListBackupsRequest) Reset() {
 	*x = ListBackupsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2605,7 @@ func (x *ListBackupsRequest) String() string {
 func (*ListBackupsRequest) ProtoMessage() {}
 
 func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[35]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2618,7 @@ func (x *ListBackupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsRequest.ProtoReflect.Descriptor instead.
 func (*ListBackupsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{35}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{39}
 }
 
 type ListBackupsResponse struct {
@@ -2362,7 +2630,7 @@ type ListBackupsResponse struct {
 
 func (x *ListBackupsResponse) Reset() {
 	*x = ListBackupsResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2374,7 +2642,7 @@ func (x *ListBackupsResponse) String() string {
 func (*ListBackupsResponse) ProtoMessage() {}
 
 func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[36]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2387,7 +2655,7 @@ func (x *ListBackupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBackupsResponse.ProtoReflect.Descriptor instead.
 func (*ListBackupsResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{36}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListBackupsResponse) GetBackups() []*Backup {
@@ -2408,7 +2676,7 @@ type Backup struct {
 
 func (x *Backup) Reset() {
 	*x = Backup{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2420,7 +2688,7 @@ func (x *Backup) String() string {
 func (*Backup) ProtoMessage() {}
 
 func (x *Backup) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[37]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,7 +2701,7 @@ func (x *Backup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Backup.ProtoReflect.Descriptor instead.
 func (*Backup) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{37}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Backup) GetName() string {
@@ -2466,7 +2734,7 @@ type DownloadBackupRequest struct {
 
 func (x *DownloadBackupRequest) Reset() {
 	*x = DownloadBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2478,7 +2746,7 @@ func (x *DownloadBackupRequest) String() string {
 func (*DownloadBackupRequest) ProtoMessage() {}
 
 func (x *DownloadBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[38]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2491,7 +2759,7 @@ func (x *DownloadBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadBackupRequest.ProtoReflect.Descriptor instead.
 func (*DownloadBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{38}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DownloadBackupRequest) GetName() string {
@@ -2510,7 +2778,7 @@ type RemoveBackupRequest struct {
 
 func (x *RemoveBackupRequest) Reset() {
 	*x = RemoveBackupRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2522,7 +2790,7 @@ func (x *RemoveBackupRequest) String() string {
 func (*RemoveBackupRequest) ProtoMessage() {}
 
 func (x *RemoveBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[39]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2535,7 +2803,7 @@ func (x *RemoveBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveBackupRequest.ProtoReflect.Descriptor instead.
 func (*RemoveBackupRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{39}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RemoveBackupRequest) GetName() string {
@@ -2555,7 +2823,7 @@ type ListSettingsRequest struct {
 
 func (x *ListSettingsRequest) Reset() {
 	*x = ListSettingsRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2567,7 +2835,7 @@ func (x *ListSettingsRequest) String() string {
 func (*ListSettingsRequest) ProtoMessage() {}
 
 func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[40]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2580,7 +2848,7 @@ func (x *ListSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsRequest.ProtoReflect.Descriptor instead.
 func (*ListSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{40}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListSettingsRequest) GetPageSize() int32 {
@@ -2607,7 +2875,7 @@ type ListSettingsResponse struct {
 
 func (x *ListSettingsResponse) Reset() {
 	*x = ListSettingsResponse{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[41]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2619,7 +2887,7 @@ func (x *ListSettingsResponse) String() string {
 func (*ListSettingsResponse) ProtoMessage() {}
 
 func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[41]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2632,7 +2900,7 @@ func (x *ListSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettingsResponse.ProtoReflect.Descriptor instead.
 func (*ListSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{41}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListSettingsResponse) GetSettings() []*Setting {
@@ -2658,7 +2926,7 @@ type GetSettingRequest struct {
 
 func (x *GetSettingRequest) Reset() {
 	*x = GetSettingRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[42]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2670,7 +2938,7 @@ func (x *GetSettingRequest) String() string {
 func (*GetSettingRequest) ProtoMessage() {}
 
 func (x *GetSettingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[42]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2683,7 +2951,7 @@ func (x *GetSettingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingRequest.ProtoReflect.Descriptor instead.
 func (*GetSettingRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{42}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetSettingRequest) GetKey() string {
@@ -2705,7 +2973,7 @@ type SetSettingRequest struct {
 
 func (x *SetSettingRequest) Reset() {
 	*x = SetSettingRequest{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[43]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2717,7 +2985,7 @@ func (x *SetSettingRequest) String() string {
 func (*SetSettingRequest) ProtoMessage() {}
 
 func (x *SetSettingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[43]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2730,7 +2998,7 @@ func (x *SetSettingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSettingRequest.ProtoReflect.Descriptor instead.
 func (*SetSettingRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{43}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SetSettingRequest) GetKey() string {
@@ -2768,7 +3036,7 @@ type Setting struct {
 
 func (x *Setting) Reset() {
 	*x = Setting{}
-	mi := &file_node_api_nodev1_node_proto_msgTypes[44]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2780,7 +3048,7 @@ func (x *Setting) String() string {
 func (*Setting) ProtoMessage() {}
 
 func (x *Setting) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_nodev1_node_proto_msgTypes[44]
+	mi := &file_node_api_nodev1_node_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2793,7 +3061,7 @@ func (x *Setting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Setting.ProtoReflect.Descriptor instead.
 func (*Setting) Descriptor() ([]byte, []int) {
-	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{44}
+	return file_node_api_nodev1_node_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Setting) GetKey() string {
@@ -2901,7 +3169,26 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\fpasskey_name\x18\x06 \x01(\tR\vpasskeyName\"\x19\n" +
 	"\x17GetConfigurationRequest\"#\n" +
 	"\rConfiguration\x12\x12\n" +
-	"\x04toml\x18\x01 \x01(\tR\x04toml\"%\n" +
+	"\x04toml\x18\x01 \x01(\tR\x04toml\"\x11\n" +
+	"\x0fGetAboutRequest\"\xdb\x02\n" +
+	"\x05About\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\tR\brevision\x12\x18\n" +
+	"\achanged\x18\x03 \x01(\bR\achanged\x12.\n" +
+	"\x04made\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04made\x12\x1c\n" +
+	"\ttoolchain\x18\x05 \x01(\tR\ttoolchain\x12\x1a\n" +
+	"\bplatform\x18\x06 \x01(\tR\bplatform\x12\x18\n" +
+	"\alicence\x18\a \x01(\tR\alicence\x126\n" +
+	"\tmaterials\x18\b \x03(\v2\x18.aielon.node.v1.MaterialR\tmaterials\x12#\n" +
+	"\rprogram_bytes\x18\t \x01(\x03R\fprogramBytes\x12!\n" +
+	"\fmemory_bytes\x18\n" +
+	" \x01(\x03R\vmemoryBytes\"f\n" +
+	"\bMaterial\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x18\n" +
+	"\alicence\x18\x04 \x01(\tR\alicence\"\x1b\n" +
+	"\x19GetBillOfMaterialsRequest\"%\n" +
 	"\x0fHoldLinkRequest\x12\x12\n" +
 	"\x04held\x18\x01 \x01(\bR\x04held\"\x18\n" +
 	"\x16GetLinkSettingsRequest\"\x85\x02\n" +
@@ -3039,7 +3326,7 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x04R\aversion\x124\n" +
 	"\achanged\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\x12\x0e\n" +
-	"\x02by\x18\x05 \x01(\tR\x02by2\xaa\x13\n" +
+	"\x02by\x18\x05 \x01(\tR\x02by2\xaf\x15\n" +
 	"\x04Node\x12u\n" +
 	"\tGetStatus\x12 .aielon.node.v1.GetStatusRequest\x1a\x16.aielon.node.v1.Status\".\x92\xdb\x18\x15\n" +
 	"\tnode.read\x18\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
@@ -3055,7 +3342,11 @@ const file_node_api_nodev1_node_proto_rawDesc = "" +
 	"GetWelcome\x12!.aielon.node.v1.GetWelcomeRequest\x1a\x17.aielon.node.v1.Welcome\"$\x92\xdb\x18\n" +
 	"\x10\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\r\x12\v/v1/welcome\x90\x02\x01\x12\x95\x01\n" +
 	"\x10GetConfiguration\x12'.aielon.node.v1.GetConfigurationRequest\x1a\x1d.aielon.node.v1.Configuration\"9\x92\xdb\x18\x19\n" +
-	"\rsettings.read\x18\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/configuration\x90\x02\x01\x12x\n" +
+	"\rsettings.read\x18\x01*\x04node@\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/configuration\x90\x02\x01\x12s\n" +
+	"\bGetAbout\x12\x1f.aielon.node.v1.GetAboutRequest\x1a\x15.aielon.node.v1.About\"/\x92\xdb\x18\x17\n" +
+	"\tnode.read\x18\x01*\x04node8\x02@\x01\x82\xd3\xe4\x93\x02\v\x12\t/v1/about\x90\x02\x01\x12\x8d\x01\n" +
+	"\x12GetBillOfMaterials\x12).aielon.node.v1.GetBillOfMaterialsRequest\x1a\x14.google.api.HttpBody\"4\x92\xdb\x18\x17\n" +
+	"\tnode.read\x18\x01*\x04node8\x02@\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/about/sbom\x90\x02\x010\x01\x12x\n" +
 	"\bHoldLink\x12\x1f.aielon.node.v1.HoldLinkRequest\x1a\x14.aielon.node.v1.Link\"5\x92\xdb\x18\x19\n" +
 	"\vnode.manage\x18\x01*\x04node@\x01H\x01\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/link/hold\x12\x92\x01\n" +
 	"\x0fGetLinkSettings\x12&.aielon.node.v1.GetLinkSettingsRequest\x1a\x1c.aielon.node.v1.LinkSettings\"9\x92\xdb\x18\x19\n" +
@@ -3102,137 +3393,147 @@ func file_node_api_nodev1_node_proto_rawDescGZIP() []byte {
 	return file_node_api_nodev1_node_proto_rawDescData
 }
 
-var file_node_api_nodev1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_node_api_nodev1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_node_api_nodev1_node_proto_goTypes = []any{
-	(*GetStatusRequest)(nil),        // 0: aielon.node.v1.GetStatusRequest
-	(*WatchStatusRequest)(nil),      // 1: aielon.node.v1.WatchStatusRequest
-	(*Status)(nil),                  // 2: aielon.node.v1.Status
-	(*Attention)(nil),               // 3: aielon.node.v1.Attention
-	(*Part)(nil),                    // 4: aielon.node.v1.Part
-	(*Link)(nil),                    // 5: aielon.node.v1.Link
-	(*GetLedgerRequest)(nil),        // 6: aielon.node.v1.GetLedgerRequest
-	(*WatchLedgerRequest)(nil),      // 7: aielon.node.v1.WatchLedgerRequest
-	(*Ledger)(nil),                  // 8: aielon.node.v1.Ledger
-	(*LedgerRow)(nil),               // 9: aielon.node.v1.LedgerRow
-	(*GetWelcomeRequest)(nil),       // 10: aielon.node.v1.GetWelcomeRequest
-	(*Welcome)(nil),                 // 11: aielon.node.v1.Welcome
-	(*GetConfigurationRequest)(nil), // 12: aielon.node.v1.GetConfigurationRequest
-	(*Configuration)(nil),           // 13: aielon.node.v1.Configuration
-	(*HoldLinkRequest)(nil),         // 14: aielon.node.v1.HoldLinkRequest
-	(*GetLinkSettingsRequest)(nil),  // 15: aielon.node.v1.GetLinkSettingsRequest
-	(*SetLinkSettingsRequest)(nil),  // 16: aielon.node.v1.SetLinkSettingsRequest
-	(*LinkSettings)(nil),            // 17: aielon.node.v1.LinkSettings
-	(*LinkSetting)(nil),             // 18: aielon.node.v1.LinkSetting
-	(*JoinHubRequest)(nil),          // 19: aielon.node.v1.JoinHubRequest
-	(*JoinHubResponse)(nil),         // 20: aielon.node.v1.JoinHubResponse
-	(*CreateJoinCodeRequest)(nil),   // 21: aielon.node.v1.CreateJoinCodeRequest
-	(*JoinCode)(nil),                // 22: aielon.node.v1.JoinCode
-	(*ListMembersRequest)(nil),      // 23: aielon.node.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),     // 24: aielon.node.v1.ListMembersResponse
-	(*Member)(nil),                  // 25: aielon.node.v1.Member
-	(*RemoveMemberRequest)(nil),     // 26: aielon.node.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),    // 27: aielon.node.v1.RemoveMemberResponse
-	(*HubSummary)(nil),              // 28: aielon.node.v1.HubSummary
-	(*ListSitesRequest)(nil),        // 29: aielon.node.v1.ListSitesRequest
-	(*ListSitesResponse)(nil),       // 30: aielon.node.v1.ListSitesResponse
-	(*Site)(nil),                    // 31: aielon.node.v1.Site
-	(*Stream)(nil),                  // 32: aielon.node.v1.Stream
-	(*CreateBackupRequest)(nil),     // 33: aielon.node.v1.CreateBackupRequest
-	(*BackupProgress)(nil),          // 34: aielon.node.v1.BackupProgress
-	(*ListBackupsRequest)(nil),      // 35: aielon.node.v1.ListBackupsRequest
-	(*ListBackupsResponse)(nil),     // 36: aielon.node.v1.ListBackupsResponse
-	(*Backup)(nil),                  // 37: aielon.node.v1.Backup
-	(*DownloadBackupRequest)(nil),   // 38: aielon.node.v1.DownloadBackupRequest
-	(*RemoveBackupRequest)(nil),     // 39: aielon.node.v1.RemoveBackupRequest
-	(*ListSettingsRequest)(nil),     // 40: aielon.node.v1.ListSettingsRequest
-	(*ListSettingsResponse)(nil),    // 41: aielon.node.v1.ListSettingsResponse
-	(*GetSettingRequest)(nil),       // 42: aielon.node.v1.GetSettingRequest
-	(*SetSettingRequest)(nil),       // 43: aielon.node.v1.SetSettingRequest
-	(*Setting)(nil),                 // 44: aielon.node.v1.Setting
-	(*timestamppb.Timestamp)(nil),   // 45: google.protobuf.Timestamp
-	(*httpbody.HttpBody)(nil),       // 46: google.api.HttpBody
+	(*GetStatusRequest)(nil),          // 0: aielon.node.v1.GetStatusRequest
+	(*WatchStatusRequest)(nil),        // 1: aielon.node.v1.WatchStatusRequest
+	(*Status)(nil),                    // 2: aielon.node.v1.Status
+	(*Attention)(nil),                 // 3: aielon.node.v1.Attention
+	(*Part)(nil),                      // 4: aielon.node.v1.Part
+	(*Link)(nil),                      // 5: aielon.node.v1.Link
+	(*GetLedgerRequest)(nil),          // 6: aielon.node.v1.GetLedgerRequest
+	(*WatchLedgerRequest)(nil),        // 7: aielon.node.v1.WatchLedgerRequest
+	(*Ledger)(nil),                    // 8: aielon.node.v1.Ledger
+	(*LedgerRow)(nil),                 // 9: aielon.node.v1.LedgerRow
+	(*GetWelcomeRequest)(nil),         // 10: aielon.node.v1.GetWelcomeRequest
+	(*Welcome)(nil),                   // 11: aielon.node.v1.Welcome
+	(*GetConfigurationRequest)(nil),   // 12: aielon.node.v1.GetConfigurationRequest
+	(*Configuration)(nil),             // 13: aielon.node.v1.Configuration
+	(*GetAboutRequest)(nil),           // 14: aielon.node.v1.GetAboutRequest
+	(*About)(nil),                     // 15: aielon.node.v1.About
+	(*Material)(nil),                  // 16: aielon.node.v1.Material
+	(*GetBillOfMaterialsRequest)(nil), // 17: aielon.node.v1.GetBillOfMaterialsRequest
+	(*HoldLinkRequest)(nil),           // 18: aielon.node.v1.HoldLinkRequest
+	(*GetLinkSettingsRequest)(nil),    // 19: aielon.node.v1.GetLinkSettingsRequest
+	(*SetLinkSettingsRequest)(nil),    // 20: aielon.node.v1.SetLinkSettingsRequest
+	(*LinkSettings)(nil),              // 21: aielon.node.v1.LinkSettings
+	(*LinkSetting)(nil),               // 22: aielon.node.v1.LinkSetting
+	(*JoinHubRequest)(nil),            // 23: aielon.node.v1.JoinHubRequest
+	(*JoinHubResponse)(nil),           // 24: aielon.node.v1.JoinHubResponse
+	(*CreateJoinCodeRequest)(nil),     // 25: aielon.node.v1.CreateJoinCodeRequest
+	(*JoinCode)(nil),                  // 26: aielon.node.v1.JoinCode
+	(*ListMembersRequest)(nil),        // 27: aielon.node.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),       // 28: aielon.node.v1.ListMembersResponse
+	(*Member)(nil),                    // 29: aielon.node.v1.Member
+	(*RemoveMemberRequest)(nil),       // 30: aielon.node.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),      // 31: aielon.node.v1.RemoveMemberResponse
+	(*HubSummary)(nil),                // 32: aielon.node.v1.HubSummary
+	(*ListSitesRequest)(nil),          // 33: aielon.node.v1.ListSitesRequest
+	(*ListSitesResponse)(nil),         // 34: aielon.node.v1.ListSitesResponse
+	(*Site)(nil),                      // 35: aielon.node.v1.Site
+	(*Stream)(nil),                    // 36: aielon.node.v1.Stream
+	(*CreateBackupRequest)(nil),       // 37: aielon.node.v1.CreateBackupRequest
+	(*BackupProgress)(nil),            // 38: aielon.node.v1.BackupProgress
+	(*ListBackupsRequest)(nil),        // 39: aielon.node.v1.ListBackupsRequest
+	(*ListBackupsResponse)(nil),       // 40: aielon.node.v1.ListBackupsResponse
+	(*Backup)(nil),                    // 41: aielon.node.v1.Backup
+	(*DownloadBackupRequest)(nil),     // 42: aielon.node.v1.DownloadBackupRequest
+	(*RemoveBackupRequest)(nil),       // 43: aielon.node.v1.RemoveBackupRequest
+	(*ListSettingsRequest)(nil),       // 44: aielon.node.v1.ListSettingsRequest
+	(*ListSettingsResponse)(nil),      // 45: aielon.node.v1.ListSettingsResponse
+	(*GetSettingRequest)(nil),         // 46: aielon.node.v1.GetSettingRequest
+	(*SetSettingRequest)(nil),         // 47: aielon.node.v1.SetSettingRequest
+	(*Setting)(nil),                   // 48: aielon.node.v1.Setting
+	(*timestamppb.Timestamp)(nil),     // 49: google.protobuf.Timestamp
+	(*httpbody.HttpBody)(nil),         // 50: google.api.HttpBody
 }
 var file_node_api_nodev1_node_proto_depIdxs = []int32{
-	45, // 0: aielon.node.v1.Status.started:type_name -> google.protobuf.Timestamp
-	45, // 1: aielon.node.v1.Status.now:type_name -> google.protobuf.Timestamp
+	49, // 0: aielon.node.v1.Status.started:type_name -> google.protobuf.Timestamp
+	49, // 1: aielon.node.v1.Status.now:type_name -> google.protobuf.Timestamp
 	4,  // 2: aielon.node.v1.Status.parts:type_name -> aielon.node.v1.Part
 	5,  // 3: aielon.node.v1.Status.link:type_name -> aielon.node.v1.Link
 	8,  // 4: aielon.node.v1.Status.ledger:type_name -> aielon.node.v1.Ledger
-	25, // 5: aielon.node.v1.Status.members:type_name -> aielon.node.v1.Member
-	28, // 6: aielon.node.v1.Status.hub:type_name -> aielon.node.v1.HubSummary
+	29, // 5: aielon.node.v1.Status.members:type_name -> aielon.node.v1.Member
+	32, // 6: aielon.node.v1.Status.hub:type_name -> aielon.node.v1.HubSummary
 	3,  // 7: aielon.node.v1.Status.attention:type_name -> aielon.node.v1.Attention
-	45, // 8: aielon.node.v1.Attention.since:type_name -> google.protobuf.Timestamp
-	45, // 9: aielon.node.v1.Link.next_try:type_name -> google.protobuf.Timestamp
+	49, // 8: aielon.node.v1.Attention.since:type_name -> google.protobuf.Timestamp
+	49, // 9: aielon.node.v1.Link.next_try:type_name -> google.protobuf.Timestamp
 	9,  // 10: aielon.node.v1.Ledger.rows:type_name -> aielon.node.v1.LedgerRow
 	9,  // 11: aielon.node.v1.Ledger.total:type_name -> aielon.node.v1.LedgerRow
 	9,  // 12: aielon.node.v1.Ledger.objects:type_name -> aielon.node.v1.LedgerRow
-	45, // 13: aielon.node.v1.Ledger.now:type_name -> google.protobuf.Timestamp
-	18, // 14: aielon.node.v1.LinkSettings.profile:type_name -> aielon.node.v1.LinkSetting
-	18, // 15: aielon.node.v1.LinkSettings.day_budget:type_name -> aielon.node.v1.LinkSetting
-	18, // 16: aielon.node.v1.LinkSettings.month_budget:type_name -> aielon.node.v1.LinkSetting
-	18, // 17: aielon.node.v1.LinkSettings.bulk_window:type_name -> aielon.node.v1.LinkSetting
-	45, // 18: aielon.node.v1.LinkSettings.changed:type_name -> google.protobuf.Timestamp
-	45, // 19: aielon.node.v1.JoinCode.expires:type_name -> google.protobuf.Timestamp
-	25, // 20: aielon.node.v1.ListMembersResponse.members:type_name -> aielon.node.v1.Member
-	45, // 21: aielon.node.v1.Member.seen:type_name -> google.protobuf.Timestamp
-	45, // 22: aielon.node.v1.Member.certified_until:type_name -> google.protobuf.Timestamp
-	31, // 23: aielon.node.v1.ListSitesResponse.sites:type_name -> aielon.node.v1.Site
-	32, // 24: aielon.node.v1.Site.streams:type_name -> aielon.node.v1.Stream
-	45, // 25: aielon.node.v1.Site.last:type_name -> google.protobuf.Timestamp
-	45, // 26: aielon.node.v1.Site.waiting_said:type_name -> google.protobuf.Timestamp
-	45, // 27: aielon.node.v1.Site.waiting_since:type_name -> google.protobuf.Timestamp
-	45, // 28: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
-	37, // 29: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
-	45, // 30: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
-	44, // 31: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
-	45, // 32: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
-	0,  // 33: aielon.node.v1.Node.GetStatus:input_type -> aielon.node.v1.GetStatusRequest
-	1,  // 34: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.WatchStatusRequest
-	6,  // 35: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
-	7,  // 36: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.WatchLedgerRequest
-	10, // 37: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
-	12, // 38: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
-	14, // 39: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
-	15, // 40: aielon.node.v1.Node.GetLinkSettings:input_type -> aielon.node.v1.GetLinkSettingsRequest
-	16, // 41: aielon.node.v1.Node.SetLinkSettings:input_type -> aielon.node.v1.SetLinkSettingsRequest
-	19, // 42: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
-	21, // 43: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
-	23, // 44: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
-	26, // 45: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
-	29, // 46: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
-	33, // 47: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
-	35, // 48: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
-	38, // 49: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
-	39, // 50: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
-	40, // 51: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
-	42, // 52: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
-	43, // 53: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
-	2,  // 54: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
-	2,  // 55: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
-	8,  // 56: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
-	8,  // 57: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
-	11, // 58: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
-	13, // 59: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
-	5,  // 60: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
-	17, // 61: aielon.node.v1.Node.GetLinkSettings:output_type -> aielon.node.v1.LinkSettings
-	17, // 62: aielon.node.v1.Node.SetLinkSettings:output_type -> aielon.node.v1.LinkSettings
-	20, // 63: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
-	22, // 64: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
-	24, // 65: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
-	27, // 66: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
-	30, // 67: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
-	34, // 68: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
-	36, // 69: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
-	46, // 70: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
-	37, // 71: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
-	41, // 72: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
-	44, // 73: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
-	44, // 74: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
-	54, // [54:75] is the sub-list for method output_type
-	33, // [33:54] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	49, // 13: aielon.node.v1.Ledger.now:type_name -> google.protobuf.Timestamp
+	49, // 14: aielon.node.v1.About.made:type_name -> google.protobuf.Timestamp
+	16, // 15: aielon.node.v1.About.materials:type_name -> aielon.node.v1.Material
+	22, // 16: aielon.node.v1.LinkSettings.profile:type_name -> aielon.node.v1.LinkSetting
+	22, // 17: aielon.node.v1.LinkSettings.day_budget:type_name -> aielon.node.v1.LinkSetting
+	22, // 18: aielon.node.v1.LinkSettings.month_budget:type_name -> aielon.node.v1.LinkSetting
+	22, // 19: aielon.node.v1.LinkSettings.bulk_window:type_name -> aielon.node.v1.LinkSetting
+	49, // 20: aielon.node.v1.LinkSettings.changed:type_name -> google.protobuf.Timestamp
+	49, // 21: aielon.node.v1.JoinCode.expires:type_name -> google.protobuf.Timestamp
+	29, // 22: aielon.node.v1.ListMembersResponse.members:type_name -> aielon.node.v1.Member
+	49, // 23: aielon.node.v1.Member.seen:type_name -> google.protobuf.Timestamp
+	49, // 24: aielon.node.v1.Member.certified_until:type_name -> google.protobuf.Timestamp
+	35, // 25: aielon.node.v1.ListSitesResponse.sites:type_name -> aielon.node.v1.Site
+	36, // 26: aielon.node.v1.Site.streams:type_name -> aielon.node.v1.Stream
+	49, // 27: aielon.node.v1.Site.last:type_name -> google.protobuf.Timestamp
+	49, // 28: aielon.node.v1.Site.waiting_said:type_name -> google.protobuf.Timestamp
+	49, // 29: aielon.node.v1.Site.waiting_since:type_name -> google.protobuf.Timestamp
+	49, // 30: aielon.node.v1.Stream.last:type_name -> google.protobuf.Timestamp
+	41, // 31: aielon.node.v1.ListBackupsResponse.backups:type_name -> aielon.node.v1.Backup
+	49, // 32: aielon.node.v1.Backup.made:type_name -> google.protobuf.Timestamp
+	48, // 33: aielon.node.v1.ListSettingsResponse.settings:type_name -> aielon.node.v1.Setting
+	49, // 34: aielon.node.v1.Setting.changed:type_name -> google.protobuf.Timestamp
+	0,  // 35: aielon.node.v1.Node.GetStatus:input_type -> aielon.node.v1.GetStatusRequest
+	1,  // 36: aielon.node.v1.Node.WatchStatus:input_type -> aielon.node.v1.WatchStatusRequest
+	6,  // 37: aielon.node.v1.Node.GetLedger:input_type -> aielon.node.v1.GetLedgerRequest
+	7,  // 38: aielon.node.v1.Node.WatchLedger:input_type -> aielon.node.v1.WatchLedgerRequest
+	10, // 39: aielon.node.v1.Node.GetWelcome:input_type -> aielon.node.v1.GetWelcomeRequest
+	12, // 40: aielon.node.v1.Node.GetConfiguration:input_type -> aielon.node.v1.GetConfigurationRequest
+	14, // 41: aielon.node.v1.Node.GetAbout:input_type -> aielon.node.v1.GetAboutRequest
+	17, // 42: aielon.node.v1.Node.GetBillOfMaterials:input_type -> aielon.node.v1.GetBillOfMaterialsRequest
+	18, // 43: aielon.node.v1.Node.HoldLink:input_type -> aielon.node.v1.HoldLinkRequest
+	19, // 44: aielon.node.v1.Node.GetLinkSettings:input_type -> aielon.node.v1.GetLinkSettingsRequest
+	20, // 45: aielon.node.v1.Node.SetLinkSettings:input_type -> aielon.node.v1.SetLinkSettingsRequest
+	23, // 46: aielon.node.v1.Node.JoinHub:input_type -> aielon.node.v1.JoinHubRequest
+	25, // 47: aielon.node.v1.Node.CreateJoinCode:input_type -> aielon.node.v1.CreateJoinCodeRequest
+	27, // 48: aielon.node.v1.Node.ListMembers:input_type -> aielon.node.v1.ListMembersRequest
+	30, // 49: aielon.node.v1.Node.RemoveMember:input_type -> aielon.node.v1.RemoveMemberRequest
+	33, // 50: aielon.node.v1.Node.ListSites:input_type -> aielon.node.v1.ListSitesRequest
+	37, // 51: aielon.node.v1.Node.CreateBackup:input_type -> aielon.node.v1.CreateBackupRequest
+	39, // 52: aielon.node.v1.Node.ListBackups:input_type -> aielon.node.v1.ListBackupsRequest
+	42, // 53: aielon.node.v1.Node.DownloadBackup:input_type -> aielon.node.v1.DownloadBackupRequest
+	43, // 54: aielon.node.v1.Node.RemoveBackup:input_type -> aielon.node.v1.RemoveBackupRequest
+	44, // 55: aielon.node.v1.Settings.ListSettings:input_type -> aielon.node.v1.ListSettingsRequest
+	46, // 56: aielon.node.v1.Settings.GetSetting:input_type -> aielon.node.v1.GetSettingRequest
+	47, // 57: aielon.node.v1.Settings.SetSetting:input_type -> aielon.node.v1.SetSettingRequest
+	2,  // 58: aielon.node.v1.Node.GetStatus:output_type -> aielon.node.v1.Status
+	2,  // 59: aielon.node.v1.Node.WatchStatus:output_type -> aielon.node.v1.Status
+	8,  // 60: aielon.node.v1.Node.GetLedger:output_type -> aielon.node.v1.Ledger
+	8,  // 61: aielon.node.v1.Node.WatchLedger:output_type -> aielon.node.v1.Ledger
+	11, // 62: aielon.node.v1.Node.GetWelcome:output_type -> aielon.node.v1.Welcome
+	13, // 63: aielon.node.v1.Node.GetConfiguration:output_type -> aielon.node.v1.Configuration
+	15, // 64: aielon.node.v1.Node.GetAbout:output_type -> aielon.node.v1.About
+	50, // 65: aielon.node.v1.Node.GetBillOfMaterials:output_type -> google.api.HttpBody
+	5,  // 66: aielon.node.v1.Node.HoldLink:output_type -> aielon.node.v1.Link
+	21, // 67: aielon.node.v1.Node.GetLinkSettings:output_type -> aielon.node.v1.LinkSettings
+	21, // 68: aielon.node.v1.Node.SetLinkSettings:output_type -> aielon.node.v1.LinkSettings
+	24, // 69: aielon.node.v1.Node.JoinHub:output_type -> aielon.node.v1.JoinHubResponse
+	26, // 70: aielon.node.v1.Node.CreateJoinCode:output_type -> aielon.node.v1.JoinCode
+	28, // 71: aielon.node.v1.Node.ListMembers:output_type -> aielon.node.v1.ListMembersResponse
+	31, // 72: aielon.node.v1.Node.RemoveMember:output_type -> aielon.node.v1.RemoveMemberResponse
+	34, // 73: aielon.node.v1.Node.ListSites:output_type -> aielon.node.v1.ListSitesResponse
+	38, // 74: aielon.node.v1.Node.CreateBackup:output_type -> aielon.node.v1.BackupProgress
+	40, // 75: aielon.node.v1.Node.ListBackups:output_type -> aielon.node.v1.ListBackupsResponse
+	50, // 76: aielon.node.v1.Node.DownloadBackup:output_type -> google.api.HttpBody
+	41, // 77: aielon.node.v1.Node.RemoveBackup:output_type -> aielon.node.v1.Backup
+	45, // 78: aielon.node.v1.Settings.ListSettings:output_type -> aielon.node.v1.ListSettingsResponse
+	48, // 79: aielon.node.v1.Settings.GetSetting:output_type -> aielon.node.v1.Setting
+	48, // 80: aielon.node.v1.Settings.SetSetting:output_type -> aielon.node.v1.Setting
+	58, // [58:81] is the sub-list for method output_type
+	35, // [35:58] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_node_api_nodev1_node_proto_init() }
@@ -3240,16 +3541,16 @@ func file_node_api_nodev1_node_proto_init() {
 	if File_node_api_nodev1_node_proto != nil {
 		return
 	}
-	file_node_api_nodev1_node_proto_msgTypes[16].OneofWrappers = []any{}
-	file_node_api_nodev1_node_proto_msgTypes[18].OneofWrappers = []any{}
-	file_node_api_nodev1_node_proto_msgTypes[43].OneofWrappers = []any{}
+	file_node_api_nodev1_node_proto_msgTypes[20].OneofWrappers = []any{}
+	file_node_api_nodev1_node_proto_msgTypes[22].OneofWrappers = []any{}
+	file_node_api_nodev1_node_proto_msgTypes[47].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_nodev1_node_proto_rawDesc), len(file_node_api_nodev1_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   45,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -2,12 +2,13 @@ import { fileURLToPath } from 'node:url';
 import tailwind from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { materials } from './build/materials';
 import { serviceWorker } from './build/worker';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
-  plugins: [react(), tailwind(), serviceWorker()],
+  plugins: [react(), tailwind(), serviceWorker(), materials(here('../materials.json'))],
   resolve: { alias: { '@': here('./src') } },
   build: {
     outDir: here('../dist'),
