@@ -34,8 +34,12 @@ export class Formats {
   time(t: string | number | Date | undefined): string {
     return t === undefined ? '' : new Intl.DateTimeFormat(this.locale, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(new Date(t));
   }
-  moment(t: string | number | Date | undefined): string {
-    return t === undefined ? '' : new Intl.DateTimeFormat(this.locale, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(t));
+  /** moment is a day and a time; the year is left out where it is this one. */
+  moment(t: string | number | Date | undefined, now = new Date()): string {
+    if (t === undefined) return '';
+    const at = new Date(t);
+    const year = at.getFullYear() === now.getFullYear() ? undefined : 'numeric';
+    return new Intl.DateTimeFormat(this.locale, { day: 'numeric', month: 'short', year, hour: '2-digit', minute: '2-digit' }).format(at);
   }
   hijri(t: Date): string {
     return new Intl.DateTimeFormat(this.locale.replace('gregory', 'islamic-umalqura'), { dateStyle: 'long' }).format(t);
@@ -46,10 +50,10 @@ export class Formats {
   clock(t: Date): string {
     return new Intl.DateTimeFormat(this.locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(t);
   }
-  /** tick names a time on an axis: by the hour within two days, by the day beyond. */
+  /** tick names a time on an axis: by the second within minutes, by the minute within two days, by the day beyond. */
   tick(seconds: number, times: number[]): string {
-    const long = (times.at(-1) ?? 0) - (times[0] ?? 0) > 172_800;
-    const how: Intl.DateTimeFormatOptions = long ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
+    const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
+    const how: Intl.DateTimeFormatOptions = span > 172_800 ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit', second: span < 240 ? '2-digit' : undefined, hourCycle: 'h23' };
     return new Intl.DateTimeFormat(this.locale, how).format(seconds * 1000);
   }
   /** ago is "3 minutes ago" or "in 2 days", in the largest unit that fits. */

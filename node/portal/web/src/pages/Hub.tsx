@@ -53,11 +53,13 @@ export default function Hub() {
               </Empty>
             </Card>
           ) : (
-            <div className="space-y-3">
-              {sites.map((s) => (
-                <SiteCard key={s.site} site={s} />
-              ))}
-            </div>
+            <Card flush>
+              <ul className="divide-y divide-line">
+                {sites.map((s) => (
+                  <SiteRow key={s.site} site={s} />
+                ))}
+              </ul>
+            </Card>
           )
         }
       </Loaded>
@@ -66,40 +68,41 @@ export default function Hub() {
   );
 }
 
-function Figure({ name, value }: { name: string; value: string }) {
+function Figure({ name, value, tone = '' }: { name: string; value: string; tone?: string }) {
   return (
     <div className="flex flex-col-reverse">
       <dt className="text-xs text-soft">{name}</dt>
-      <dd className="figures text-xl font-semibold sm:text-2xl">{value}</dd>
+      <dd className={`figures text-xl font-semibold ${tone}`}>{value}</dd>
     </div>
   );
 }
 
-function SiteCard({ site: s }: { site: Site }) {
+function SiteRow({ site: s }: { site: Site }) {
   const { t } = useTranslation();
   const f = useFormats();
-  const lost = Number(s.lost ?? 0);
+  const own = useQuery({ ...status, enabled: false }).data?.site === s.site;
   const frozen = s.streams?.some((x) => x.frozen);
+  const here = own || s.online;
   return (
-    <Card>
+    <li className="px-4 py-3">
       <div className="flex flex-wrap items-center gap-x-8 gap-y-3">
         <div className="flex min-w-0 grow basis-48 items-center gap-3">
-          <Sign tone={frozen || lost > 0 ? 'bad' : s.online ? 'good' : 'none'} size={22} />
+          <Sign tone={frozen || Number(s.lost ?? 0) > 0 ? 'bad' : here ? 'good' : 'none'} size={22} />
           <div className="min-w-0">
             <h2 className="truncate font-semibold">
               <bdi>{s.site}</bdi>
             </h2>
-            <p className="text-xs text-soft">{s.online ? t('hub.connected') : t('hub.lastHeard', { when: f.ago(s.last) || '–' })}</p>
+            <p className="text-xs text-soft">{own ? t('hub.self') : s.online ? t('hub.connected') : t('hub.lastHeard', { when: f.ago(s.last) || '–' })}</p>
           </div>
           {frozen && <Badge tone="bad">{t('hub.frozen')}</Badge>}
         </div>
         <dl className="grid grow basis-72 grid-cols-3 gap-3 sm:max-w-md">
           <Figure name={t('hub.received')} value={f.count(s.received)} />
           <Figure name={t('ledger.waiting')} value={f.count(s.waiting)} />
-          <Figure name={t('ledger.lost')} value={f.count(s.lost)} />
+          <Figure name={t('ledger.lost')} value={f.count(s.lost)} tone={Number(s.lost ?? 0) > 0 ? 'text-bad' : 'text-good'} />
         </dl>
       </div>
       <SiteStreams site={s} />
-    </Card>
+    </li>
   );
 }

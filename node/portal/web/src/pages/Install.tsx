@@ -13,6 +13,8 @@ type System = (typeof systems)[number];
 
 const names: Record<System, string> = { ios: 'iPhone, iPad', android: 'Android', windows: 'Windows', macos: 'macOS', linux: 'Linux' };
 
+const linux = 'sudo cp *-ca.crt /usr/local/share/ca-certificates/\nsudo update-ca-certificates';
+
 /** thisSystem guesses from what the browser says of itself; the reader can choose another. */
 export function thisSystem(agent: string): System {
   if (/iPhone|iPad/.test(agent)) return 'ios';
@@ -57,7 +59,10 @@ export default function Install() {
                   </a>
                 </div>
               </li>
-              <li>{t(`install.${system}1`)}</li>
+              <li>
+                {t(`install.${system}1`)}
+                {system === 'linux' && <pre dir="ltr" tabIndex={0} className="mt-2 overflow-x-auto rounded-lg bg-raised p-3 text-xs">{linux}</pre>}
+              </li>
               <li>{t(`install.${system}2`)}</li>
               <li>{t('install.check')}</li>
             </ol>

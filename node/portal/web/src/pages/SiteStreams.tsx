@@ -19,9 +19,9 @@ export function SiteStreams({ site }: { site: Site }) {
             </Notice>
           </div>
         ))}
-      <details className="mt-3 text-sm">
+      <details className="mt-1 text-sm sm:ms-8">
         <summary className="inline-block min-h-8 py-1 font-medium text-accent">{t('hub.streams', { count: streams.length })}</summary>
-        <div className="-mx-4">
+        <div className="-mx-4 sm:mx-0">
           <Table
             label={t('hub.streams', { count: streams.length })}
             rows={streams}

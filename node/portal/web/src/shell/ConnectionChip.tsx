@@ -10,9 +10,11 @@ import { type Tone, Sign } from '@/ui/Badge';
 export function useConnectionWords(): { tone: Tone; text: string } {
   const { t } = useTranslation();
   const { reachable } = useStore(connection);
-  const link = useQuery({ ...status, enabled: false }).data?.link;
+  const node = useQuery({ ...status, enabled: false }).data;
+  const link = node?.link;
   if (!reachable) return { tone: 'bad', text: t('connection.noNode') };
   if (!link) return { tone: 'none', text: t('connection.asking') };
+  if (!link.joined && node?.role === 'hub') return { tone: 'good', text: t('connection.gathers', { count: node.hub?.online ?? 0 }) };
   if (!link.joined) return { tone: 'none', text: t('connection.alone') };
   if (link.held) return { tone: 'warn', text: t('connection.held') };
   return link.connected ? { tone: 'good', text: t('connection.online') } : { tone: 'warn', text: t('connection.noHub') };

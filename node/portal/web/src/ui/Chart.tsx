@@ -5,12 +5,21 @@ import { useStore } from '@/api/store';
 import { useFormats } from '@/i18n/format';
 import { theme } from '@/shell/theme';
 
+const height = 200; // of the plot, in CSS pixels
+
 interface Props {
   label: string;
   unit: string;
   times: number[]; // seconds, rising
   values: (number | null)[];
 }
+
+/** What does not change lies in the middle, with a little room; what does gets a twentieth more on either side. */
+const apart = (least: number) => (_: uPlot, min: number | null, max: number | null): [number, number] => {
+  if (min === null || max === null) return [0, 1];
+  const room = max > min ? (max - min) * (least === 1 ? 0.08 : 0) : least;
+  return [min - room, max + room];
+};
 
 /** A Chart takes its colours from the page's own, so that it can be read in both themes. */
 export default function Chart({ label, unit, times, values }: Props) {
@@ -25,16 +34,17 @@ export default function Chart({ label, unit, times, values }: Props) {
     const plot = new uPlot(
       {
         width: el.clientWidth,
-        height: 240,
+        height,
         legend: { show: false },
         cursor: { y: false },
+        scales: { x: { range: apart(30) }, y: { range: apart(1) } },
         series: [{}, { label, stroke: colour('--accent'), width: 2, fill: colour('--accent-ground'), points: { show: times.length < 40 } }],
-        axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map((s) => f.tick(s, times)) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((v) => f.value(v)) }],
+        axes: [{ ...axis, space: 76, values: (_, ticks) => ticks.map((s) => f.tick(s, times)) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((v) => f.value(v)) }],
       },
       [times, values],
       el,
     );
-    const resize = new ResizeObserver(() => plot.setSize({ width: el.clientWidth, height: 240 }));
+    const resize = new ResizeObserver(() => plot.setSize({ width: el.clientWidth, height }));
     resize.observe(el);
     return () => {
       resize.disconnect();

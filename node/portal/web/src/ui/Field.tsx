@@ -1,3 +1,4 @@
+import { ChevronDown, Search } from 'lucide-react';
 import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, useId } from 'react';
 
 const box =
@@ -53,13 +54,27 @@ export function Field({ label, help, error, latin, className = '', ...rest }: Fi
   );
 }
 
+/** A Finder narrows what is on the page as somebody types. */
+export function Finder({ label, value, onChange }: { label: string; value: string; onChange: (words: string) => void }) {
+  return (
+    <div className="relative max-w-md">
+      <Search size={16} aria-hidden className="pointer-events-none absolute inset-y-0 start-3 my-auto text-soft" />
+      <input type="search" aria-label={label} placeholder={label} dir="auto" value={value} onChange={(e) => onChange(e.target.value)} className={`${box} ps-9`} />
+    </div>
+  );
+}
+
 export function Select({ label, help, error, className = '', children, ...rest }: Common & SelectHTMLAttributes<HTMLSelectElement>) {
   const id = useId();
   return (
     <Frame id={id} label={label} help={help} error={error}>
-      <select id={id} aria-describedby={describedBy(id, { label, help, error })} className={`${box} ${className}`} {...rest}>
-        {children}
-      </select>
+      {/* The browser's own arrow sticks to the edge where the page runs from right to left. */}
+      <span className="relative block">
+        <select id={id} aria-describedby={describedBy(id, { label, help, error })} className={`${box} appearance-none pe-9 ${className}`} {...rest}>
+          {children}
+        </select>
+        <ChevronDown size={16} aria-hidden className="pointer-events-none absolute inset-y-0 end-3 my-auto text-soft" />
+      </span>
     </Frame>
   );
 }

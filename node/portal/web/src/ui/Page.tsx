@@ -14,16 +14,19 @@ export function Page({ title, lead, action, children }: Props) {
   }, [title]);
   return (
     <div className="mx-auto w-full max-w-6xl space-y-4 px-4 py-5 lg:px-8 lg:py-7">
-      <header className="flex flex-wrap items-end justify-between gap-3">
-        <div className="min-w-0">
-          <h1 className="text-2xl font-semibold tracking-tight rtl:tracking-normal">{title}</h1>
-          {lead && <p className="mt-1 max-w-2xl text-sm text-soft">{lead}</p>}
-        </div>
+      <header className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
+        <h1 className="min-w-0 text-2xl font-semibold tracking-tight break-words rtl:tracking-normal">{title}</h1>
         {action && <div className="flex flex-wrap gap-2">{action}</div>}
+        {lead && <p className="-mt-1 w-full max-w-2xl text-sm text-soft">{lead}</p>}
       </header>
       {children}
     </div>
   );
+}
+
+/** Columns fills two columns with cards of any height without holes. */
+export function Columns({ children }: { children: ReactNode }) {
+  return <div className="gap-4 lg:columns-2 [&>*]:mb-4 [&>*]:break-inside-avoid">{children}</div>;
 }
 
 /** Solo is a page without the shell: signing in, setting up. */

@@ -17,7 +17,7 @@ interface Props<T> {
 }
 
 export function Table<T>({ label, columns, rows, id }: Props<T>) {
-  const cell = (c: Column<T>) => `px-4 py-2.5 ${c.figures ? 'text-end figures' : 'text-start'} ${c.wide ? 'hidden md:table-cell' : ''}`;
+  const cell = (c: Column<T>) => `px-2 py-2.5 first:ps-4 last:pe-4 sm:px-4 ${c.figures ? 'text-end figures' : 'text-start'} ${c.wide ? 'hidden md:table-cell' : ''}`;
   return (
     // It scrolls sideways where it does not fit, by keyboard too.
     <div tabIndex={0} role="region" aria-label={label} className="overflow-x-auto -outline-offset-2">

@@ -30,7 +30,7 @@ export function publish(port, device, token, messages) {
       rest = Buffer.concat([rest, data]);
       for (; rest.length >= 4; rest = rest.subarray(4)) {
         if (rest[0] >> 4 === 2 && rest[3] !== 0) return socket.destroy(new Error(`the broker refused: ${rest[3]}`));
-        if (rest[0] >> 4 === 2) messages.forEach(({ topic, value }, i) => socket.write(packet(0x32, Buffer.concat([text(topic), Buffer.from([0, i + 1]), Buffer.from(JSON.stringify(value))]))));
+        if (rest[0] >> 4 === 2) messages.forEach(({ topic, value, raw }, i) => socket.write(packet(0x32, Buffer.concat([text(topic), Buffer.from([0, i + 1]), Buffer.from(raw ?? JSON.stringify(value))]))));
         if (rest[0] >> 4 === 4 && ++acked === messages.length) return socket.end(packet(0xe0, Buffer.alloc(0)), done);
       }
     });

@@ -1,15 +1,11 @@
 // A person's phone or computer: Chromium, with a passkey authenticator where asked for.
-export async function device(browser, { lang = 'en', theme = 'light', phone = true, passkeys = false } = {}) {
-  const context = await browser.newContext({
-    viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
-    colorScheme: theme,
-    locale: lang,
-    reducedMotion: 'reduce',
-    hasTouch: phone,
-    isMobile: phone,
-    serviceWorkers: 'allow',
-  });
-  await context.addInitScript((l) => localStorage.getItem('lang') ?? localStorage.setItem('lang', l), lang);
+const sizes = { phone: [390, 844], tablet: [820, 1180], desktop: [1280, 800], tv: [1920, 1080] };
+
+export async function person(browser, { lang = 'en', theme = 'light', size = 'phone', passkeys = false, storageState } = {}) {
+  const [width, height] = sizes[size];
+  const touch = size === 'phone' || size === 'tablet';
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale: lang, reducedMotion: 'reduce', hasTouch: touch, isMobile: touch, storageState });
+  await context.addInitScript((l) => localStorage.setItem('lang', l), lang);
   const page = await context.newPage();
   page.errors = watch(page);
   if (passkeys) await authenticator(page);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { launch } from '../fixture/browser.mjs';
 import { publish } from './mqtt.mjs';
-import { device } from './person.mjs';
+import { person } from './person.mjs';
 import { Program, startWorld } from './world.mjs';
 
 const password = 'tujuh kambing di atas bukit';
@@ -13,7 +13,7 @@ beforeAll(async () => {
   w.hub = new Program(w.world.hub.url);
   await w.hub.setUp(w.world.hub.code, 'hub-admin', password);
   w.api = new Program(w.world.node.url);
-  w.page = await device(w.browser, { passkeys: true });
+  w.page = await person(w.browser, { passkeys: true });
 });
 
 afterAll(async () => {
@@ -25,11 +25,11 @@ afterAll(async () => {
 beforeEach(() =>
   onTestFailed(async () => {
     await w.page?.screenshot({ path: 'test/real/failed.png', fullPage: true });
-    console.log(w.page?.url().slice(0, 200), w.page?.errors, w.world?.node.errors());
+    console.log(w.page?.url().slice(0, 200), w.page?.errors, w.world?.node.log);
   }),
 );
 
-const send = (id, token, values) => publish(w.world.mqtt, id, token, values.map((value) => ({ topic: `${id}/temperature`, value })));
+const send = (id, token, values) => publish(w.world.node.mqtt, id, token, values.map((value) => ({ topic: `${id}/temperature`, value })));
 // What is zero is left out of an answer.
 const total = async () => ({ waiting: '0', lost: '0', ...(await w.api.ask('GET', '/v1/ledger')).total });
 const path = (page) => new URL(page.url()).pathname;
@@ -171,7 +171,7 @@ async function rename(page, value) {
 }
 
 test('the same door in Arabic', async () => {
-  const page = await device(w.browser, { lang: 'ar' });
+  const page = await person(w.browser, { lang: 'ar' });
   await page.goto(`${w.world.node.url}/devices`);
   await page.waitForURL(/sign-in/);
   expect(await page.evaluate(() => [document.documentElement.dir, document.documentElement.lang])).toEqual(['rtl', 'ar']);

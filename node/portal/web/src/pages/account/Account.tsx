@@ -10,7 +10,7 @@ import { Badge } from '@/ui/Badge';
 import { Card, Facts } from '@/ui/Card';
 import { Field } from '@/ui/Field';
 import { Form, text } from '@/ui/Form';
-import { Page } from '@/ui/Page';
+import { Columns, Page } from '@/ui/Page';
 import { Loaded } from '@/ui/States';
 import { Passkeys } from './Passkeys';
 import { PasswordCard } from './PasswordCard';
@@ -24,7 +24,7 @@ export default function Account() {
     <Page title={t('nav.account')} lead={t('account.lead')} action={<SignOut />}>
       <Loaded query={query} lines={8}>
         {(self) => (
-          <div className="grid items-start gap-4 lg:grid-cols-2">
+          <Columns>
             <Profile self={self} />
             <Passkeys />
             <TotpCard self={self} />
@@ -36,7 +36,7 @@ export default function Account() {
               </div>
             </Card>
             <Sessions />
-          </div>
+          </Columns>
         )}
       </Loaded>
     </Page>

@@ -15,7 +15,7 @@ export function DeviceRow({ device, reading }: { device: Device; reading?: Readi
       <Link
         to="/devices/$id"
         params={{ id: device.id }}
-        className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-6 gap-y-2 px-4 py-3 hover:bg-raised/60 md:grid-cols-[minmax(0,1fr)_auto_8rem]"
+        className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-6 gap-y-2 px-4 py-3 hover:bg-raised/60 md:grid-cols-[minmax(0,1fr)_auto_7rem]"
       >
         <span className="min-w-0">
           <span className="flex items-center gap-2 font-medium">
@@ -27,9 +27,9 @@ export function DeviceRow({ device, reading }: { device: Device; reading?: Readi
             {device.kind && <> · <bdi>{device.kind}</bdi></>}
           </span>
         </span>
-        <span className="text-end text-xs text-soft md:order-last">{reading ? f.ago(reading.time) : t('devices.silent')}</span>
+        <span className="text-end text-xs text-soft md:col-start-3 md:row-start-1">{reading ? f.ago(reading.time) : t('devices.silent')}</span>
         {samples.length > 0 && (
-          <span className="col-span-2 flex flex-wrap gap-x-6 gap-y-1 md:col-span-1">
+          <span className="col-span-2 flex flex-wrap gap-x-6 gap-y-1 md:col-span-1 md:col-start-2 md:row-start-1">
             {samples.map((s, i) => (
               <Figure key={i} {...show(s, f, t('common.on'), t('common.off'))} />
             ))}
@@ -42,7 +42,7 @@ export function DeviceRow({ device, reading }: { device: Device; reading?: Readi
 
 function Figure({ name, text, unit }: Value) {
   return (
-    <span className="min-w-20 md:text-end">
+    <span className="min-w-20 md:w-24 md:text-end">
       <bdi dir="ltr" className="figures block text-lg leading-snug font-semibold">
         {text} <span className="text-sm font-normal text-soft">{unit}</span>
       </bdi>

@@ -8,7 +8,7 @@ import { may, me } from '@/api/identity';
 import { useLive } from '@/api/useLive';
 import { Button } from '@/ui/Button';
 import { Card } from '@/ui/Card';
-import { Field } from '@/ui/Field';
+import { Finder } from '@/ui/Field';
 import { Page } from '@/ui/Page';
 import { Empty, Failure, Skeleton } from '@/ui/States';
 import { Alarms } from './Alarms';
@@ -59,7 +59,7 @@ function DeviceList({ add }: { add: React.ReactNode }) {
   }
   return (
     <>
-      {all.length > 5 && <Field label={t('devices.filter')} type="search" value={words} onChange={(e) => setWords(e.target.value)} />}
+      {all.length > 5 && <Finder label={t('devices.filter')} value={words} onChange={setWords} />}
       <Card flush>
         <ul className="divide-y divide-line">
           {shown.map((d) => (

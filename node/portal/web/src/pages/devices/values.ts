@@ -3,7 +3,7 @@ import type { Formats } from '@/i18n/format';
 
 /** SenML's names of units (RFC 8428 section 12.1) as people write them. */
 const signs: Record<string, string> = {
-  Cel: '°C', degF: '°F', '%RH': '% RH', '/': '', '%': '%', EL: '%', lx: 'lx', Pa: 'Pa', hPa: 'hPa', ppm: 'ppm', V: 'V', A: 'A', W: 'W',
+  Cel: '°C', degF: '°F', '%RH': '%', '/': '', '%': '%', '%EL': '%', EL: '%', 'beat/min': 'bpm', 'mm[Hg]': 'mmHg', lx: 'lx', Pa: 'Pa', hPa: 'hPa', ppm: 'ppm', V: 'V', A: 'A', W: 'W',
 };
 
 export const unitSign = (unit: string | undefined) => (unit === undefined ? '' : (signs[unit] ?? unit));
@@ -14,8 +14,11 @@ export interface Value {
   unit: string;
 }
 
+/** A level of the topic marks an alarm; it is the same value that the device measures otherwise. */
+const plain = (name = '') => name.replace(/^(alarm|critical)\//, '');
+
 export function show(s: Sample, f: Formats, yes: string, no: string): Value {
-  const name = s.name ?? '';
+  const name = plain(s.name);
   if (s.text !== undefined) return { name, text: s.text, unit: '' };
   if (s.flag !== undefined) return { name, text: s.flag ? yes : no, unit: '' };
   if (s.data !== undefined) return { name, text: `${Math.floor((s.data.length * 3) / 4)} B`, unit: '' };
@@ -49,7 +52,7 @@ export function series(readings: Reading[]): Series[] {
   for (const { at, samples } of sorted) {
     for (const s of samples) {
       if (s.text !== undefined || s.flag !== undefined || s.data !== undefined) continue;
-      const key = s.name ?? '';
+      const key = plain(s.name);
       let line = found.get(key);
       if (!line) found.set(key, (line = { name: key, unit: unitSign(s.unit), times: [], values: [] }));
       line.times.push(at);

@@ -5,6 +5,7 @@ import { useFormats } from '@/i18n/format';
 import { Page } from '@/ui/Page';
 import { Loaded } from '@/ui/States';
 import { Attention } from './Attention';
+import { GatherCard } from './GatherCard';
 import { LedgerCard } from './LedgerCard';
 import { LinkCard } from './LinkCard';
 import { PartsCard } from './PartsCard';
@@ -25,7 +26,7 @@ export default function Home() {
             <div className="lg:col-span-2">
               <Attention status={s} />
             </div>
-            <LinkCard link={s.link ?? {}} />
+            {s.role === 'hub' && !s.link?.joined ? <GatherCard hub={s.hub ?? {}} /> : <LinkCard link={s.link ?? {}} />}
             <div className="lg:col-span-3">
               <PartsCard parts={s.parts ?? []} />
             </div>

@@ -3,33 +3,52 @@ import type { Part } from '@/api/node';
 import { Sign, toneOf } from '@/ui/Badge';
 import { Card } from '@/ui/Card';
 
-/** Each part speaks for itself, in the node's own words. */
+const names = ['raftlog', 'site', 'mqtt', 'certificates', 'authority', 'journal', 'disk', 'audit', 'audit trail', 'delivery', 'policies', 'search', 'webhooks', 'uplink', 'hub', 'gossip'] as const;
+
+/** A part has a name for people; one that this build does not know keeps the node's own. */
+export function usePartName() {
+  const { t } = useTranslation();
+  return (name = '') => (names.includes(name as never) ? t(`part.${name.replace(' ', '-') as 'site'}`) : name);
+}
+
+/** What is not well is told; of what is, its number is enough, and the words of each for who asks. */
 export function PartsCard({ parts }: { parts: Part[] }) {
   const { t } = useTranslation();
+  const well = parts.filter((p) => toneOf(p.level) === 'good');
+  const rest = parts.filter((p) => toneOf(p.level) !== 'good');
   return (
     <Card title={t('parts.title')}>
-      <ul className="grid gap-x-8 sm:grid-cols-2">
-        {parts.map((p) => (
-          <li key={p.name} className="flex gap-2.5 border-t border-line py-2.5 text-sm">
-            <span className="mt-0.5">
-              <Sign tone={toneOf(p.level)} />
-            </span>
-            <div className="min-w-0">
-              <p className="font-medium">
-                <bdi>{p.name}</bdi>
-              </p>
-              <p className="break-words text-soft">
-                <bdi>{p.text}</bdi>
-              </p>
-              {p.hint && (
-                <p className="break-words">
-                  <bdi>{p.hint}</bdi>
-                </p>
-              )}
-            </div>
-          </li>
-        ))}
-      </ul>
+      {rest.length > 0 && <Rows parts={rest} />}
+      <details className="text-sm">
+        <summary className="flex min-h-9 items-center gap-2 font-medium text-accent">
+          <Sign tone="good" />
+          {t('parts.well', { count: well.length })}
+        </summary>
+        <Rows parts={well} />
+      </details>
     </Card>
+  );
+}
+
+/** Each part speaks for itself, in the node's own words. */
+function Rows({ parts }: { parts: Part[] }) {
+  const name = usePartName();
+  return (
+    <ul className="grid gap-x-8 sm:grid-cols-2 lg:grid-cols-3">
+      {parts.map((p) => (
+        <li key={p.name} className="flex gap-2.5 py-2 text-sm">
+          <span className="mt-0.5">
+            <Sign tone={toneOf(p.level)} />
+          </span>
+          <div className="min-w-0">
+            <p className="font-medium">
+              <bdi>{name(p.name)}</bdi>
+            </p>
+            {p.text && <bdi className="block text-xs break-words text-soft">{p.text}</bdi>}
+            {p.hint && <bdi className="block text-xs break-words">{p.hint}</bdi>}
+          </div>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -22,12 +22,12 @@ export function Invitations({ manages }: { manages: boolean }) {
     <Card title={t('people.open')}>
       <ul className="divide-y divide-line">
         {open.map((i) => (
-          <li key={i.id} className="flex flex-wrap items-center gap-x-6 gap-y-2 py-2.5 text-sm">
+          <li key={i.id} className="flex flex-wrap items-center gap-x-4 gap-y-2 py-2.5 text-sm">
             <span className="min-w-0 grow">
-              <bdi className="font-mono">{i.login || i.id}</bdi>
+              {i.login ? <bdi className="font-medium">{i.login}</bdi> : (i.roles ?? []).map((r) => <Badge key={r}>{roleName(r)}</Badge>)}
               <span className="block text-xs text-soft">{t('people.until', { when: f.moment(i.until) })}</span>
             </span>
-            {i.person ? <Badge tone="warn">{t('people.forReset')}</Badge> : (i.roles ?? []).map((r) => <Badge key={r}>{roleName(r)}</Badge>)}
+            {i.person ? <Badge tone="warn">{t('people.forReset')}</Badge> : i.login && (i.roles ?? []).map((r) => <Badge key={r}>{roleName(r)}</Badge>)}
             {manages && <Button onClick={() => revoke(i.id, i.login || i.id)}>{t('people.revoke')}</Button>}
           </li>
         ))}

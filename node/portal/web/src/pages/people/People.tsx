@@ -53,8 +53,8 @@ function PersonRow({ person: p, self, onOpen }: { person: Person; self: boolean;
   const roleName = useRoleName();
   const second = (p.passkeys ?? 0) > 0 || p.hasTotp;
   return (
-    <li id={p.id} className="flex flex-wrap items-center gap-x-6 gap-y-2 px-4 py-3">
-      <div className="min-w-0 grow basis-48">
+    <li id={p.id} className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-2 px-4 py-2.5 md:grid-cols-[minmax(0,1fr)_auto_auto]">
+      <div className="min-w-0">
         <p className="truncate font-medium">
           <bdi>{p.displayName || p.login}</bdi> {self && <Badge>{t('people.you')}</Badge>}
         </p>
@@ -62,7 +62,7 @@ function PersonRow({ person: p, self, onOpen }: { person: Person; self: boolean;
           <bdi className="font-mono">{p.login}</bdi> · {t('people.since', { when: f.ago(p.created) })}
         </p>
       </div>
-      <div className="flex flex-wrap gap-1.5">
+      <div className="order-last col-span-2 flex flex-wrap gap-1.5 md:order-none md:col-span-1 md:justify-end">
         {p.status === 'suspended' && <Badge tone="bad">{t('people.suspended')}</Badge>}
         {!second && <Badge tone="warn">{t('people.passwordOnly')}</Badge>}
         {(p.roles ?? []).map((r) => (
