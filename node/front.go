@@ -192,8 +192,11 @@ func (n *Node) followPolicies(ctx context.Context) error {
 		if now != restored { // versions of the policies may have gone back
 			refresh = n.policies.Reset
 		}
+		before := n.policies.Engine()
 		if err := n.withView(func(v edge.View) error { return refresh(v) }); err == nil {
-			restored = now
+			if restored = now; n.policies.Engine() != before {
+				n.policiesChanged()
+			}
 		} else {
 			n.log.Warn("the site's own policies cannot be read; those known before go on to hold", "error", err)
 		}

@@ -74,6 +74,7 @@ type Node struct {
 	hub     *hubPart    // nil unless this node is a hub
 
 	policies   *policy.Live
+	doors      *doorkeeper
 	front      *front
 	figures    *telemetry.Figures
 	traces     *telemetry.Tracer // nil where nobody collects them
@@ -112,6 +113,7 @@ func New(ctx context.Context, cfg Config, o Options) (_ *Node, err error) {
 	if n.policies, err = policy.NewLive(); err != nil {
 		return nil, err
 	}
+	n.doors = newDoorkeeper(n)
 	defer func() {
 		if err != nil {
 			n.Close()
@@ -189,6 +191,7 @@ func (n *Node) hasHub() bool { return len(n.link.get().Hubs)+len(n.cfg.Uplink.Hu
 
 func (n *Node) openThings(context.Context) (err error) {
 	n.desired = openTwin(n.readings, settings{HostEvery: n.cfg.Host.Every})
+	n.desired.may = func() error { return n.doors.hub("sync.push") }
 	n.desired.budgets = func() { n.up.restart() }
 	n.intake = &intake{journals: n.journals, decoder: device.New(device.Options{})}
 	if n.sampler, err = host.New(host.Options{DataDir: n.cfg.DataDir}); err != nil {
@@ -251,6 +254,7 @@ func (n *Node) services() []edge.Part {
 		partFunc{"housekeeping", n.keepHouse},
 		partFunc{"attention", n.attend},
 		partFunc{"policies", n.followPolicies},
+		partFunc{"refusals", n.doors.run},
 		partFunc{"device rights", n.followDevices},
 		partFunc{"device certificates", n.followTrust},
 		partFunc{"host", n.sampleHost},

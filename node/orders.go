@@ -59,8 +59,18 @@ func (o *orders) Finish(ctx context.Context, r wire.CmdResult) error {
 	return o.s.Commit(ctx, func(out *state.Batch) { out.Set(key, b) })
 }
 
+// What each order is, in the words of the policies: it is decided like anybody's wish for the same.
+func orderNeeds() map[string]edge.Permission {
+	return map[string]edge.Permission{"sample": "readings.read", "scrub": "node.read", fetchOrder: "sync.push", "restart-uplink": "sync.pull"}
+}
+
 // Run implements uplink.Commands.
 func (o *orders) Run(ctx context.Context, c *wire.Cmd) ([]byte, error) {
+	if needs, known := orderNeeds()[c.Name]; known {
+		if err := o.n.doors.hub(needs); err != nil {
+			return nil, err
+		}
+	}
 	switch c.Name {
 	case "sample":
 		samples, _ := o.n.sampler.Latest()
@@ -115,8 +125,9 @@ type twin struct {
 	s   *state.Store
 	own settings // what the node's own file says
 
-	budgets func()     // called a moment after other budgets of the link were asked for; may be nil
-	mu      sync.Mutex // guards what follows
+	may     func() error // whether the hub may hand over a configuration; nil: it may
+	budgets func()       // called a moment after other budgets of the link were asked for; may be nil
+	mu      sync.Mutex   // guards what follows
 	version uint64
 	doc     []byte
 	set     settings
@@ -153,6 +164,11 @@ func (t *twin) Current() (uint64, []byte) {
 
 // Apply implements uplink.Twin.
 func (t *twin) Apply(ctx context.Context, version uint64, doc []byte) error {
+	if t.may != nil {
+		if err := t.may(); err != nil {
+			return err
+		}
+	}
 	set, err := parseSettings(doc)
 	if err != nil {
 		return err

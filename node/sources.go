@@ -42,6 +42,9 @@ func (n *Node) sources() []uplink.Source {
 	if n.hub != nil {
 		return n.forwarded()
 	}
+	if !n.doors.pulls() {
+		return nil
+	}
 	var list []uplink.Source
 	for _, s := range n.own() {
 		list = append(list, s)

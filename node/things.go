@@ -26,9 +26,9 @@ const (
 )
 
 func (n *Node) openBroker() (err error) {
-	auth := &deviceAuth{end: n.keys.end, behind: n.behindItsLog,
+	auth := &deviceAuth{end: n.keys.end, behind: n.behindItsLog, refused: n.doors.stranger,
 		a: &registry.Authenticator{Verifier: device.NewVerifier(), Now: n.keys.trust.Now, View: n.withView}}
-	o := mqtt.Options{Addr: n.cfg.MQTT.Addr, TLSAddr: n.cfg.MQTT.TLSAddr, Auth: auth, Intake: n.intake, Logger: n.part("mqtt"),
+	o := mqtt.Options{Addr: n.cfg.MQTT.Addr, TLSAddr: n.cfg.MQTT.TLSAddr, Auth: auth, Allow: n.doors.topic, Intake: n.intake, Logger: n.part("mqtt"),
 		Limits: mqtt.Limits{Packet: int(n.cfg.MQTT.MaxPacket), Clients: n.cfg.MQTT.MaxClients}, Sessions: &sessionStore{n.readings}}
 	if o.TLSAddr != "" {
 		o.TLS = n.deviceTLS()
@@ -61,6 +61,8 @@ type deviceAuth struct {
 	a      *registry.Authenticator
 	end    *pki.Endpoint
 	behind func() bool // what is not known may be known in a moment
+	// refused is told of whoever claimed to be a device and did not prove it.
+	refused func(claim, remote string)
 }
 
 // replayTime is how long after the start a device that is not known is told to try again, while the state
@@ -82,6 +84,7 @@ func (d *deviceAuth) Authenticate(ctx context.Context, c mqtt.Credentials) (mqtt
 	}
 	cert, err := d.certificate(c)
 	if err != nil {
+		d.refused(p.ID, c.Remote)
 		return mqtt.Device{}, err
 	}
 	if cert != nil {
@@ -90,6 +93,9 @@ func (d *deviceAuth) Authenticate(ctx context.Context, c mqtt.Credentials) (mqtt
 	r, err := d.a.Authenticate(ctx, p)
 	if edge.IsKind(err, edge.Denied) && d.behind() {
 		return mqtt.Device{}, edge.E(edge.Unavailable, "the node is starting and does not know all devices yet").WithHint("try again in a moment")
+	}
+	if edge.IsKind(err, edge.Denied) {
+		d.refused(p.ID, c.Remote)
 	}
 	if err != nil {
 		return mqtt.Device{}, err

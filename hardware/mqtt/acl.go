@@ -2,24 +2,76 @@ package mqtt
 
 import (
 	"strings"
+	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aielon/edge/node/edge"
 )
 
+// A Question is whether a device may use a topic.
+type Question struct {
+	Device Device
+	Topic  string // of a message; a filter where Device wants to read, and then all its topics are meant
+	Write  bool   // the device publishes, else it reads
+	Own    bool   // a pattern of the device covers it
+}
+
 // rights are a device's patterns with its ID put in. They are replaced, never changed.
 type rights struct {
 	Device
 	publish, subscribe []string
+	ask                func(Question) bool // nil: the patterns decide alone
+	verdicts           verdicts
+}
+
+// verdicts are the answers of the current second: what is asked may look at the clock, and a device that is busy
+// asks for the same thing a thousand times.
+type verdicts struct {
+	mu     sync.Mutex // guards what follows
+	second int64
+	known  map[use]bool
+}
+
+type use struct {
+	topic string
+	write bool
+}
+
+// maxVerdicts bounds the answers kept for one session.
+const maxVerdicts = 64
+
+// may decides by the policies where there are some, else by the patterns.
+func (r *rights) may(topic string, write bool, patterns []string) bool {
+	own := anyCovers(patterns, topic)
+	if r.ask == nil {
+		return own
+	}
+	v, u, now := &r.verdicts, use{topic, write}, time.Now().Unix()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.second != now || len(v.known) >= maxVerdicts {
+		v.second = now
+		clear(v.known)
+	}
+	yes, known := v.known[u]
+	if !known {
+		yes = r.ask(Question{r.Device, topic, write, own})
+		if v.known == nil {
+			v.known = map[use]bool{}
+		}
+		v.known[u] = yes
+	}
+	return yes
 }
 
 // newRights checks a device as the authenticator gave it. An ID with a wildcard in it would widen its
 // own patterns, so it is refused.
-func newRights(d Device) (*rights, error) {
+func newRights(d Device, ask func(Question) bool) (*rights, error) {
 	if d.ID == "" || len(d.ID) > 128 || !utf8.ValidString(d.ID) || strings.ContainsAny(d.ID, "/+#$") || strings.ContainsFunc(d.ID, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
 		return nil, edge.E(edge.Invalid, "%q cannot be the name of an MQTT device", d.ID)
 	}
-	r := &rights{Device: d}
+	r := &rights{Device: d, ask: ask}
 	for _, p := range d.Publish {
 		r.publish = append(r.publish, strings.ReplaceAll(p, "%d", d.ID))
 	}
@@ -31,7 +83,7 @@ func newRights(d Device) (*rights, error) {
 
 // mayPublish decides on a topic. Topics that begin with $ belong to the broker (MQTT 5 section 4.7.2).
 func (r *rights) mayPublish(topic string) bool {
-	return r != nil && topic != "" && topic[0] != '$' && anyCovers(r.publish, topic)
+	return r != nil && topic != "" && topic[0] != '$' && r.may(topic, true, r.publish)
 }
 
 // mayRead decides on a filter or a topic: every topic the filter matches must be allowed.
@@ -45,7 +97,7 @@ func (r *rights) mayRead(filter string) bool {
 	if filter == "" || filter[0] == '$' && !r.Operator {
 		return false
 	}
-	return anyCovers(r.subscribe, filter)
+	return r.may(filter, false, r.subscribe)
 }
 
 // mayUse decides on a client identifier.

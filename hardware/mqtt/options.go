@@ -77,10 +77,14 @@ type SessionStore interface {
 
 // Options of a Broker.
 type Options struct {
-	Addr     string      // plain MQTT; "127.0.0.1:1883" is the usual value, empty: none
-	TLSAddr  string      // MQTT over TLS, ":8883"; empty: none
-	TLS      *tls.Config // must refuse client certificates that do not hold; who has shown one is not slowed down like a stranger
-	Auth     Authenticator
+	Addr    string      // plain MQTT; "127.0.0.1:1883" is the usual value, empty: none
+	TLSAddr string      // MQTT over TLS, ":8883"; empty: none
+	TLS     *tls.Config // must refuse client certificates that do not hold; who has shown one is not slowed down like a stranger
+	Auth    Authenticator
+	// Allow decides by the policies of the whole site whether a device may use a topic: on every PUBLISH, will and
+	// SUBSCRIBE, before what is retained or delivered leaves, and again for each second it goes on. It must not block
+	// and not call the broker. Nil: the patterns of the devices decide alone.
+	Allow    func(Question) bool
 	Intake   Intake
 	Sessions SessionStore // nil: sessions end with the process
 	Limits   Limits

@@ -38,7 +38,7 @@ func (b *Broker) Renew(device string, standing func(proof string) (Device, error
 	for proof := range b.proofs(device) {
 		d, err := standing(proof)
 		if err == nil {
-			now[proof], err = newRights(d)
+			now[proof], err = newRights(d, b.o.Allow)
 		}
 		switch {
 		case edge.IsKind(err, edge.Denied):

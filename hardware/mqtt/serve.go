@@ -155,7 +155,7 @@ func (b *Broker) authenticate(cred Credentials) (*rights, error) {
 	d, err := b.o.Auth.Authenticate(ctx, cred)
 	if err == nil {
 		var r *rights
-		if r, err = newRights(d); err == nil {
+		if r, err = newRights(d, b.o.Allow); err == nil {
 			return r, nil
 		}
 	}

@@ -31,6 +31,7 @@ type session struct {
 	aliases   map[uint16]string
 	topic     string  // the newest topic published to, to save its copying
 	allowed   *rights // the rights under which topic was allowed
+	second    int64   // when it was
 	limiter   limiter
 	pendingID uint16      // of the SUBSCRIBE or UNSUBSCRIBE the engine is at
 	farewell  bool        // DISCONNECT without will came
@@ -325,12 +326,12 @@ func (s *session) readPublish(f frame) (in *incoming, denied bool, err error) {
 	if in.rights = s.kept.rights.Load(); in.rights == nil { // revoked; what was on its way still arrives
 		return nil, false, &wireError{rcNotAuthorised, "the device was shut out"}
 	}
-	if s.allowed != in.rights || in.topic != s.topic { // a device mostly publishes to one topic
+	if s.allowed != in.rights || in.topic != s.topic || s.second != in.created { // a device mostly publishes to one topic
 		if in.topic[0] != '$' && !s.b.o.Limits.goodTopic(in.topic) {
 			return nil, false, &wireError{rcTopicName, "a topic name has wildcards, too many levels or too many bytes"}
 		}
 		if denied = !in.rights.mayPublish(in.topic); !denied {
-			s.topic, s.allowed = in.topic, in.rights
+			s.topic, s.allowed, s.second = in.topic, in.rights, in.created
 		}
 	}
 	if in.qos == 2 && !denied {

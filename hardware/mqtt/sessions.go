@@ -162,7 +162,7 @@ func (b *Broker) Revoke(device string) {
 // Update changes what a connected or remembered device may do. What it may no longer read is taken out
 // of its sessions; what it may no longer publish stays retained until somebody clears it, or Revoke does.
 func (b *Broker) Update(d Device) error {
-	r, err := newRights(d)
+	r, err := newRights(d, b.o.Allow)
 	if err != nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func (b *Broker) restoreSession(key string, value []byte) bool {
 	if json.Unmarshal(value, &v) != nil || len(v.Subs) > b.o.Limits.Subscriptions || len(b.kept) >= b.o.Limits.Sessions {
 		return false
 	}
-	r, err := newRights(v.Device)
+	r, err := newRights(v.Device, b.o.Allow)
 	if err != nil || !strings.HasPrefix(key, r.ID+"/") || v.Version < 4 || v.Version > 5 {
 		return false
 	}

@@ -36,11 +36,11 @@ type Options struct {
 // A Guard implements gateway.Guard.
 type Guard struct {
 	o      Options
-	floods *floods
+	floods *Floods
 }
 
 // New returns a Guard.
-func New(o Options) *Guard { return &Guard{o: o, floods: newFloods()} }
+func New(o Options) *Guard { return &Guard{o: o, floods: NewFloods()} }
 
 // Decide implements gateway.Guard.
 func (g *Guard) Decide(_ context.Context, a gateway.Access) gateway.Verdict {
@@ -156,7 +156,7 @@ func (g *Guard) Note(ctx context.Context, a gateway.Access, v gateway.Verdict) e
 	mask := g.o.Mask()
 	r := record(mask, a, v)
 	if v.Refused != nil && !a.Request.Caller.Proven() {
-		if !g.floods.admit(a.Request.Peer, g.o.Now()) {
+		if !g.floods.Admit(AddressKey(a.Request.Peer), g.o.Now()) {
 			if g.o.Refused != nil {
 				g.o.Refused(a)
 			}
