@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -155,12 +156,21 @@ func (g *Gateway) still(ctx context.Context, a Access) error {
 	return g.o.Guard.Decide(ctx, a).Refused
 }
 
-// While returns a context that ends when the credentials prove nothing any more, with the refusal as its cause.
+// While returns a context that ends when the credentials prove nothing any more, or give less than they gave when
+// the connection was opened, with the refusal as its cause.
 func (g *Gateway) While(ctx context.Context) (context.Context, func()) {
 	r := call.From(ctx)
+	opened, err := g.o.Who.Authenticate(ctx, r.Credentials)
+	known := err == nil
 	return g.while(ctx, func(ctx context.Context) error {
-		if _, err := g.o.Who.Authenticate(ctx, r.Credentials); err != nil {
+		who, err := g.o.Who.Authenticate(ctx, r.Credentials)
+		switch {
+		case err != nil:
 			return problem.Rejected(err)
+		case !known:
+			opened, known = who, true
+		case slices.ContainsFunc(opened.Roles, func(role string) bool { return !slices.Contains(who.Roles, role) }):
+			return edge.E(edge.Denied, "a role was taken from you").WithHint("connect again for what is left")
 		}
 		return nil
 	})
