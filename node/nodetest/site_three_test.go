@@ -83,6 +83,7 @@ func eventually(t *testing.T, what string, f func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
+	var before error
 	for {
 		one, done := context.WithTimeout(ctx, 5*time.Second)
 		err := f(one)
@@ -91,8 +92,9 @@ func eventually(t *testing.T, what string, f func(context.Context) error) {
 			return
 		}
 		if ctx.Err() != nil {
-			t.Fatalf("%s: %v", what, err)
+			t.Fatalf("%s: %v; before that: %v", what, err, before)
 		}
+		before = err
 		time.Sleep(10 * time.Millisecond)
 	}
 }
