@@ -7,7 +7,7 @@ GOFLAGS_BUILD := -trimpath -buildvcs=false
 TESTFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test portal-e2e clean peers siege bench-doors
+.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test portal-e2e clean peers siege ports bench-doors
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench-doors: build ## what a request costs at each door, beside huma, gqlgen and
 
 siege: build ## slow and flooding clients against the door, while another client measures (root)
 	scripts/siege.sh
+
+ports: build ## every port of a node, a hub and the quickstart against the table in the README (root)
+	scripts/ports.sh
 
 e2e: build ## the built program driven by scripts
 	go test -count=1 -timeout 600s -tags e2e ./node/e2e/...

@@ -72,7 +72,7 @@ func (k *keys) beginAnew(dir string, cfg Config, h BackupHead, index uint64) err
 		addr = cfg.Cluster.Addr
 	}
 	if addr == "" {
-		addr = "127.0.0.1:0"
+		addr = nowhereAddr
 	}
 	if err := k.relink(func(l *link) { l.Joined, l.Peers, l.Members = false, nil, nil }); err != nil {
 		return err

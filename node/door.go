@@ -26,10 +26,10 @@ func (n *Node) openDoor(context.Context) error {
 	return nil
 }
 
-// doorListener opens the door; an empty address leaves it closed for all but this very process.
+// doorListener opens the door; an empty address leaves it closed.
 func doorListener(addr string) (net.Listener, error) {
 	if addr == "" {
-		addr = "127.0.0.1:0"
+		return newNowhere(), nil
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -41,9 +41,14 @@ func doorListener(addr string) (net.Listener, error) {
 // DoorAddr is where the door is.
 func (n *Node) DoorAddr() string { return n.doorAddr.String() }
 
-// DoorURL is the address to open in a browser, under the name that passkeys belong to where there is one.
+// DoorURL is the address to open in a browser, under the name that passkeys belong to where there is one. It is
+// empty where the door is closed.
 func (n *Node) DoorURL() string {
-	host, port, _ := net.SplitHostPort(n.doorAddr.String())
+	if n.cfg.Door.Addr == "" {
+		return ""
+	}
+	_, ips := boxNames()
+	host, port, _ := net.SplitHostPort(reachable(n.doorAddr.String(), nil, ips))
 	if name := n.passkeyName(); name != "" {
 		host = name
 	}

@@ -148,8 +148,13 @@ func (o ownSource) Begun(number uint64) (genesis, fork edge.Pos, reason string, 
 	return e.First, e.Fork, e.Reason, ok
 }
 
-func (p *hubPart) addr() string     { return p.h.Addr() }
-func (p *hubPart) joinAddr() string { return p.port.l.Addr().String() }
+func (p *hubPart) addr() string { return p.h.Addr() }
+
+// joinAddr is where sites reach the join port: on the machine whose sync port they are told of.
+func (p *hubPart) joinAddr() string {
+	_, ips := boxNames()
+	return reachable(p.port.l.Addr().String(), p.n.cfg.Hub.Advertise, ips)
+}
 
 // regionSigner signs what the hub sends down with the key of its region, which every site below trusts.
 type regionSigner struct{ ca *pki.Authority }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/aielon/edge/node/auth/pki"
@@ -87,10 +88,31 @@ func (n *Node) hubAddresses() []string {
 	if len(n.cfg.Hub.Advertise) > 0 {
 		return n.cfg.Hub.Advertise
 	}
+	addr := n.cfg.Hub.Addr
 	if n.hub != nil {
-		return []string{n.hub.addr()}
+		addr = n.hub.addr()
 	}
-	return []string{n.cfg.Hub.Addr}
+	_, ips := boxNames()
+	return []string{reachable(addr, nil, ips)}
+}
+
+// reachable is addr as another machine can dial it. An address of no machine in particular gets the host of the
+// first one that is advertised, else the box's own.
+func reachable(addr string, advertised []string, own []net.IP) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || !unspecified(host) {
+		return addr
+	}
+	if len(advertised) > 0 {
+		if h, _, err := net.SplitHostPort(advertised[0]); err == nil && !unspecified(h) {
+			return net.JoinHostPort(h, port)
+		}
+	}
+	host = "localhost"
+	if i := slices.IndexFunc(own, func(ip net.IP) bool { return !ip.IsLoopback() }); i >= 0 {
+		host = own[i].String()
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // renewalSources are the machines that may renew this node's certificate or tell the time.

@@ -50,18 +50,30 @@ type port struct {
 	wg sync.WaitGroup
 }
 
-// newPort listens at addr. Protocols are opened with lane before run is called.
+// newPort listens at addr; an empty one opens nothing, and nobody ever comes. Protocols are opened with lane before
+// run is called.
 func newPort(addr string, ep *pki.Endpoint, log *slog.Logger, protos ...pki.Proto) (*port, error) {
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive(), Control: giveUpSilent} // accepted connections take over what the listener has
-	l, err := lc.Listen(context.Background(), "tcp", addr)
+	l, err := portListener(addr)
 	if err != nil {
-		return nil, edge.E(edge.Unavailable, "port %s cannot be opened: %w", addr, err).WithHint("is another node running, or the address not of this machine?")
+		return nil, err
 	}
 	p := &port{l: l, ep: ep, log: log, tls: ep.ServerConfig(protos...), slots: make(chan struct{}, maxHandshakes), lanes: map[pki.Proto]*lane{}}
 	for _, proto := range protos {
 		p.lanes[proto] = &lane{port: p, in: make(chan *tls.Conn, laneQueue), closed: make(chan struct{})}
 	}
 	return p, nil
+}
+
+func portListener(addr string) (net.Listener, error) {
+	if addr == "" {
+		return newNowhere(), nil
+	}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive(), Control: giveUpSilent} // accepted connections take over what the listener has
+	l, err := lc.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, edge.E(edge.Unavailable, "port %s cannot be opened: %w", addr, err).WithHint("is another node running, or the address not of this machine?")
+	}
+	return l, nil
 }
 
 func (p *port) lane(proto pki.Proto) *lane { return p.lanes[proto] }

@@ -59,11 +59,7 @@ func (n *Node) openSite(ctx context.Context) (err error) {
 func (n *Node) freshSite(ctx context.Context) error { return n.raft.WaitFresh(ctx) }
 
 func (n *Node) openRaft(context.Context) (err error) {
-	addr := n.cfg.Cluster.Addr
-	if addr == "" {
-		addr = "127.0.0.1:0" // alone: nobody calls, but the log still has one way of being reached
-	}
-	n.port, err = newPort(addr, n.keys.end, n.part("cluster port"), pki.ProtoRaft, pki.ProtoSite, pki.ProtoJoin, pki.ProtoRenew)
+	n.port, err = newPort(n.cfg.Cluster.Addr, n.keys.end, n.part("cluster port"), pki.ProtoRaft, pki.ProtoSite, pki.ProtoJoin, pki.ProtoRenew)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // A finder looks for nodes of the same site on the local network by multicast DNS (RFC 6762): it asks for
 // the SRV record of a name only nodes that share the site's secret can form, and answers others that ask.
 // Whoever answers is only tried; what counts is whether its gossip can be unsealed. Where multicast is not
-// to be had it stays quiet.
+// to be had it stays quiet, and looks again every minute: a box may start before its network does.
 type finder struct {
 	name  string
 	port  func() (int, bool)
@@ -40,11 +40,11 @@ func newFinder(secret []byte, site string, port func() (int, bool), alone func()
 	return &finder{name: tag + "._aielon-edge._udp.local.", port: port, alone: alone, found: make(chan string, 8)}
 }
 
-// run asks and answers until ctx ends, and comes back at once where multicast cannot be used.
+// run asks and answers until ctx ends.
 func (f *finder) run(ctx context.Context) {
 	group := &net.UDPAddr{IP: net.IP(mdnsGroup[:]), Port: 5353}
-	conn, err := net.ListenMulticastUDP("udp4", nil, group)
-	if err != nil {
+	conn := multicast(ctx, func() (*net.UDPConn, error) { return net.ListenMulticastUDP("udp4", nil, group) })
+	if conn == nil {
 		return
 	}
 	p := ipv4.NewPacketConn(conn)
@@ -67,6 +67,20 @@ func (f *finder) run(ctx context.Context) {
 			}
 			t.Reset(wait)
 			wait = min(3*wait, askEvery) // RFC 6762 section 5.2: at growing intervals
+		}
+	}
+}
+
+// multicast opens what it takes to use multicast, as often as it must, and returns nil when ctx ends first.
+func multicast(ctx context.Context, open func() (*net.UDPConn, error)) *net.UDPConn {
+	for {
+		if conn, err := open(); err == nil {
+			return conn
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(askEvery):
 		}
 	}
 }

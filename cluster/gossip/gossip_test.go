@@ -426,6 +426,27 @@ func TestFinderReadsOnlyItsOwn(t *testing.T) {
 	}
 }
 
+// A box may be on before its network is.
+func TestMulticastIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries, want := 0, &net.UDPConn{}
+		got := multicast(t.Context(), func() (*net.UDPConn, error) {
+			if tries++; tries < 4 {
+				return nil, errors.New("no route to the group")
+			}
+			return want, nil
+		})
+		if got != want || tries != 4 {
+			t.Errorf("%d tries found %p; want the fourth to", tries, got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*askEvery)
+		defer cancel()
+		if multicast(ctx, func() (*net.UDPConn, error) { return nil, errors.New("never") }) != nil {
+			t.Error("something was found where nothing is")
+		}
+	})
+}
+
 func FuzzFinder(f *testing.F) {
 	fi := newFinder(secret, "noor", func() (int, bool) { return 1, true }, func() bool { return true })
 	q, _ := fi.question()

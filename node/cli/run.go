@@ -37,7 +37,12 @@ func (r runCmd) Run(in *invocation) error {
 // greet tells whoever started the node where to go on. The code is for those who stand before the box: it is
 // printed once, and good once.
 func greet(in *invocation, n *node.Node) {
-	fmt.Fprintf(in.std.Out, "The node is ready: %s\n", n.DoorURL())
+	page := n.DoorURL()
+	if page == "" {
+		fmt.Fprintln(in.std.Out, "The node is ready. Its door is closed: door.addr is empty.")
+		return
+	}
+	fmt.Fprintf(in.std.Out, "The node is ready: %s\n", page)
 	code, err := n.FirstCode(in.ctx)
 	switch {
 	case err != nil:
