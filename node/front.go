@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/aielon/edge/node/api/schemas"
 	"github.com/aielon/edge/node/audit"
 	"github.com/aielon/edge/node/auth"
+	"github.com/aielon/edge/node/auth/device"
 	"github.com/aielon/edge/node/auth/identity"
 	"github.com/aielon/edge/node/auth/passkey"
 	"github.com/aielon/edge/node/edge"
@@ -33,6 +35,8 @@ type front struct {
 	record  *countedRecorder
 	relying *passkey.Relying // nil where the door has no name that can carry passkeys
 	secure  bool             // the door speaks TLS
+
+	entrance http.Handler // what the door serves
 }
 
 // openFront puts the door together: who asks, what they may do, what is kept of it, and every protocol.
@@ -75,7 +79,7 @@ func (n *Node) openPeople(f *front) (err error) {
 		}
 	}
 	f.people, err = identity.New(identity.Options{Site: n.keys.trust.Site(), SiteName: n.siteName, Node: n.ID(), View: n.withView, Propose: n.site, Deciding: n.deciding,
-		Applied: n.site.WaitApplied, Local: identityRows{n.readings}, Now: n.keys.trust.Now, Passkeys: func() *passkey.Relying { return f.relying }, Logger: n.part("identity")})
+		Applied: n.site.WaitApplied, Local: identityRows{n.readings}, Now: n.keys.trust.Now, Passkeys: func() *passkey.Relying { return f.relying }, Certified: n.certified, Logger: n.part("identity")})
 	return err
 }
 
@@ -122,9 +126,10 @@ func (n *Node) openDoors(f *front) error {
 	if err != nil {
 		return err
 	}
-	o := gateway.ServerOptions{TCP: n.doorListen, Handler: &gateway.Entrance{Hosts: n.cfg.Door.Hosts, Next: doors}, Limit: f.budgets.Address, Logger: n.part("door")}
+	f.entrance = &gateway.Entrance{Hosts: n.cfg.Door.Hosts, Next: doors}
+	o := gateway.ServerOptions{TCP: n.doorListen, Handler: f.entrance, Limit: f.budgets.Address, Logger: n.part("door")}
 	if f.secure = !loopback(n.doorAddr.String()); f.secure {
-		o.TLS = &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: (&serverCert{keys: n.keys, names: n.cfg.Door.Hosts}).get, NextProtos: []string{"h2", "http/1.1"}}
+		o.TLS = n.doorTLS()
 		udp, err := net.ListenPacket("udp", n.doorAddr.String())
 		if err != nil { // HTTP/2 does as well
 			n.log.Warn("the door is not open for HTTP/3", "error", err)
@@ -141,6 +146,30 @@ func (n *Node) openDoors(f *front) error {
 	own.Handle("/api/", &gateway.Entrance{Local: true, Next: http.StripPrefix("/api", doors)})
 	n.socket, err = gateway.NewSocket(filepath.Join(n.cfg.DataDir, SocketName), own, n.part("socket"))
 	return err
+}
+
+// doorTLS shows the certificate of the site's authority, and lets in who shows one: devices and programs that are
+// registered with the key of theirs. A certificate that does not hold ends the handshake.
+func (n *Node) doorTLS() *tls.Config {
+	cert := &serverCert{keys: n.keys, names: n.cfg.Door.Hosts}
+	return n.keys.end.DeviceConfig(cert.get, tls.VersionTLS13, "h2", "http/1.1")
+}
+
+// certified is the device that a certificate stands for. It is asked for each request, so what was revoked, removed
+// or registered with another key since the handshake counts no more.
+func (n *Node) certified(ctx context.Context, c *x509.Certificate) (edge.Actor, []string, error) {
+	cert, err := n.keys.end.Device(tls.ConnectionState{PeerCertificates: []*x509.Certificate{c}})
+	if err != nil || cert == nil {
+		return edge.Actor{}, nil, identity.Ended()
+	}
+	d, err := n.registered.Authenticate(ctx, device.Proof{ID: cert.Name.ID, Key: cert.Key[:]})
+	switch {
+	case edge.IsKind(err, edge.Denied) && n.behindItsLog():
+		return edge.Actor{}, nil, edge.E(edge.Unavailable, "the node is starting and does not know all devices yet").WithHint("try again in a moment")
+	case edge.IsKind(err, edge.Denied):
+		return edge.Actor{}, nil, identity.Ended()
+	}
+	return edge.Actor{Kind: edge.Device, ID: d.ID, Site: n.keys.trust.Site()}, []string{auth.DeviceRole}, err
 }
 
 // pages is what is served besides the protocols.

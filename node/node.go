@@ -17,6 +17,7 @@ import (
 	"github.com/aielon/edge/hardware/device"
 	"github.com/aielon/edge/hardware/host"
 	"github.com/aielon/edge/hardware/mqtt"
+	"github.com/aielon/edge/hardware/registry"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway"
 	"github.com/aielon/edge/node/journal"
@@ -75,6 +76,7 @@ type Node struct {
 
 	policies   *policy.Live
 	doors      *doorkeeper
+	registered *registry.Authenticator // finds devices by what they show
 	front      *front
 	figures    *telemetry.Figures
 	traces     *telemetry.Tracer // nil where nobody collects them

@@ -26,8 +26,8 @@ const (
 )
 
 func (n *Node) openBroker() (err error) {
-	auth := &deviceAuth{end: n.keys.end, behind: n.behindItsLog, refused: n.doors.stranger,
-		a: &registry.Authenticator{Verifier: device.NewVerifier(), Now: n.keys.trust.Now, View: n.withView}}
+	n.registered = &registry.Authenticator{Verifier: device.NewVerifier(), Now: n.keys.trust.Now, View: n.withView}
+	auth := &deviceAuth{end: n.keys.end, behind: n.behindItsLog, refused: n.doors.stranger, a: n.registered}
 	o := mqtt.Options{Addr: n.cfg.MQTT.Addr, TLSAddr: n.cfg.MQTT.TLSAddr, Auth: auth, Allow: n.doors.topic, Intake: n.intake, Logger: n.part("mqtt"),
 		Limits: mqtt.Limits{Packet: int(n.cfg.MQTT.MaxPacket), Clients: n.cfg.MQTT.MaxClients}, Sessions: &sessionStore{n.readings}}
 	if o.TLSAddr != "" {

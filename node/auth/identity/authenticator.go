@@ -31,7 +31,7 @@ func Ended() *edge.Error {
 // the node's own socket. Where nothing came, the caller is Nobody and there is no error. It looks at the site's
 // state each time, so whoever is revoked or suspended there is out at once. It fails with Denied in the same
 // words for everything that is unknown, over, revoked or suspended.
-func (s *Service) Authenticate(_ context.Context, c auth.Credentials) (auth.Caller, error) {
+func (s *Service) Authenticate(ctx context.Context, c auth.Credentials) (auth.Caller, error) {
 	switch {
 	case token.Is(token.Service, c.Bearer):
 		return s.byToken(c.Bearer)
@@ -40,7 +40,7 @@ func (s *Service) Authenticate(_ context.Context, c auth.Credentials) (auth.Call
 	case c.Cookie != "":
 		return s.bySession(c.Cookie)
 	case c.Certificate != nil:
-		return s.byCertificate(c.Certificate)
+		return s.byCertificate(ctx, c.Certificate)
 	case c.Local:
 		now := s.o.Now()
 		return auth.Caller{Actor: edge.Actor{Kind: edge.Person, ID: OperatorID, Site: s.o.Site}, Roles: []string{auth.Owner},
@@ -49,11 +49,11 @@ func (s *Service) Authenticate(_ context.Context, c auth.Credentials) (auth.Call
 	return auth.Caller{}, nil
 }
 
-func (s *Service) byCertificate(c *x509.Certificate) (auth.Caller, error) {
+func (s *Service) byCertificate(ctx context.Context, c *x509.Certificate) (auth.Caller, error) {
 	if s.o.Certified == nil {
 		return auth.Caller{}, Ended()
 	}
-	a, roles, err := s.o.Certified(c)
+	a, roles, err := s.o.Certified(ctx, c)
 	if err != nil {
 		return auth.Caller{}, err
 	}

@@ -30,18 +30,20 @@ const (
 
 // Options are what a Service stands on.
 type Options struct {
-	Site      string                                                  // the site's name
-	SiteName  func() string                                           // what people call it; nil: Site
-	Node      edge.NodeID                                             // this node, which proposes
-	View      func(func(edge.View) error) error                       // calls with a view that is good for the length of the call
-	Propose   edge.Proposer                                           // of the site
-	Deciding  func() bool                                             // the site can decide just now, as far as known; nil: it always can
-	Applied   func(ctx context.Context, index uint64) error           // returns once View shows an index; nil: View is asked again and again
-	Local     Local                                                   // rows of this node's own store
-	Now       func() time.Time                                        // the time that certificates are judged by; nil: time.Now
-	Passkeys  func() *passkey.Relying                                 // nil, or returns nil: this node has no name for passkeys
-	Certified func(c *x509.Certificate) (edge.Actor, []string, error) // whom a certificate that TLS has checked stands for; nil: nobody
-	Passwords *password.Hasher                                        // nil: one of password.Standard
+	Site     string                                        // the site's name
+	SiteName func() string                                 // what people call it; nil: Site
+	Node     edge.NodeID                                   // this node, which proposes
+	View     func(func(edge.View) error) error             // calls with a view that is good for the length of the call
+	Propose  edge.Proposer                                 // of the site
+	Deciding func() bool                                   // the site can decide just now, as far as known; nil: it always can
+	Applied  func(ctx context.Context, index uint64) error // returns once View shows an index; nil: View is asked again and again
+	Local    Local                                         // rows of this node's own store
+	Now      func() time.Time                              // the time that certificates are judged by; nil: time.Now
+	Passkeys func() *passkey.Relying                       // nil, or returns nil: this node has no name for passkeys
+	// Certified finds whom a certificate that TLS has checked stands for, and the roles; nil: nobody. It is asked for
+	// each request, and fails with Denied where the certificate counts no more.
+	Certified func(context.Context, *x509.Certificate) (edge.Actor, []string, error)
+	Passwords *password.Hasher // nil: one of password.Standard
 	Logger    *slog.Logger
 }
 

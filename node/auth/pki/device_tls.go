@@ -25,6 +25,7 @@ func (e *Endpoint) DeviceConfig(server func(*tls.ClientHelloInfo) (*tls.Certific
 		c.MinVersion = max(minVersion, tls.VersionTLS12)
 		c.GetCertificate = server
 		c.ClientAuth = tls.RequestClientCert
+		c.ClientCAs = e.Trust.cur.Load().roots[RootSite] // named to the other side, so that browsers do not offer their owners' other certificates
 		c.VerifyConnection = func(cs tls.ConnectionState) error {
 			_, err := e.Device(cs)
 			return err
