@@ -13,20 +13,18 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-type auditCmd struct {
-	Verify auditVerifyCmd `cmd:"" default:"withargs" help:"Recompute the audit from its records and compare it with every checkpoint. Works without a network, and without a running node."`
-	Export auditExportCmd `cmd:"" help:"Print the audit records as JSON, one per line."`
-	Check  auditCheckCmd  `cmd:"" help:"Prove an export that was made with --proofs, with nothing but the file."`
-	Seen   auditSeenCmd   `cmd:"" help:"Print what this node has cosigned for others, for their --seen."`
-}
-
 type auditVerifyCmd struct {
-	Witness []string `help:"Id of a node that must have cosigned. May be repeated." placeholder:"NODE"`
-	Node    []string `help:"Id of a node that may sign for the site (default: any whose keys are known here). May be repeated." placeholder:"NODE"`
-	Seen    []string `help:"What a witness printed with: aielon-edge audit seen. May be repeated." placeholder:"FILE" type:"existingfile"`
+	Witness, Node, Seen []string
 }
 
-func (a auditVerifyCmd) Run(in *invocation) error {
+func (a *auditVerifyCmd) declare(c *declaration) {
+	c.Use, c.Short = "verify", "Recompute the audit from its records and compare it with every checkpoint. Works without a network, and without a running node."
+	c.Flags().Var(list(&a.Witness, "NODE"), "witness", "Id of a node that must have cosigned. May be repeated.")
+	c.Flags().Var(list(&a.Node, "NODE"), "node", "Id of a node that may sign for the site (default: any whose keys are known here). May be repeated.")
+	c.Flags().Var(files(&a.Seen), "seen", "What a witness printed with: aielon-edge audit seen. May be repeated.")
+}
+
+func (a *auditVerifyCmd) Run(in *invocation) error {
 	var q node.AuditRequest
 	var err error
 	if q.Witnesses, err = nodeIDs(a.Witness); err != nil {
@@ -176,12 +174,18 @@ func signers(c *audit.CheckpointReport) string {
 }
 
 type auditExportCmd struct {
-	Stream []string `help:"Which journal (default: readings.ledger and site.ledger)."`
-	Proofs bool     `help:"Add to each record the proof that it is part of the newest checkpoint."`
-	All    bool     `help:"Other records of the journals too."`
+	Stream      []string
+	Proofs, All bool
 }
 
-func (a auditExportCmd) Run(in *invocation) error {
+func (a *auditExportCmd) declare(c *declaration) {
+	c.Use, c.Short = "export", "Print the audit records as JSON, one per line."
+	c.Flags().Var(list(&a.Stream, "STREAM"), "stream", "Which journal (default: readings.ledger and site.ledger).")
+	c.Flags().BoolVar(&a.Proofs, "proofs", false, "Add to each record the proof that it is part of the newest checkpoint.")
+	c.Flags().BoolVar(&a.All, "all", false, "Other records of the journals too.")
+}
+
+func (a *auditExportCmd) Run(in *invocation) error {
 	q := node.AuditRequest{Streams: a.Stream, Proofs: a.Proofs, All: a.All}
 	return in.audit(func(au *node.Audit) error { return au.Export(in.ctx, in.std.Out, q) },
 		func(c *client) error {
@@ -198,11 +202,17 @@ func (a auditExportCmd) Run(in *invocation) error {
 }
 
 type auditCheckCmd struct {
-	File string   `arg:"" help:"The export; - reads standard input."`
-	Node []string `help:"Id of a node whose checkpoints count (default: any). May be repeated." placeholder:"NODE"`
+	File string
+	Node []string
 }
 
-func (a auditCheckCmd) Run(in *invocation) error {
+func (a *auditCheckCmd) declare(c *declaration) {
+	c.Use, c.Short = "check", "Prove an export that was made with --proofs, with nothing but the file."
+	c.arg(text(&a.File), "file", "The export; - reads standard input.")
+	c.Flags().Var(list(&a.Node, "NODE"), "node", "Id of a node whose checkpoints count (default: any). May be repeated.")
+}
+
+func (a *auditCheckCmd) Run(in *invocation) error {
 	ids, err := nodeIDs(a.Node)
 	if err != nil {
 		return err
@@ -229,7 +239,11 @@ func (a auditCheckCmd) Run(in *invocation) error {
 
 type auditSeenCmd struct{}
 
-func (auditSeenCmd) Run(in *invocation) error {
+func (*auditSeenCmd) declare(c *declaration) {
+	c.Use, c.Short = "seen", "Print what this node has cosigned for others, for their --seen."
+}
+
+func (*auditSeenCmd) Run(in *invocation) error {
 	var list []node.AuditSeen
 	err := in.audit(func(au *node.Audit) (err error) { list, err = au.Seen(in.ctx); return err },
 		func(c *client) error { return c.call(in.ctx, "GET", "/v1/audit/seen", nil, nil, &list) })

@@ -12,10 +12,15 @@ import (
 )
 
 type backupCmd struct {
-	File string `arg:"" type:"path" help:"Where to write the backup; it must not exist yet."`
+	File string
 }
 
-func (b backupCmd) Run(in *invocation) error {
+func (b *backupCmd) declare(c *declaration) {
+	c.Use, c.Short = "backup", "Write an encrypted backup while the node runs."
+	c.arg(path(&b.File), "file", "Where to write the backup; it must not exist yet.")
+}
+
+func (b *backupCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -70,13 +75,18 @@ func syncDir(dir string) error {
 }
 
 type restoreCmd struct {
-	File string `arg:"" type:"existingfile" help:"The backup."`
-	Key  string `help:"File with the storage key of the node that made it (default: where the configuration or the service manager keeps it)." type:"path"`
-
-	NewSite bool `help:"Begin the site anew from this backup, although it had other nodes. Refused while one of them answers."`
+	File, Key string
+	NewSite   bool
 }
 
-func (r restoreCmd) Run(in *invocation) error {
+func (r *restoreCmd) declare(c *declaration) {
+	c.Use, c.Short = "restore", "Make a data directory out of a backup."
+	c.arg(file(&r.File), "file", "The backup.")
+	c.Flags().Var(path(&r.Key), "key", "File with the storage key of the node that made it (default: where the configuration or the service manager keeps it).")
+	c.Flags().BoolVar(&r.NewSite, "new-site", false, "Begin the site anew from this backup, although it had other nodes. Refused while one of them answers.")
+}
+
+func (r *restoreCmd) Run(in *invocation) error {
 	cfg, err := in.config()
 	if err != nil {
 		return err

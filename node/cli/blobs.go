@@ -13,17 +13,13 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-type blobsCmd struct {
-	List   blobsListCmd   `cmd:"" default:"1" help:"List the large objects of this node and whether the hub has them."`
-	Put    blobsPutCmd    `cmd:"" help:"Take in a file as a large object; it is delivered to the hub when the line allows."`
-	Get    blobsGetCmd    `cmd:"" help:"Write a large object to a file."`
-	Give   blobsGiveCmd   `cmd:"" help:"On a hub: let a node fetch a large object, and tell it to."`
-	Remove blobsRemoveCmd `cmd:"" help:"Delete a large object here. The hub keeps what it has."`
-}
-
 type blobsListCmd struct{}
 
-func (blobsListCmd) Run(in *invocation) error {
+func (*blobsListCmd) declare(c *declaration) {
+	c.Use, c.Short = "list", "List the large objects of this node and whether the hub has them."
+}
+
+func (*blobsListCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -41,10 +37,15 @@ func (blobsListCmd) Run(in *invocation) error {
 }
 
 type blobsPutCmd struct {
-	File string `arg:"" type:"existingfile" help:"The file."`
+	File string
 }
 
-func (b blobsPutCmd) Run(in *invocation) error {
+func (b *blobsPutCmd) declare(c *declaration) {
+	c.Use, c.Short = "put", "Take in a file as a large object; it is delivered to the hub when the line allows."
+	c.arg(file(&b.File), "file", "The file.")
+}
+
+func (b *blobsPutCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -67,11 +68,16 @@ func (b blobsPutCmd) Run(in *invocation) error {
 }
 
 type blobsGetCmd struct {
-	Hash string `arg:"" help:"The object, 64 hexadecimal digits."`
-	File string `arg:"" optional:"" type:"path" help:"Where to write it; it must not exist yet. Without it: standard output."`
+	Hash, File string
 }
 
-func (b blobsGetCmd) Run(in *invocation) error {
+func (b *blobsGetCmd) declare(c *declaration) {
+	c.Use, c.Short = "get", "Write a large object to a file."
+	c.arg(text(&b.Hash), "hash", "The object, 64 hexadecimal digits.")
+	c.optional(path(&b.File), "file", "Where to write it; it must not exist yet. Without it: standard output.")
+}
+
+func (b *blobsGetCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -97,11 +103,16 @@ func (b blobsGetCmd) Run(in *invocation) error {
 }
 
 type blobsGiveCmd struct {
-	ID   string `arg:"" help:"The node, 64 hexadecimal digits."`
-	Hash string `arg:"" help:"The object, 64 hexadecimal digits."`
+	ID, Hash string
 }
 
-func (b blobsGiveCmd) Run(in *invocation) error {
+func (b *blobsGiveCmd) declare(c *declaration) {
+	c.Use, c.Short = "give", "On a hub: let a node fetch a large object, and tell it to."
+	c.arg(text(&b.ID), "id", "The node, 64 hexadecimal digits.")
+	c.arg(text(&b.Hash), "hash", "The object, 64 hexadecimal digits.")
+}
+
+func (b *blobsGiveCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -115,11 +126,16 @@ func (b blobsGiveCmd) Run(in *invocation) error {
 }
 
 type blobsRemoveCmd struct {
-	Hash string `arg:"" help:"The object, 64 hexadecimal digits."`
-	Site string `help:"On a hub: the site that brought it." placeholder:"SITE"`
+	Hash, Site string
 }
 
-func (b blobsRemoveCmd) Run(in *invocation) error {
+func (b *blobsRemoveCmd) declare(c *declaration) {
+	c.Use, c.Short = "remove", "Delete a large object here. The hub keeps what it has."
+	c.arg(text(&b.Hash), "hash", "The object, 64 hexadecimal digits.")
+	c.Flags().StringVar(&b.Site, "site", "", "On a hub: the site that brought it.")
+}
+
+func (b *blobsRemoveCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/pflag"
 
 	"github.com/aielon/edge/node/edge"
 )
@@ -31,25 +31,33 @@ const (
 	ExitDiskFull    = 5
 )
 
-type commands struct {
-	Data   string `help:"Data directory of the node." placeholder:"DIR" type:"path"`
-	Config string `help:"Configuration file (default: $$AIELON_CONFIG, else /etc/aielon-edge/config.toml where that is)." placeholder:"FILE" type:"path"`
+// global flags belong to every command.
+type global struct{ Data, Config string }
 
-	Run        runCmd        `cmd:"" help:"Run a node (or a hub) until it is stopped."`
-	Quickstart quickstartCmd `cmd:"" help:"Try it: a hub and a node side by side on this machine."`
-	Join       joinCmd       `cmd:"" help:"Join a hub or a site with a one-time code."`
-	Invite     inviteCmd     `cmd:"" help:"Make a one-time code with which another box joins this one."`
-	SetupCode  setupCodeCmd  `cmd:"" help:"Print a new code for setting the site up in the browser, where nobody has yet."`
-	Status     statusCmd     `cmd:"" help:"Show how the node is and what became of its data."`
-	Devices    devicesCmd    `cmd:"" help:"List, add and remove devices that publish over MQTT."`
-	Journal    journalCmd    `cmd:"" help:"Read or verify the journals."`
-	Audit      auditCmd      `cmd:"" help:"Verify or export the audit: who did, saw and was refused what."`
-	Blobs      blobsCmd      `cmd:"" help:"Put, get, list and remove large objects: images, backups, updates."`
-	Nodes      nodesCmd      `cmd:"" help:"On a hub: list nodes, revoke, configure and command them."`
-	Backup     backupCmd     `cmd:"" help:"Write an encrypted backup while the node runs."`
-	Restore    restoreCmd    `cmd:"" help:"Make a data directory out of a backup."`
-	Doctor     doctorCmd     `cmd:"" help:"Look for what is wrong or will be."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+func (g *global) declare(f *pflag.FlagSet) {
+	f.BoolP("help", "h", false, "Show context-sensitive help.")
+	f.Var(directory(&g.Data), "data", "Data directory of the node.")
+	f.Var(path(&g.Config), "config", "Configuration file (default: $AIELON_CONFIG, else /etc/aielon-edge/config.toml where that is).")
+}
+
+// commands is everything the program can be told to do, in the order in which --help lists it. The first of a group is
+// what the group does where none is named.
+func commands(l *line) {
+	l.command(&runCmd{})
+	l.command(&quickstartCmd{})
+	l.command(&joinCmd{})
+	l.command(&inviteCmd{})
+	l.command(&setupCodeCmd{})
+	l.command(&statusCmd{})
+	l.group("devices", "List, add and remove devices that publish over MQTT.", &devicesListCmd{}, &devicesAddCmd{}, &devicesChangeCmd{}, &devicesRotateCmd{}, &devicesRemoveCmd{})
+	l.group("journal", "Read or verify the journals.", &journalReadCmd{}, &journalVerifyCmd{})
+	l.group("audit", "Verify or export the audit: who did, saw and was refused what.", &auditVerifyCmd{}, &auditExportCmd{}, &auditCheckCmd{}, &auditSeenCmd{})
+	l.group("blobs", "Put, get, list and remove large objects: images, backups, updates.", &blobsListCmd{}, &blobsPutCmd{}, &blobsGetCmd{}, &blobsGiveCmd{}, &blobsRemoveCmd{})
+	l.group("nodes", "On a hub: list nodes, revoke, configure and command them.", &nodesListCmd{}, &nodesRevokeCmd{}, &nodesDesiredCmd{}, &nodesCommandCmd{})
+	l.command(&backupCmd{})
+	l.command(&restoreCmd{})
+	l.command(&doctorCmd{})
+	l.command(&versionCmd{})
 }
 
 // invocation is what every command gets besides its own flags.
@@ -57,7 +65,7 @@ type invocation struct {
 	ctx     context.Context
 	std     Streams
 	version string
-	flags   *commands
+	flags   *global
 }
 
 // Main runs one command line and returns the exit code.
@@ -71,21 +79,15 @@ func Main(ctx context.Context, args []string, std Streams, version string) int {
 			return fail(std, edge.E(edge.Invalid, "an argument is not valid UTF-8"))
 		}
 	}
-	var c commands
-	exited := -1
-	parser, err := kong.New(&c, kong.Name("aielon-edge"), kong.Description("The edge node for clinics and mosques: keeps what devices and people give it, with or without a link."),
-		kong.Writers(std.Out, std.Err), kong.Exit(func(code int) { exited = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
-	if err != nil {
-		return fail(std, edge.E(edge.Internal, "the command line is put together wrongly: %w", err))
+	in := &invocation{ctx: ctx, std: std, version: version, flags: &global{}}
+	todo, err := newLine(in).parse(args)
+	switch {
+	case err != nil:
+		return fail(std, err)
+	case todo == nil: // help was asked for, and given
+		return ExitOK
 	}
-	k, err := parser.Parse(args)
-	if exited >= 0 {
-		return exited
-	}
-	if err != nil {
-		return fail(std, edge.E(edge.Invalid, "%w", err).WithHint("aielon-edge --help lists the commands"))
-	}
-	if err := k.Run(&invocation{ctx: ctx, std: std, version: version, flags: &c}); err != nil {
+	if err := todo.Run(in); err != nil {
 		return fail(std, err)
 	}
 	return ExitOK
@@ -139,7 +141,11 @@ aielon-edge --help lists everything; aielon-edge COMMAND --help explains one com
 
 type versionCmd struct{}
 
-func (versionCmd) Run(in *invocation) error {
+func (*versionCmd) declare(c *declaration) {
+	c.Use, c.Short = "version", "Print the version."
+}
+
+func (*versionCmd) Run(in *invocation) error {
 	fmt.Fprintln(in.std.Out, "aielon-edge", in.version)
 	return nil
 }

@@ -10,17 +10,13 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-type devicesCmd struct {
-	List   devicesListCmd   `cmd:"" default:"1" help:"List the devices."`
-	Add    devicesAddCmd    `cmd:"" help:"Register a device and print its password, once."`
-	Change devicesChangeCmd `cmd:"" help:"Change the name or the topics of a device."`
-	Rotate devicesRotateCmd `cmd:"" help:"Give a device a new password; the old one ends at once."`
-	Remove devicesRemoveCmd `cmd:"" help:"Remove a device and close its connections."`
-}
-
 type devicesListCmd struct{}
 
-func (devicesListCmd) Run(in *invocation) error {
+func (*devicesListCmd) declare(c *declaration) {
+	c.Use, c.Short = "list", "List the devices."
+}
+
+func (*devicesListCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -42,12 +38,18 @@ func (devicesListCmd) Run(in *invocation) error {
 }
 
 type devicesAddCmd struct {
-	ID      string   `arg:"" help:"Identity of the device, a-z 0-9 and -; it is also its MQTT user name."`
-	Name    string   `help:"What people call it."`
-	Publish []string `help:"Topics it may publish to (default ID/#)." placeholder:"FILTER"`
+	ID, Name string
+	Publish  []string
 }
 
-func (d devicesAddCmd) Run(in *invocation) error {
+func (d *devicesAddCmd) declare(c *declaration) {
+	c.Use, c.Short = "add", "Register a device and print its password, once."
+	c.arg(text(&d.ID), "id", "Identity of the device, a-z 0-9 and -; it is also its MQTT user name.")
+	c.Flags().StringVar(&d.Name, "name", "", "What people call it.")
+	c.Flags().Var(list(&d.Publish, "FILTER"), "publish", "Topics it may publish to (default ID/#).")
+}
+
+func (d *devicesAddCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -65,12 +67,18 @@ func printCredentials(in *invocation, c node.DeviceCredentials) {
 }
 
 type devicesChangeCmd struct {
-	ID      string   `arg:"" help:"The device."`
-	Name    string   `help:"What people call it."`
-	Publish []string `help:"Topics it may publish to, instead of all it may now." placeholder:"FILTER"`
+	ID, Name string
+	Publish  []string
 }
 
-func (d devicesChangeCmd) Run(in *invocation) error {
+func (d *devicesChangeCmd) declare(c *declaration) {
+	c.Use, c.Short = "change", "Change the name or the topics of a device."
+	c.arg(text(&d.ID), "id", "The device.")
+	c.Flags().StringVar(&d.Name, "name", "", "What people call it.")
+	c.Flags().Var(list(&d.Publish, "FILTER"), "publish", "Topics it may publish to, instead of all it may now.")
+}
+
+func (d *devicesChangeCmd) Run(in *invocation) error {
 	if d.Name == "" && d.Publish == nil {
 		return edge.E(edge.Invalid, "nothing is to be changed").WithHint("give it --name or --publish")
 	}
@@ -87,10 +95,15 @@ func (d devicesChangeCmd) Run(in *invocation) error {
 }
 
 type devicesRotateCmd struct {
-	ID string `arg:"" help:"The device."`
+	ID string
 }
 
-func (d devicesRotateCmd) Run(in *invocation) error {
+func (d *devicesRotateCmd) declare(c *declaration) {
+	c.Use, c.Short = "rotate", "Give a device a new password; the old one ends at once."
+	c.arg(text(&d.ID), "id", "The device.")
+}
+
+func (d *devicesRotateCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -104,10 +117,15 @@ func (d devicesRotateCmd) Run(in *invocation) error {
 }
 
 type devicesRemoveCmd struct {
-	ID string `arg:"" help:"The device."`
+	ID string
 }
 
-func (d devicesRemoveCmd) Run(in *invocation) error {
+func (d *devicesRemoveCmd) declare(c *declaration) {
+	c.Use, c.Short = "remove", "Remove a device and close its connections."
+	c.arg(text(&d.ID), "id", "The device.")
+}
+
+func (d *devicesRemoveCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err

@@ -14,7 +14,12 @@ import (
 )
 
 type doctorCmd struct {
-	Scrub bool `help:"Also read every stored value and check it (takes as long as the disk does)."`
+	Scrub bool
+}
+
+func (d *doctorCmd) declare(c *declaration) {
+	c.Use, c.Short = "doctor", "Look for what is wrong or will be."
+	c.Flags().BoolVar(&d.Scrub, "scrub", false, "Also read every stored value and check it (takes as long as the disk does).")
 }
 
 type finding struct {
@@ -23,7 +28,7 @@ type finding struct {
 	hint string
 }
 
-func (d doctorCmd) Run(in *invocation) error {
+func (d *doctorCmd) Run(in *invocation) error {
 	cfg, err := in.config()
 	if err != nil {
 		return err
@@ -52,7 +57,7 @@ func (d doctorCmd) Run(in *invocation) error {
 	return nil
 }
 
-func (d doctorCmd) running(in *invocation, c *client) []finding {
+func (d *doctorCmd) running(in *invocation, c *client) []finding {
 	var st gateway.Status
 	if err := c.call(in.ctx, "GET", "/v1/status", nil, nil, &st); err != nil {
 		return []finding{{what: err.Error()}}

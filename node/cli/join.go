@@ -14,13 +14,18 @@ import (
 )
 
 type joinCmd struct {
-	Addr string `arg:"" help:"Address of the hub's (or the other node's) join port, host:port."`
-	Code string `arg:"" help:"The one-time code."`
+	Addr, Code string
+}
+
+func (j *joinCmd) declare(c *declaration) {
+	c.Use, c.Short = "join", "Join a hub or a site with a one-time code."
+	c.arg(text(&j.Addr), "addr", "Address of the hub's (or the other node's) join port, host:port.")
+	c.arg(text(&j.Code), "code", "The one-time code.")
 }
 
 // Run asks the running node to join. Where none runs, it is done here: becoming a node of another site is
 // only possible while the node is stopped.
-func (j joinCmd) Run(in *invocation) error {
+func (j *joinCmd) Run(in *invocation) error {
 	cfg, err := in.config()
 	if err != nil {
 		return err
@@ -53,12 +58,18 @@ func stopped(ctx context.Context, cfg node.Config) bool {
 }
 
 type inviteCmd struct {
-	Role string        `help:"What the bearer becomes: node (of this site), site or hub (of this hub's region)." enum:"node,site,hub,auto" default:"auto"`
-	Site string        `help:"The one site the code is for."`
-	For  time.Duration `help:"How long the code is good for, at most 1h." default:"15m"`
+	Role, Site string
+	For        time.Duration
 }
 
-func (i inviteCmd) Run(in *invocation) error {
+func (i *inviteCmd) declare(c *declaration) {
+	c.Use, c.Short = "invite", "Make a one-time code with which another box joins this one."
+	c.choice(&i.Role, "role", "What the bearer becomes: node (of this site), site or hub (of this hub's region).", "auto", "node", "site", "hub")
+	c.Flags().StringVar(&i.Site, "site", "", "The one site the code is for.")
+	c.Flags().DurationVar(&i.For, "for", 15*time.Minute, "How long the code is good for, at most 1h.")
+}
+
+func (i *inviteCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err

@@ -7,25 +7,32 @@ import (
 	"strconv"
 )
 
-type journalCmd struct {
-	Read   journalReadCmd   `cmd:"" default:"withargs" help:"Print records as JSON, one per line."`
-	Verify journalVerifyCmd `cmd:"" help:"Recompute every chain from its first stored record."`
-}
-
 type journalReadCmd struct {
-	Stream string `arg:"" optional:"" default:"readings.telemetry" help:"Which journal."`
-	After  uint64 `help:"Begin after this sequence number of the newest epoch."`
-	Limit  int    `help:"At most so many records." default:"100"`
+	Stream string
+	After  uint64
+	Limit  int
 }
 
-func (j journalReadCmd) Run(in *invocation) error {
+func (j *journalReadCmd) declare(c *declaration) {
+	c.Use, c.Short = "read", "Print records as JSON, one per line."
+	j.Stream = "readings.telemetry"
+	c.optional(text(&j.Stream), "stream", "Which journal (default: readings.telemetry).")
+	c.Flags().Uint64Var(&j.After, "after", 0, "Begin after this sequence number of the newest epoch.")
+	c.Flags().IntVar(&j.Limit, "limit", 100, "At most so many records.")
+}
+
+func (j *journalReadCmd) Run(in *invocation) error {
 	q := url.Values{"stream": {j.Stream}, "after": {strconv.FormatUint(j.After, 10)}, "limit": {strconv.Itoa(j.Limit)}}
 	return in.copy("GET", "/v1/journal", q)
 }
 
 type journalVerifyCmd struct{}
 
-func (journalVerifyCmd) Run(in *invocation) error {
+func (*journalVerifyCmd) declare(c *declaration) {
+	c.Use, c.Short = "verify", "Recompute every chain from its first stored record."
+}
+
+func (*journalVerifyCmd) Run(in *invocation) error {
 	return in.copy("GET", "/v1/journal/verify", nil)
 }
 

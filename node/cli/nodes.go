@@ -13,16 +13,13 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-type nodesCmd struct {
-	List    nodesListCmd    `cmd:"" default:"1" help:"List the nodes this hub knows."`
-	Revoke  nodesRevokeCmd  `cmd:"" help:"Remove a node of this site, or of this hub's region, for good."`
-	Desired nodesDesiredCmd `cmd:"" help:"Set the desired configuration of a node (JSON on standard input)."`
-	Command nodesCommandCmd `cmd:"" help:"Queue a signed, expiring command for a node."`
-}
-
 type nodesListCmd struct{}
 
-func (nodesListCmd) Run(in *invocation) error {
+func (*nodesListCmd) declare(c *declaration) {
+	c.Use, c.Short = "list", "List the nodes this hub knows."
+}
+
+func (*nodesListCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -47,10 +44,15 @@ func ago(t time.Time) string {
 }
 
 type nodesRevokeCmd struct {
-	ID string `arg:"" help:"The node, 64 hexadecimal digits."`
+	ID string
 }
 
-func (n nodesRevokeCmd) Run(in *invocation) error {
+func (n *nodesRevokeCmd) declare(c *declaration) {
+	c.Use, c.Short = "revoke", "Remove a node of this site, or of this hub's region, for good."
+	c.arg(text(&n.ID), "id", "The node, 64 hexadecimal digits.")
+}
+
+func (n *nodesRevokeCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -63,10 +65,15 @@ func (n nodesRevokeCmd) Run(in *invocation) error {
 }
 
 type nodesDesiredCmd struct {
-	ID string `arg:"" help:"The node."`
+	ID string
 }
 
-func (n nodesDesiredCmd) Run(in *invocation) error {
+func (n *nodesDesiredCmd) declare(c *declaration) {
+	c.Use, c.Short = "desired", "Set the desired configuration of a node (JSON on standard input)."
+	c.arg(text(&n.ID), "id", "The node.")
+}
+
+func (n *nodesDesiredCmd) Run(in *invocation) error {
 	doc, err := io.ReadAll(io.LimitReader(in.std.In, 64<<10))
 	if err != nil {
 		return edge.E(edge.Unavailable, "standard input cannot be read: %w", err)
@@ -87,12 +94,18 @@ func (n nodesDesiredCmd) Run(in *invocation) error {
 }
 
 type nodesCommandCmd struct {
-	ID   string        `arg:"" help:"The node."`
-	Name string        `arg:"" help:"The command: sample, scrub or restart-uplink."`
-	For  time.Duration `help:"How long the command may wait for the node." default:"24h"`
+	ID, Name string
+	For      time.Duration
 }
 
-func (n nodesCommandCmd) Run(in *invocation) error {
+func (n *nodesCommandCmd) declare(c *declaration) {
+	c.Use, c.Short = "command", "Queue a signed, expiring command for a node."
+	c.arg(text(&n.ID), "id", "The node.")
+	c.arg(text(&n.Name), "name", "The command: sample, scrub or restart-uplink.")
+	c.Flags().DurationVar(&n.For, "for", 24*time.Hour, "How long the command may wait for the node.")
+}
+
+func (n *nodesCommandCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err

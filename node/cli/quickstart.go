@@ -16,13 +16,19 @@ import (
 )
 
 type quickstartCmd struct {
-	Simulate bool `help:"Also run a few devices that replay real sensor series."`
-	Fresh    bool `help:"Begin with empty data directories."`
+	Simulate bool
+	Fresh    bool
+}
+
+func (q *quickstartCmd) declare(c *declaration) {
+	c.Use, c.Short = "quickstart", "Try it: a hub and a node side by side on this machine."
+	c.Flags().BoolVar(&q.Simulate, "simulate", false, "Also run a few devices that replay real sensor series.")
+	c.Flags().BoolVar(&q.Fresh, "fresh", false, "Begin with empty data directories.")
 }
 
 // Run starts a hub and a node on loopback, joins them, registers a device for the newcomer and says how to
 // go on. Both keep their data between runs.
-func (q quickstartCmd) Run(in *invocation) error {
+func (q *quickstartCmd) Run(in *invocation) error {
 	err := q.run(in)
 	if in.ctx.Err() != nil && (edge.IsKind(err, edge.Unavailable) || errors.Is(err, context.Canceled)) {
 		return nil // Ctrl-C before everything was up
@@ -30,7 +36,7 @@ func (q quickstartCmd) Run(in *invocation) error {
 	return err
 }
 
-func (q quickstartCmd) run(in *invocation) error {
+func (q *quickstartCmd) run(in *invocation) error {
 	dir, err := quickstartDir(in.flags.Data)
 	if err != nil {
 		return err
@@ -133,7 +139,7 @@ func (r *running) stop() error {
 }
 
 // introduce joins the node to the hub, the first time.
-func (q quickstartCmd) introduce(in *invocation, hub, n *node.Node) error {
+func (q *quickstartCmd) introduce(in *invocation, hub, n *node.Node) error {
 	if n.Joined() {
 		return n.MoveHub(hub)
 	}
@@ -147,7 +153,7 @@ func (q quickstartCmd) introduce(in *invocation, hub, n *node.Node) error {
 	return err
 }
 
-func (q quickstartCmd) serve(in *invocation, hub, n *running) error {
+func (q *quickstartCmd) serve(in *invocation, hub, n *running) error {
 	ctx, cancel := context.WithCancel(in.ctx)
 	defer cancel()
 	guest, err := n.DeviceFor(ctx, "guest")

@@ -10,10 +10,15 @@ import (
 )
 
 type runCmd struct {
-	Check bool `help:"Only check the configuration."`
+	Check bool
 }
 
-func (r runCmd) Run(in *invocation) error {
+func (r *runCmd) declare(c *declaration) {
+	c.Use, c.Short = "run", "Run a node (or a hub) until it is stopped."
+	c.Flags().BoolVar(&r.Check, "check", false, "Only check the configuration.")
+}
+
+func (r *runCmd) Run(in *invocation) error {
 	cfg, err := in.config()
 	if err != nil {
 		return err
@@ -54,8 +59,12 @@ func greet(in *invocation, n *node.Node) {
 
 type setupCodeCmd struct{}
 
+func (*setupCodeCmd) declare(c *declaration) {
+	c.Use, c.Short = "setup-code", "Print a new code for setting the site up in the browser, where nobody has yet."
+}
+
 // Run asks a running node for a code; the one before is void then.
-func (setupCodeCmd) Run(in *invocation) error {
+func (*setupCodeCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err

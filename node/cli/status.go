@@ -11,11 +11,16 @@ import (
 )
 
 type statusCmd struct {
-	JSON  bool `help:"Print JSON."`
-	Watch bool `help:"Print it anew every two seconds until stopped."`
+	JSON, Watch bool
 }
 
-func (s statusCmd) Run(in *invocation) error {
+func (s *statusCmd) declare(c *declaration) {
+	c.Use, c.Short = "status", "Show how the node is and what became of its data."
+	c.Flags().BoolVar(&s.JSON, "json", false, "Print JSON.")
+	c.Flags().BoolVar(&s.Watch, "watch", false, "Print it anew every two seconds until stopped.")
+}
+
+func (s *statusCmd) Run(in *invocation) error {
 	c, err := in.client()
 	if err != nil {
 		return err
@@ -36,7 +41,7 @@ func (s statusCmd) Run(in *invocation) error {
 	}
 }
 
-func (s statusCmd) print(w io.Writer, st gateway.Status) error {
+func (s *statusCmd) print(w io.Writer, st gateway.Status) error {
 	if s.JSON {
 		return json.NewEncoder(w).Encode(st)
 	}
