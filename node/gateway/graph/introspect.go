@@ -2,8 +2,6 @@ package graph
 
 import (
 	"encoding/json"
-	"reflect"
-	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/introspection"
@@ -14,58 +12,53 @@ import (
 
 // introspect answers __schema and __type (GraphQL October 2021, section 4).
 func (x *execution) introspect(f graphql.CollectedField) ([]byte, error) {
-	s := introspection.WrapSchema(x.e.ast)
 	if f.Name == "__schema" {
-		return x.reflect(nil, f.Selections, reflect.ValueOf(s))
+		return x.introspected(nil, f.Selections, introspection.WrapSchema(x.e.ast))
 	}
 	name, _ := f.ArgumentMap(x.op.Variables)["name"].(string)
-	return x.reflect(nil, f.Selections, reflect.ValueOf(introspection.WrapTypeFromDef(x.e.ast, x.e.ast.Types[name])))
+	return x.introspected(nil, f.Selections, introspection.WrapTypeFromDef(x.e.ast, x.e.ast.Types[name]))
 }
 
-// seen are fields whose Go names are not their own: what can be seen of them depends on includeDeprecated.
-func seen(name string) string {
-	switch name {
-	case "inputFields":
-		return "VisibleInputFields"
-	case "args":
-		return "VisibleArgs"
-	}
-	return strings.ToUpper(name[:1]) + name[1:]
-}
-
-// reflect appends a value of gqlgen's introspection package: the fields of GraphQL's introspection types are
-// methods or fields of its Go types.
-func (x *execution) reflect(dst []byte, selected ast.SelectionSet, v reflect.Value) (_ []byte, err error) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
+// introspected appends a value of gqlgen's introspection package.
+func (x *execution) introspected(dst []byte, selected ast.SelectionSet, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case *introspection.Type:
+		if v == nil {
 			return append(dst, "null"...), nil
 		}
-		if v.Elem().Kind() != reflect.Struct {
-			return x.reflect(dst, selected, v.Elem())
-		}
-		return x.introspected(dst, selected, v)
-	case reflect.Struct:
-		p := reflect.New(v.Type())
-		p.Elem().Set(v)
-		return x.introspected(dst, selected, p)
-	case reflect.Slice:
-		dst = append(dst, '[')
-		for i := range v.Len() {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			if dst, err = x.reflect(dst, selected, v.Index(i)); err != nil {
-				return nil, err
-			}
-		}
-		return append(dst, ']'), nil
+		return x.members(dst, selected, v)
+	case []introspection.Type:
+		return introspectedList(x, dst, selected, v)
+	case []introspection.Field:
+		return introspectedList(x, dst, selected, v)
+	case []introspection.InputValue:
+		return introspectedList(x, dst, selected, v)
+	case []introspection.EnumValue:
+		return introspectedList(x, dst, selected, v)
+	case []introspection.Directive:
+		return introspectedList(x, dst, selected, v)
+	case string, *string, []string, bool:
+		b, err := json.Marshal(v)
+		return append(dst, b...), err
 	}
-	b, err := json.Marshal(v.Interface())
-	return append(dst, b...), err
+	return x.members(dst, selected, v)
 }
 
-func (x *execution) introspected(dst []byte, selected ast.SelectionSet, p reflect.Value) (_ []byte, err error) {
+func introspectedList[T any](x *execution, dst []byte, selected ast.SelectionSet, list []T) (_ []byte, err error) {
+	dst = append(dst, '[')
+	for i := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = x.introspected(dst, selected, &list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+// members appends what is asked for of one value.
+func (x *execution) members(dst []byte, selected ast.SelectionSet, of any) (_ []byte, err error) {
 	dst = append(dst, '{')
 	for i, f := range graphql.CollectFields(x.op, selected, nil) {
 		if i > 0 {
@@ -76,11 +69,12 @@ func (x *execution) introspected(dst []byte, selected ast.SelectionSet, p reflec
 			dst = append(append(append(dst, '"'), f.ObjectDefinition.Name...), '"')
 			continue
 		}
-		v, ok := x.member(p, f)
+		deprecated, _ := f.ArgumentMap(x.op.Variables)["includeDeprecated"].(bool)
+		v, ok := member(of, f.Name, deprecated)
 		if !ok {
-			return nil, edge.E(edge.Internal, "introspection has no %s.%s", p.Type(), f.Name)
+			return nil, edge.E(edge.Internal, "introspection has no %T.%s", of, f.Name)
 		}
-		if dst, err = x.reflect(dst, f.Selections, v); err != nil {
+		if dst, err = x.introspected(dst, f.Selections, v); err != nil {
 			return nil, err
 		}
 		if len(dst) > maxAnswer {
@@ -88,18 +82,4 @@ func (x *execution) introspected(dst []byte, selected ast.SelectionSet, p reflec
 		}
 	}
 	return append(dst, '}'), nil
-}
-
-// member is the value of one field of p.
-func (x *execution) member(p reflect.Value, f graphql.CollectedField) (reflect.Value, bool) {
-	name := seen(f.Name)
-	if m := p.MethodByName(name); m.IsValid() {
-		if m.Type().NumIn() == 0 {
-			return m.Call(nil)[0], true
-		}
-		deprecated, _ := f.ArgumentMap(x.op.Variables)["includeDeprecated"].(bool)
-		return m.Call([]reflect.Value{reflect.ValueOf(deprecated)})[0], true
-	}
-	v := p.Elem().FieldByName(name)
-	return v, v.IsValid()
 }
