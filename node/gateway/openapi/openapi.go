@@ -54,13 +54,9 @@ func Handlers(o Options) (map[string]http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := render(d)
-	if err != nil {
-		return nil, err
-	}
 	return map[string]http.Handler{
 		"GET /openapi.json": file(doc, "application/json", ""),
-		"GET /docs":         file(page, "text/html; charset=utf-8", pagePolicy()),
+		"GET /docs":         file(render(d), "text/html; charset=utf-8", pagePolicy()),
 	}, nil
 }
 

@@ -162,3 +162,18 @@ func TestHandlers(t *testing.T) {
 		}
 	}
 }
+
+// TestPageEscapes renders a document whose every text is hostile: none of it becomes markup.
+func TestPageEscapes(t *testing.T) {
+	const bad = `"><script>alert('1')</script>&amp;`
+	d := &document{}
+	d.Info.Title, d.Info.Version, d.Info.Description = bad, bad, bad
+	d.Tags = append(d.Tags, tag{Name: bad, Description: bad})
+	d.Paths = map[string]map[string]*operation{bad: {bad: {OperationID: bad, Tags: []string{bad}, Summary: bad, Description: bad,
+		Parameters: []parameter{{Name: bad, In: bad, Description: bad, Schema: &schema{Type: bad}, Example: bad}},
+		Responses:  map[string]response{bad: {Description: bad}}}}}
+	page := strings.ToLower(string(render(d)))
+	if n := strings.Count(page, "&#34;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;amp;"); strings.Contains(page, "<script") || strings.Contains(page, `"">`) || n < 15 {
+		t.Errorf("%d texts are there\n%s", n, page)
+	}
+}

@@ -1,22 +1,15 @@
 package openapi
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
-	"html/template"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/aielon/edge/node/edge"
 )
-
-//go:embed page.html
-var pageHTML string
 
 //go:embed page.css
 var pageCSS string
@@ -43,25 +36,6 @@ type pageOperation struct {
 type pageParameter struct{ Name, In, Type, Description, Must string }
 
 type pageStatus struct{ Status, Text string }
-
-// render makes the page.
-func render(d *document) ([]byte, error) {
-	t, err := template.New("page").Parse(pageHTML)
-	if err != nil {
-		return nil, edge.E(edge.Internal, "the page of the doors cannot be read: %w", err)
-	}
-	var b bytes.Buffer
-	data := struct {
-		Title, Version string
-		About          []string
-		CSS            template.CSS
-		Tags           []pageTag
-	}{d.Info.Title, d.Info.Version, strings.Split(d.Info.Description, "\n\n"), template.CSS(pageCSS), tagsOf(d)} // our own style, from this package
-	if err := t.Execute(&b, data); err != nil {
-		return nil, edge.E(edge.Internal, "the page of the doors cannot be made: %w", err)
-	}
-	return b.Bytes(), nil
-}
 
 func tagsOf(d *document) (tags []pageTag) {
 	for _, t := range d.Tags {
