@@ -3,6 +3,7 @@ package node_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,32 +20,79 @@ const dependencies = "testdata/dependencies.txt"
 
 var update = flag.Bool("update", false, "rewrite what tests compare with")
 
-// buildEdge builds the program as a release is built.
-func buildEdge(t *testing.T) string {
+// buildEdge builds the program as a release is built, and returns what the linker says of who needs what.
+func buildEdge(t *testing.T) (bin string, needs []byte) {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "aielon-edge")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", bin, "./cmd/aielon-edge")
+	bin = filepath.Join(t.TempDir(), "aielon-edge")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -dumpdep", "-o", bin, "./cmd/aielon-edge")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out[max(0, len(out)-4000):])
 	}
-	return bin
+	return bin, out
 }
 
 func TestBinarySize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
 	}
+	bin, needs := buildEdge(t)
+	if err := methodsByName(needs); err != nil {
+		t.Error(err)
+	}
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the budget is for amd64")
 	}
-	st, err := os.Stat(buildEdge(t))
+	st, err := os.Stat(bin)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%.1f MB", float64(st.Size())/1e6)
 	if st.Size() > maxBinary {
 		t.Errorf("the program has %d bytes; the budget is %d", st.Size(), maxBinary)
+	}
+}
+
+// methodsByName fails where a function that is reached looks methods up by names the linker cannot know. One such
+// function makes it keep every exported method of every type: 5 MB of ours. text/template is the usual way to one.
+func methodsByName(needs []byte) error {
+	const mark = " <ReflectMethod>"
+	by, seen := map[string]string{}, 0 // who needs a function first
+	for line := range strings.Lines(string(needs)) {
+		from, to, ok := strings.Cut(strings.TrimSpace(strings.ReplaceAll(line, " <UsedInIface>", "")), " -> ")
+		if !ok {
+			continue
+		}
+		seen++
+		name := strings.TrimSuffix(to, mark)
+		by[name] = strings.TrimSuffix(from, mark)
+		if name == to {
+			continue
+		}
+		path := name
+		for at, n := by[name], 0; at != "" && at != "_" && n < 100; at, n = by[at], n+1 {
+			path = at + "\n  " + path
+		}
+		return fmt.Errorf("methods are looked up by name, so that the linker drops none:\n  %s", path)
+	}
+	if seen < 1000 {
+		return fmt.Errorf("the linker has told of only %d needs", seen)
+	}
+	return nil
+}
+
+func TestMethodsByNameAreSeen(t *testing.T) {
+	needs := strings.Repeat("a.A -> a.a\n", 1000) + "_ -> main.main\nmain.main -> x.(*T).Run\nx.(*T).Run -> type:x.T <UsedInIface>\ntype:x.T <UsedInIface> -> x.T.Hook\nx.T.Hook -> "
+	if err := methodsByName([]byte(needs + "x.quiet\n")); err != nil {
+		t.Error(err)
+	}
+	err := methodsByName([]byte(needs + "x.call <ReflectMethod>\n"))
+	if err == nil || !strings.HasSuffix(err.Error(), "\n  main.main\n  x.(*T).Run\n  type:x.T\n  x.T.Hook\n  x.call") {
+		t.Errorf("%v", err)
+	}
+	if methodsByName([]byte("ok")) == nil {
+		t.Error("a linker that says nothing is believed")
 	}
 }
 
