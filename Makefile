@@ -7,10 +7,10 @@ GOFLAGS_BUILD := -trimpath -buildvcs=false
 TESTFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test portal-e2e clean peers siege ports bench-doors
+.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test portal-e2e portal-judge clean peers siege ports bench-doors
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/aielon-edge, stripped and static
 	go build $(GOFLAGS_BUILD) -ldflags '$(LDFLAGS)' -o $(BIN) ./node/cmd/aielon-edge
@@ -67,6 +67,9 @@ portal-test: portal ## the web app's tests, in Node and in Chromium
 
 portal-e2e: build portal ## the web app in Chromium against the program itself: a hub and a node on this machine
 	cd node/portal/web && npx vitest run --config vitest.real.config.ts
+
+portal-judge: build portal ## Lighthouse judges every page of the portal, against the program itself
+	cd node/portal/web/test/lighthouse && npm ci --ignore-scripts --no-audit --no-fund --silent && node run.mjs
 
 clean: ## remove what the targets built
 	rm -rf bin

@@ -71,7 +71,8 @@ function MemberCard({ member: m, manages }: { member: Member; manages: boolean }
           [t('site.lag'), <span className={lag > 1000 ? 'text-warn' : ''}>{lag === 0 ? t('site.noLag') : t('site.entries', { count: lag })}</span>],
           [t('site.version'), <bdi className="latin">{m.version || '–'}</bdi>],
           [t('site.seen'), m.self ? t('site.now') : m.seen ? f.ago(m.seen) : '–'],
-          [t('site.certificate'), m.certifiedUntil ? t('site.until', { when: f.moment(m.certifiedUntil) }) : '–'],
+          // A node shows its certificate where it connects; of those that do not connect to this one, it is not known.
+          ...(m.certifiedUntil ? ([[t('site.certificate'), t('site.until', { when: f.moment(m.certifiedUntil) })]] as [string, string][]) : []),
         ]}
       />
       {manages && !m.self && (

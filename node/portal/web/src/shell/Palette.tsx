@@ -57,6 +57,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           className="min-h-11 w-full bg-transparent outline-none"
         />
       </div>
+      {choices.length === 0 && <p className="mt-3 px-1 text-sm text-soft">{t('search.none', { words })}</p>}
       <ul id={list} role="listbox" aria-label={t('search.results')} className="mt-2 max-h-80 overflow-y-auto">
         {choices.map((c, i) => (
           <li

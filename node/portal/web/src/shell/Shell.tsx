@@ -11,6 +11,7 @@ import { Skeleton } from '@/ui/States';
 import { Banner } from './Banner';
 import { BottomBar, SideBar } from './Nav';
 import { TopBar } from './TopBar';
+import { useAhead } from './useAhead';
 import { useHotkey } from './useHotkey';
 
 // What opens on demand is fetched on demand.
@@ -29,6 +30,7 @@ export function Shell() {
   useQuery(status);
   useLive<Status>(methods.watchStatus, {}, (s) => client.setQueryData(status.queryKey, s), who.isSuccess);
   useSignedOut(who.error);
+  useAhead(who.data);
   useHotkey(() => setSheet('palette'));
   // Who presses the key types on at once.
   useEffect(() => void loadPalette(), []);

@@ -17,7 +17,7 @@ export function Page({ title, lead, action, children }: Props) {
       <header className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
         <h1 className="min-w-0 text-2xl font-semibold tracking-tight break-words rtl:tracking-normal">{title}</h1>
         {action && <div className="flex flex-wrap gap-2">{action}</div>}
-        {lead && <p className="-mt-1 w-full max-w-2xl text-sm text-soft">{lead}</p>}
+        {lead && <p className="-mt-1 w-full text-sm text-soft lg:pe-[30%]">{lead}</p>}
       </header>
       {children}
     </div>

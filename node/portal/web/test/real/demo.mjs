@@ -45,7 +45,7 @@ async function clinic(dir, hub) {
   const owner = await new Program(first.url).setUp(first.code, 'amina', password, 'Amina binti Yusof');
   await owner.ask('PUT', '/v1/settings/site.name', { value: 'Klinik An-Nur' });
   for (const p of people) await invite(owner, first.url, p);
-  await owner.ask('POST', '/v1/invitations', { roles: ['community-admin'] });
+  const invitation = (await owner.ask('POST', '/v1/invitations', { roles: ['community-admin'] })).code;
   const all = (await owner.ask('GET', '/v1/people')).people;
   await owner.ask('POST', `/v1/people/${all.find((p) => p.login === 'bilal').id}/suspend`);
   const tokens = {};
@@ -56,7 +56,7 @@ async function clinic(dir, hub) {
   const asked = await owner.ask('POST', '/v1/join-codes', { role: 'node' });
   second.join(asked.address, asked.code);
   await second.start({ setUp: false });
-  return { first, second, owner, tokens };
+  return { first, second, owner, tokens, invitation };
 }
 
 /** Another site of the region, with a meter and a person. */
@@ -109,7 +109,7 @@ export async function startDemo() {
   const running = [box, c.first, c.second, others[0].box, fresh];
   const boxes = [...running, others[1].box];
   return {
-    hub: box.url, node: c.first.url, fresh: fresh.url, code: fresh.code, login: 'amina', hubLogin: 'salmah', password, pid: process.pid,
+    hub: box.url, node: c.first.url, fresh: fresh.url, code: fresh.code, invitation: c.invitation, login: 'amina', hubLogin: 'salmah', password, pid: process.pid,
     // All at once: two of three boxes of a site are its quorum.
     restart: async () => {
       await Promise.all(running.map((b) => b.stop()));

@@ -12,6 +12,20 @@ export async function person(browser, { lang = 'en', theme = 'light', size = 'ph
   return page;
 }
 
+/** Waits until the browser has kept what the node said at these paths: the page shows it a moment before. */
+export async function kept(page, ...paths) {
+  await page.waitForFunction(
+    (wanted) =>
+      new Promise((done) => {
+        indexedDB.open('aielon').onsuccess = (opened) => {
+          const all = opened.target.result.transaction('reads').objectStore('reads').getAllKeys();
+          all.onsuccess = () => done(wanted.every((path) => all.result.some((key) => key[1].startsWith(path))));
+        };
+      }),
+    paths,
+  );
+}
+
 /** Everything Chromium calls an error. */
 function watch(page) {
   const errors = [];

@@ -19,7 +19,7 @@ export const views = [
   { name: 'account', path: '/account', who: 'node' },
   { name: 'install', path: '/install', who: 'nobody' },
   { name: 'sign-in', path: '/sign-in', who: 'nobody' },
-  { name: 'welcome', path: '/welcome#no-such-code', who: 'nobody' },
+  { name: 'welcome', path: '/welcome#{invitation}', who: 'nobody' },
   { name: 'setup', path: '/setup', who: 'fresh' },
   { name: 'display', path: '/display', who: 'nobody' },
   { name: 'nowhere', path: '/nowhere', who: 'node' },
@@ -29,15 +29,18 @@ export const views = [
 
 export const origin = (demo, view) => ({ hub: demo.hub, fresh: demo.fresh })[view.who] ?? demo.node;
 
-/** Signs somebody in once, and answers what a browser that did so keeps. */
-export async function signedIn(browser, url, login, password) {
-  const context = await browser.newContext({ locale: 'en' });
-  const page = await context.newPage();
+export async function enter(page, url, login, password) {
   await page.goto(`${url}/sign-in`);
   await page.locator('[name=login]').fill(login);
   await page.locator('[name=password]').fill(password);
   await page.keyboard.press('Enter');
   await page.waitForURL((u) => u.pathname === '/');
+}
+
+/** Signs somebody in once, and answers what a browser that did so keeps. */
+export async function signedIn(browser, url, login, password) {
+  const context = await browser.newContext({ locale: 'en' });
+  await enter(await context.newPage(), url, login, password);
   const state = await context.storageState();
   await context.close();
   return state;
@@ -48,9 +51,12 @@ export async function sessions(browser, demo) {
   return { node, hub };
 }
 
+/** Where a view is; an invitation's page needs a code that is good. */
+export const address = (demo, view) => origin(demo, view) + view.path.replace('{invitation}', demo.invitation);
+
 /** Goes to a view and waits until it shows what it has. */
 export async function visit(page, demo, view) {
-  await page.goto(origin(demo, view) + view.path);
+  await page.goto(address(demo, view));
   await page.locator('h1').first().waitFor();
   await page.locator('[role=status][aria-label]').first().waitFor({ state: 'detached', timeout: 5_000 }).catch(() => {});
   await page.waitForTimeout(350);

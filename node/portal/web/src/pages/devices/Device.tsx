@@ -21,7 +21,7 @@ export default function DevicePage() {
   const manages = may(who, 'devices.manage');
   const d = query.data;
   return (
-    <Page title={d?.name || id} lead={<bdi className="latin font-mono">{id}</bdi>} action={d && manages && <DeviceActions device={d} />}>
+    <Page title={d?.name || id} action={d && manages && <DeviceActions device={d} />}>
       <History id={id} />
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <Card title={t('devices.about')}>
@@ -29,6 +29,7 @@ export default function DevicePage() {
             {(d) => (
               <Facts
                 rows={[
+                  [t('devices.id'), <bdi className="latin font-mono">{id}</bdi>],
                   [t('devices.kind'), <bdi>{d.kind || '–'}</bdi>],
                   [t('devices.publish'), <Topics list={d.publish} />],
                   [t('devices.subscribe'), <Topics list={d.subscribe} />],
