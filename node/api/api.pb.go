@@ -446,7 +446,9 @@ type Problem struct {
 	// A sentence for the person who asked.
 	Detail string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
 	// What to do next, where it is known.
-	Hint          string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
+	Hint string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
+	// A proof of who is asking that would mend the refusal: fresh, second-factor or password.
+	Needs         string `protobuf:"bytes,4,opt,name=needs,proto3" json:"needs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -498,6 +500,13 @@ func (x *Problem) GetDetail() string {
 func (x *Problem) GetHint() string {
 	if x != nil {
 		return x.Hint
+	}
+	return ""
+}
+
+func (x *Problem) GetNeeds() string {
+	if x != nil {
+		return x.Needs
 	}
 	return ""
 }
@@ -569,11 +578,12 @@ const file_node_api_api_proto_rawDesc = "" +
 	"\x06secret\x18\b \x01(\bR\x06secret\x12\x1c\n" +
 	"\tmultiline\x18\t \x01(\bR\tmultilineB\x06\n" +
 	"\x04_minB\x06\n" +
-	"\x04_max\"I\n" +
+	"\x04_max\"_\n" +
 	"\aProblem\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint*[\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint\x12\x14\n" +
+	"\x05needs\x18\x04 \x01(\tR\x05needs*[\n" +
 	"\x05Roles\x12\x0e\n" +
 	"\n" +
 	"ROLES_NONE\x10\x00\x12\x0f\n" +

@@ -93,7 +93,7 @@ func wireError(err error) error {
 		text += " (" + d.Hint + ")"
 	}
 	out := connect.NewError(problem.Code(err), text).WithCause(err)
-	if detail, derr := connectproto.NewErrorDetail(&api.Problem{Kind: d.Title, Detail: d.Detail, Hint: d.Hint}); derr == nil {
+	if detail, derr := connectproto.NewErrorDetail(&api.Problem{Kind: d.Title, Detail: d.Detail, Hint: d.Hint, Needs: d.Needs}); derr == nil {
 		out = out.WithDetail(detail)
 	}
 	return out

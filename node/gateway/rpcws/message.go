@@ -98,12 +98,13 @@ type data struct {
 	Code       string `json:"code"` // as Connect and gRPC have it
 	Status     int    `json:"status"`
 	Hint       string `json:"hint,omitempty"`
+	Needs      string `json:"needs,omitempty"`      // a proof that would mend the refusal
 	RetryAfter int    `json:"retryAfter,omitempty"` // seconds
 }
 
 func errorOf(err error, code int) []byte {
 	d := problem.Of(err)
-	e := rpcError{Code: code, Message: d.Detail, Data: data{Kind: d.Title, Code: problem.Code(err).String(), Status: d.Status, Hint: d.Hint}}
+	e := rpcError{Code: code, Message: d.Detail, Data: data{Kind: d.Title, Code: problem.Code(err).String(), Status: d.Status, Hint: d.Hint, Needs: d.Needs}}
 	if t, ok := errors.AsType[*problem.Throttled](err); ok {
 		e.Data.RetryAfter = max(1, int(math.Round(t.After.Seconds())))
 	}
