@@ -44,6 +44,9 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return edge.E(edge.Internal, "the request cannot be written: %w", err)
 	}
+	if method == "GET" {
+		b = nil
+	}
 	r, err := http.NewRequestWithContext(ctx, method, "http://node"+path, bytes.NewReader(b))
 	if err != nil {
 		return edge.E(edge.Internal, "the request cannot be made: %w", err)
