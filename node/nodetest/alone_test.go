@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 	"testing"
+	"time"
 
 	"github.com/aielon/edge/node/edge"
 )
@@ -57,7 +57,10 @@ func TestSignInAtTheLastNode(t *testing.T) {
 		s.voters(t, 3)
 	}
 	last := all[2]
-	eventually(t, "the last node knows the people", func(ctx context.Context) error { _, err := last.signIn(ctx, "omar", "seven quiet lanterns"); return err })
+	eventually(t, "the last node knows the people", func(ctx context.Context) error {
+		_, err := last.signIn(ctx, "omar", "seven quiet lanterns")
+		return err
+	})
 	for _, s := range all { // power cut at the clinic: one box comes back
 		s.stop()
 	}

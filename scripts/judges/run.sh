@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Has outside programs judge the doors: the OpenAPI document must pass both linters without an error or a warning.
-# graphql/run.sh lets GraphQL's programs judge a gateway that runs.
+# graphql/run.sh and grpc/run.sh let programs for GraphQL and gRPC judge a gateway that runs.
 # Needs node and npm; the judges are pinned in package.json and installed beside it, with no scripts of theirs run.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -16,3 +16,4 @@ node -e '
   process.exit(found.length ? 1 : 0);
 ' "$out"
 graphql/run.sh
+grpc/run.sh
