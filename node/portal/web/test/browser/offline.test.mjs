@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { person } from '../fixture/browser.mjs';
+import { kept } from '../real/person.mjs';
 import { world } from './helpers.mjs';
 
 const w = world();
@@ -16,8 +17,10 @@ test('without a node the app opens, shows what was known, and keeps changes to b
   await page.goto(w.node.url + '/devices/fridge-vaccine');
   await page.getByRole('heading', { name: 'Kulkas vaksin' }).waitFor();
   await page.evaluate(() => navigator.serviceWorker.ready);
+  await kept(page, '/v1/devices/fridge-vaccine');
   await page.goto(w.node.url + '/');
   await page.getByText('1,840,072').first().waitFor();
+  await kept(page, '/v1/status', '/v1/me');
 
   await w.node.down();
   await page.reload();
