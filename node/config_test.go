@@ -1,6 +1,9 @@
 package node
 
 import (
+	"fmt"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -100,4 +103,58 @@ func TestExampleConfigs(t *testing.T) {
 			t.Errorf("%s: the values shown are not the defaults: %+v %+v", name, c.Hub.Keep, c.Storage)
 		}
 	}
+	c, err := LoadConfig("../configs/node.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := 0, reflect.ValueOf(Default()); i < want.NumField(); i++ {
+		if got := reflect.ValueOf(c).Field(i); fmt.Sprint(got) != fmt.Sprint(want.Field(i)) { // an empty list is no list
+			t.Errorf("node.toml shows %s as %+v; the default is %+v", want.Type().Field(i).Name, got, want.Field(i))
+		}
+	}
+}
+
+// TestEverySettingIsShown: there is no setting that neither of the examples has, be it behind a # sign.
+func TestEverySettingIsShown(t *testing.T) {
+	var text string
+	for _, name := range []string{"node.toml", "hub.toml"} {
+		b, err := os.ReadFile("../configs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(b)
+	}
+	var look func(table string, t reflect.Type) []string
+	look = func(table string, s reflect.Type) (missing []string) {
+		for i := range s.NumField() {
+			f := s.Field(i)
+			key, kind := f.Tag.Get("toml"), f.Type
+			if kind.Kind() == reflect.Slice {
+				kind = kind.Elem()
+			}
+			if kind.Kind() == reflect.Struct {
+				missing = append(missing, look(strings.TrimPrefix(table+"."+key, "."), kind)...)
+			} else if !setting(text, table, key) {
+				missing = append(missing, table+"."+key)
+			}
+		}
+		return missing
+	}
+	if missing := look("", reflect.TypeFor[Config]()); len(missing) > 0 {
+		t.Errorf("neither configs/node.toml nor configs/hub.toml shows %q", missing)
+	}
+}
+
+// setting reports whether a table of the text has a key.
+func setting(text, table, key string) bool {
+	at := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "#"))
+		if strings.HasPrefix(line, "[") {
+			at, _, _ = strings.Cut(strings.TrimLeft(line, "["), "]")
+		} else if name, _, ok := strings.Cut(line, "="); ok && at == table && strings.TrimSpace(name) == key {
+			return true
+		}
+	}
+	return false
 }
