@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/auth/device"
 	"github.com/aielon/edge/node/auth/identity"
+	"github.com/aielon/edge/node/auth/oidc"
 	"github.com/aielon/edge/node/auth/passkey"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway"
@@ -26,27 +28,32 @@ import (
 
 // A front is what stands between the node and those who ask it for something.
 type front struct {
-	people  *identity.Service
-	guard   *guard.Guard
-	gateway *gateway.Gateway
-	server  *gateway.Server
-	budgets *limits.Limits
-	calls   *telemetry.Calls
-	record  *countedRecorder
-	relying *passkey.Relying // nil where the door has no name that can carry passkeys
-	secure  bool             // the door speaks TLS
+	people   *identity.Service
+	guard    *guard.Guard
+	oauth    *oidc.Service
+	gateway  *gateway.Gateway
+	server   *gateway.Server
+	budgets  *limits.Limits
+	calls    *telemetry.Calls
+	record   *countedRecorder
+	relying  *passkey.Relying // nil where the door has no name that can carry passkeys
+	secure   bool             // the door speaks TLS
+	refusals *guard.Floods    // of the token endpoint
 
 	entrance http.Handler // what the door serves
 }
 
 // openFront puts the door together: who asks, what they may do, what is kept of it, and every protocol.
 func (n *Node) openFront(ctx context.Context) (err error) {
-	f := &front{}
+	f := &front{refusals: guard.NewFloods()}
 	n.front = f
 	if err := n.withView(func(v edge.View) error { return n.policies.Refresh(v) }); err != nil {
 		n.log.Warn("the site's own policies cannot be read; the built-in ones hold", "error", err)
 	}
 	if err := n.openPeople(f); err != nil {
+		return err
+	}
+	if err := n.openOAuth(f); err != nil {
 		return err
 	}
 	methods, err := method.New(schemas.All()...)
@@ -61,7 +68,7 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 	}
 	n.openFigures(f, methods)
 	f.guard = n.openGuard(f)
-	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: &auth.Recent{Next: f.people, Index: n.site.Applied}, Guard: f.guard, Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
+	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: &auth.Recent{Next: proof{f}, Index: n.site.Applied}, Guard: f.guard, Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
 		Version: n.version, Trace: n.traces, Observe: f.observe, Stream: func(op string, by int) { f.calls.Stream(op, float64(by)) }, Logger: n.part("door")})
 	if err != nil {
 		return err
@@ -178,7 +185,7 @@ func (n *Node) pages() (map[string]http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]http.Handler{
+	all := map[string]http.Handler{
 		"/":                          app,
 		"GET /healthz":               http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("alive\n")) }),
 		"GET /readyz":                http.HandlerFunc(n.serveReady),
@@ -187,7 +194,9 @@ func (n *Node) pages() (map[string]http.Handler, error) {
 		"GET /debug/pprof/goroutine": n.serveProfile("goroutine"),
 		"/debug/":                    http.NotFoundHandler(),
 		"GET /ca.crt":                http.HandlerFunc(n.serveAuthority),
-	}, nil
+	}
+	maps.Copy(all, n.front.oauth.Handlers())
+	return all, nil
 }
 
 // backend is the site as the gateway asks it.

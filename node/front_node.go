@@ -41,6 +41,7 @@ func (n *Node) localMethods() *gateway.Locals {
 	gateway.Local(l, n.removeBackup)
 	NewReadings(n.journals).Register(l)
 	peopleMethods(l, n.front.people)
+	oauthMethods(l, n.front.oauth)
 	n.policyMethods(l)
 	n.auditMethods(l)
 	gateway.Local(l, n.searchFor)

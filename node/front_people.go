@@ -50,6 +50,9 @@ func peopleMethods(l *gateway.Locals, p *identity.Service) {
 func byCaller[In, Out proto.Message](l *gateway.Locals, f func(context.Context, auth.Caller, In) (Out, error)) {
 	gateway.Local(l, func(ctx context.Context, in In) (Out, error) {
 		out, err := f(ctx, call.From(ctx).Caller, in)
+		if identity.IsRefused(err) { // the proof was wrong, so another one would help
+			err = problem.Rejected(err)
+		}
 		return out, throttled(err)
 	})
 }

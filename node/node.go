@@ -247,7 +247,7 @@ func (n *Node) foundation() []edge.Part {
 
 // services are the parts that may fail alone and are started again.
 func (n *Node) services() []edge.Part {
-	parts := []edge.Part{n.front.server, n.socket, partFunc{"identity", n.front.people.Run}, n.broker, n.up, n.renewer, n.succession,
+	parts := []edge.Part{n.front.server, n.socket, partFunc{"identity", n.front.people.Run}, partFunc{"oauth", n.front.oauth.Run}, n.broker, n.up, n.renewer, n.succession,
 		partFunc{"join", func(ctx context.Context) error { return n.serveJoin(ctx) }},
 		partFunc{"site requests", n.serveSite},
 		partFunc{"leader", n.followLeader},

@@ -13,6 +13,7 @@ import (
 	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/hardware/registry"
 	"github.com/aielon/edge/node/auth/identity"
+	"github.com/aielon/edge/node/auth/oidc"
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/policy"
@@ -35,6 +36,7 @@ func (n *Node) mux() *edge.Mux {
 	registerSettings(m)
 	identity.Register(m)
 	webhook.Register(m)
+	oidc.Register(m)
 	policy.Register(m, n.policies.Base())
 	m.OnDone(n.trail.mask.Done)
 	return m

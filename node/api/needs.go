@@ -14,7 +14,6 @@ import (
 	_ "github.com/coder/websocket"
 	_ "github.com/go-jose/go-jose/v4"
 	_ "github.com/go-webauthn/webauthn/webauthn"
-	_ "github.com/luikyv/go-oidc/pkg/provider"
 	_ "github.com/pquerna/otp/totp"
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"
 	_ "github.com/quic-go/quic-go/http3"

@@ -43,6 +43,7 @@ func (c Caller) Has(role string) bool { return slices.Contains(c.Roles, role) }
 type Credentials struct {
 	Bearer      string            // of the Authorization header
 	Cookie      string            // of the session
+	Proof       *Proof            // that came with Bearer, where the Authorization header spoke of DPoP
 	Certificate *x509.Certificate // of the TLS handshake, verified against the site's trust
 	Peer        netip.Addr        // of the socket; forwarded headers do not count
 	Local       bool              // over the node's own socket, by its own user or root
@@ -56,3 +57,11 @@ func (Credentials) GoString() string { return "[redacted]" }
 
 // LogValue implements slog.LogValuer.
 func (Credentials) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// A Proof is what shows that whoever sends a token holds the key it is bound to (DPoP, RFC 9449), and which request it
+// came with. It is one and the same Proof for all that is asked over one request: proofs are good once.
+type Proof struct {
+	JWT    string // of the DPoP header; empty where there was none, or several
+	Method string
+	URL    string // scheme, host and path
+}

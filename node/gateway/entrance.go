@@ -132,8 +132,11 @@ func (e *Entrance) request(r *http.Request) call.Request {
 	req.Peer = peerOf(r)
 	req.Secure = req.Secure || req.Peer.IsLoopback()
 	req.Credentials = auth.Credentials{Peer: req.Peer, Local: e.Local}
-	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && (strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "dpop")) {
 		req.Credentials.Bearer = strings.TrimSpace(token)
+		if strings.EqualFold(scheme, "dpop") {
+			req.Credentials.Proof = proofOf(r)
+		}
 	}
 	req.TLS, req.Cookies, req.Agent = r.TLS != nil, !e.Local, clip(r.UserAgent(), 200)
 	session, device := CookieLocal, deviceLocal
@@ -159,6 +162,18 @@ func peerOf(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	return ap.Addr().Unmap()
+}
+
+// proofOf gathers what shows that the sender holds the key its token is bound to (RFC 9449 section 7.1).
+func proofOf(r *http.Request) *auth.Proof {
+	p := &auth.Proof{Method: r.Method, URL: "http://" + r.Host + r.URL.EscapedPath()}
+	if r.TLS != nil {
+		p.URL = "https://" + r.Host + r.URL.EscapedPath()
+	}
+	if given := r.Header.Values("Dpop"); len(given) == 1 { // two would leave open which counts
+		p.JWT = given[0]
+	}
+	return p
 }
 
 // clip shortens what a stranger wrote, and takes out what is no plain text.

@@ -9,6 +9,7 @@ import (
 	"github.com/aielon/edge/node/api/devicesv1"
 	"github.com/aielon/edge/node/api/identityv1"
 	"github.com/aielon/edge/node/api/nodev1"
+	"github.com/aielon/edge/node/api/oauthv1"
 	"github.com/aielon/edge/node/api/policyv1"
 	"github.com/aielon/edge/node/api/searchv1"
 	"github.com/aielon/edge/node/api/webhooksv1"
@@ -18,5 +19,5 @@ import (
 func All() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto,
 		policyv1.File_node_api_policyv1_policy_proto, auditv1.File_node_api_auditv1_audit_proto, searchv1.File_node_api_searchv1_search_proto,
-		webhooksv1.File_node_api_webhooksv1_webhooks_proto}
+		webhooksv1.File_node_api_webhooksv1_webhooks_proto, oauthv1.File_node_api_oauthv1_oauth_proto}
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"sync"
 	"time"
 
@@ -20,6 +21,12 @@ const (
 // Refused is the answer to every wrong sign-in, whatever was wrong with it.
 func Refused() *edge.Error {
 	return edge.E(edge.Denied, "the name, the password or the code is wrong").WithHint("try again; after some wrong tries you have to wait a little")
+}
+
+// IsRefused reports whether err is what Refused answers, also where it came back from the site.
+func IsRefused(err error) bool {
+	e, ok := errors.AsType[*edge.Error](err)
+	return ok && e.Kind == edge.Denied && e.Msg == Refused().Msg
 }
 
 // Ended is the answer to every credential that opens nothing: unknown, over, revoked, of somebody suspended.

@@ -56,6 +56,7 @@ export function useEnter() {
     renew();
     await client.fetchQuery(me);
     void replay(); // what waited for this person goes now
+    if (next?.startsWith('/oauth/')) return window.location.assign(next); // a program waits there, and no page of this app
     await go({ href: next ?? '/', replace: true });
   };
 }
