@@ -19,6 +19,7 @@ import (
 const (
 	callDeliveries = "webhooks.list_deliveries"
 	callRedeliver  = "webhooks.redeliver"
+	callTest       = "webhooks.test_webhook"
 )
 
 const (
@@ -109,6 +110,10 @@ func (h *hooks) methods(l *gateway.Locals) {
 		out := &webhooksv1.RedeliverResponse{}
 		return out, h.ask(ctx, callRedeliver, in, in.GetId(), out)
 	})
+	gateway.Local(l, func(ctx context.Context, in *webhooksv1.TestWebhookRequest) (*webhooksv1.Delivery, error) {
+		out := &webhooksv1.Delivery{}
+		return out, h.ask(ctx, callTest, in, in.GetId(), out)
+	})
 	gateway.Local(l, func(context.Context, *webhooksv1.ListEventTypesRequest) (*webhooksv1.ListEventTypesResponse, error) {
 		return &webhooksv1.ListEventTypesResponse{Types: eventTypes()}, nil
 	})
@@ -145,21 +150,30 @@ func (h *hooks) ask(ctx context.Context, name string, in proto.Message, id strin
 
 // answer is what the node that delivers answers itself or another.
 func (h *hooks) answer(ctx context.Context, name string, body []byte) ([]byte, error) {
-	if name == callRedeliver {
-		var in webhooksv1.RedeliverRequest
-		if err := proto.Unmarshal(body, &in); err != nil {
-			return nil, edge.E(edge.Invalid, "the body of %s cannot be read: %w", name, err)
-		}
-		if err := h.d.Redeliver(ctx, in.GetId(), in.GetMessage()); err != nil {
-			return nil, err
-		}
-		return proto.Marshal(&webhooksv1.RedeliverResponse{})
+	switch name {
+	case callRedeliver:
+		return answered(name, body, func(in *webhooksv1.RedeliverRequest) (*webhooksv1.RedeliverResponse, error) {
+			return &webhooksv1.RedeliverResponse{}, h.d.Redeliver(ctx, in.GetId(), in.GetMessage())
+		})
+	case callTest:
+		return answered(name, body, func(in *webhooksv1.TestWebhookRequest) (*webhooksv1.Delivery, error) {
+			return h.d.Test(ctx, in.GetId())
+		})
+	default:
+		return answered(name, body, h.d.ListDeliveries)
 	}
-	var in webhooksv1.ListDeliveriesRequest
-	if err := proto.Unmarshal(body, &in); err != nil {
+}
+
+// answered decodes what is asked, and encodes what f answers.
+func answered[In any, P interface {
+	*In
+	proto.Message
+}, Out proto.Message](name string, body []byte, f func(P) (Out, error)) ([]byte, error) {
+	in := P(new(In))
+	if err := proto.Unmarshal(body, in); err != nil {
 		return nil, edge.E(edge.Invalid, "the body of %s cannot be read: %w", name, err)
 	}
-	out, err := h.d.ListDeliveries(&in)
+	out, err := f(in)
 	if err != nil {
 		return nil, err
 	}

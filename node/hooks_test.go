@@ -60,6 +60,47 @@ type hookMade struct {
 	Secret  string
 }
 
+// TestWebhookTest has a message sent at once, to a webhook that is disabled too, and is told what came of it.
+func TestWebhookTest(t *testing.T) {
+	b, r := start(t, smallConfig(t)), newHookReceiver(t)
+	mira := b.ownerCalled("Mira")
+	var h hookMade
+	mira.do("POST", "/v1/webhooks", fmt.Sprintf(`{"url":%q,"types":["device.*"],"allow_private":true,"allow_plain":true}`, r.URL), &h)
+	mira.do("POST", "/v1/webhooks/"+h.Webhook.ID+"/disable", "{}", nil)
+	var came struct {
+		Outcome, Type, Error string
+		Status               int
+	}
+	test := func(id string) {
+		t.Helper()
+		came.Outcome, came.Error = "", ""
+		eventually(t, "a node that delivers", func() error {
+			if status, body := b.rest("POST", "/v1/webhooks/"+id+"/test", mira.session, "{}"); status != 200 {
+				return edge.E(edge.Unavailable, "%d %s", status, body)
+			} else if err := json.Unmarshal([]byte(body), &came); err != nil {
+				return err
+			}
+			return nil
+		})
+	}
+	test(h.Webhook.ID)
+	wh, err := standard.NewWebhook(h.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.got) != 1 || wh.Verify(r.body[0], r.got[0]) != nil || came.Outcome != "delivered" || came.Status != 200 || came.Type != webhook.TypeTest {
+		t.Errorf("%+v, %d came", came, len(r.got))
+	}
+	r.Close()
+	test(h.Webhook.ID)
+	if came.Outcome != "gave_up" || came.Error == "" {
+		t.Errorf("nobody is there: %+v", came)
+	}
+	if status, body := b.rest("POST", "/v1/webhooks/none/test", mira.session, "{}"); status != 404 {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
 // TestWebhooksOverREST has an event posted, signed so that the Standard Webhooks library says so, listed and sent
 // again; what is disabled waits.
 func TestWebhooksOverREST(t *testing.T) {

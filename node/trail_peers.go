@@ -34,7 +34,7 @@ func (n *Node) answerMember(ctx context.Context, peer edge.NodeID, name string, 
 			return nil, err
 		}
 		return json.Marshal(a)
-	case callDeliveries, callRedeliver:
+	case callDeliveries, callRedeliver, callTest:
 		if !n.hooks.d.Delivers() {
 			return nil, edge.E(edge.Unavailable, "this node does not lead any more").WithHint("try again in a moment")
 		}

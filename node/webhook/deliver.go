@@ -155,7 +155,11 @@ func (t *target) call(ctx context.Context, m *message, now time.Time) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	ep := t.endpoint()
+	return t.d.post(ctx, t.endpoint(), m.ID, body, now)
+}
+
+// post makes one signed call.
+func (d *Dispatcher) post(ctx context.Context, ep Endpoint, id string, body []byte, now time.Time) answer {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, ep.URL, bytes.NewReader(body))
@@ -164,10 +168,10 @@ func (t *target) call(ctx context.Context, m *message, now time.Time) answer {
 	}
 	req.Header.Set("Content-Type", "application/cloudevents+json; charset=utf-8")
 	req.Header.Set("User-Agent", "aielon-edge-webhook/1")
-	if err := sign(req.Header, m.ID, now, body, ep.signing(now)); err != nil {
+	if err := sign(req.Header, id, now, body, ep.signing(now)); err != nil {
 		return answer{err: err}
 	}
-	res, err := t.d.client(ep).Do(req)
+	res, err := d.client(ep).Do(req)
 	if err != nil {
 		return answer{err: err}
 	}

@@ -1131,6 +1131,50 @@ func (*RedeliverResponse) Descriptor() ([]byte, []int) {
 	return file_node_api_webhooksv1_webhooks_proto_rawDescGZIP(), []int{17}
 }
 
+type TestWebhookRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestWebhookRequest) Reset() {
+	*x = TestWebhookRequest{}
+	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestWebhookRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestWebhookRequest) ProtoMessage() {}
+
+func (x *TestWebhookRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestWebhookRequest.ProtoReflect.Descriptor instead.
+func (*TestWebhookRequest) Descriptor() ([]byte, []int) {
+	return file_node_api_webhooksv1_webhooks_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TestWebhookRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 type ListEventTypesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1139,7 +1183,7 @@ type ListEventTypesRequest struct {
 
 func (x *ListEventTypesRequest) Reset() {
 	*x = ListEventTypesRequest{}
-	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[18]
+	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1151,7 +1195,7 @@ func (x *ListEventTypesRequest) String() string {
 func (*ListEventTypesRequest) ProtoMessage() {}
 
 func (x *ListEventTypesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[18]
+	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1164,7 +1208,7 @@ func (x *ListEventTypesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventTypesRequest.ProtoReflect.Descriptor instead.
 func (*ListEventTypesRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_webhooksv1_webhooks_proto_rawDescGZIP(), []int{18}
+	return file_node_api_webhooksv1_webhooks_proto_rawDescGZIP(), []int{19}
 }
 
 type ListEventTypesResponse struct {
@@ -1176,7 +1220,7 @@ type ListEventTypesResponse struct {
 
 func (x *ListEventTypesResponse) Reset() {
 	*x = ListEventTypesResponse{}
-	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[19]
+	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1232,7 @@ func (x *ListEventTypesResponse) String() string {
 func (*ListEventTypesResponse) ProtoMessage() {}
 
 func (x *ListEventTypesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[19]
+	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1245,7 @@ func (x *ListEventTypesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventTypesResponse.ProtoReflect.Descriptor instead.
 func (*ListEventTypesResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_webhooksv1_webhooks_proto_rawDescGZIP(), []int{19}
+	return file_node_api_webhooksv1_webhooks_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListEventTypesResponse) GetTypes() []*EventType {
@@ -1225,7 +1269,7 @@ type EventType struct {
 
 func (x *EventType) Reset() {
 	*x = EventType{}
-	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[20]
+	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1281,7 @@ func (x *EventType) String() string {
 func (*EventType) ProtoMessage() {}
 
 func (x *EventType) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[20]
+	mi := &file_node_api_webhooksv1_webhooks_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1294,7 @@ func (x *EventType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventType.ProtoReflect.Descriptor instead.
 func (*EventType) Descriptor() ([]byte, []int) {
-	return file_node_api_webhooksv1_webhooks_proto_rawDescGZIP(), []int{20}
+	return file_node_api_webhooksv1_webhooks_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *EventType) GetType() string {
@@ -1364,14 +1408,16 @@ const file_node_api_webhooksv1_webhooks_proto_rawDesc = "" +
 	"\x10RedeliverRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18@R\x02id\x12\"\n" +
 	"\amessage\x18\x02 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18@R\amessage\"\x13\n" +
-	"\x11RedeliverResponse\"\x17\n" +
+	"\x11RedeliverResponse\".\n" +
+	"\x12TestWebhookRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18@R\x02id\"\x17\n" +
 	"\x15ListEventTypesRequest\"M\n" +
 	"\x16ListEventTypesResponse\x123\n" +
 	"\x05types\x18\x01 \x03(\v2\x1d.aielon.webhooks.v1.EventTypeR\x05types\"m\n" +
 	"\tEventType\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12*\n" +
-	"\x05class\x18\x03 \x01(\x0e2\x14.aielon.api.v1.ClassR\x05class2\xa0\x0e\n" +
+	"\x05class\x18\x03 \x01(\x0e2\x14.aielon.api.v1.ClassR\x05class2\xc3\x0f\n" +
 	"\bWebhooks\x12\x97\x01\n" +
 	"\rCreateWebhook\x12(.aielon.webhooks.v1.CreateWebhookRequest\x1a!.aielon.webhooks.v1.IssuedWebhook\"9\x92\xdb\x18\x1e\n" +
 	"\x0fwebhooks.manage\x18\x01*\awebhookH\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/webhooks\x12\x92\x01\n" +
@@ -1393,7 +1439,9 @@ const file_node_api_webhooksv1_webhooks_proto_rawDesc = "" +
 	"\x0eListDeliveries\x12).aielon.webhooks.v1.ListDeliveriesRequest\x1a*.aielon.webhooks.v1.ListDeliveriesResponse\"O\x92\xdb\x18$\n" +
 	"\x0fwebhooks.manage\x18\x01*\awebhook2\x02id8\x03@\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/webhooks/{id}/deliveries\x90\x02\x01\x12\xa8\x01\n" +
 	"\tRedeliver\x12$.aielon.webhooks.v1.RedeliverRequest\x1a%.aielon.webhooks.v1.RedeliverResponse\"N\x92\xdb\x18$\n" +
-	"\x0fwebhooks.manage\x18\x01*\awebhook2\x02id@\x01H\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/webhooks/{id}/redeliver\x12\xa5\x01\n" +
+	"\x0fwebhooks.manage\x18\x01*\awebhook2\x02id@\x01H\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/webhooks/{id}/redeliver\x12\xa0\x01\n" +
+	"\vTestWebhook\x12&.aielon.webhooks.v1.TestWebhookRequest\x1a\x1c.aielon.webhooks.v1.Delivery\"K\x92\xdb\x18&\n" +
+	"\x0fwebhooks.manage\x18\x01*\awebhook2\x02id8\x14@\x01H\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/webhooks/{id}/test\x12\xa5\x01\n" +
 	"\x0eListEventTypes\x12).aielon.webhooks.v1.ListEventTypesRequest\x1a*.aielon.webhooks.v1.ListEventTypesResponse\"<\x92\xdb\x18\x1e\n" +
 	"\x0fwebhooks.manage\x18\x01*\awebhook@\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/event-types\x90\x02\x01B,Z*github.com/aielon/edge/node/api/webhooksv1b\x06proto3"
 
@@ -1409,7 +1457,7 @@ func file_node_api_webhooksv1_webhooks_proto_rawDescGZIP() []byte {
 	return file_node_api_webhooksv1_webhooks_proto_rawDescData
 }
 
-var file_node_api_webhooksv1_webhooks_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_node_api_webhooksv1_webhooks_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_node_api_webhooksv1_webhooks_proto_goTypes = []any{
 	(*Webhook)(nil),                // 0: aielon.webhooks.v1.Webhook
 	(*IssuedWebhook)(nil),          // 1: aielon.webhooks.v1.IssuedWebhook
@@ -1429,26 +1477,27 @@ var file_node_api_webhooksv1_webhooks_proto_goTypes = []any{
 	(*Delivery)(nil),               // 15: aielon.webhooks.v1.Delivery
 	(*RedeliverRequest)(nil),       // 16: aielon.webhooks.v1.RedeliverRequest
 	(*RedeliverResponse)(nil),      // 17: aielon.webhooks.v1.RedeliverResponse
-	(*ListEventTypesRequest)(nil),  // 18: aielon.webhooks.v1.ListEventTypesRequest
-	(*ListEventTypesResponse)(nil), // 19: aielon.webhooks.v1.ListEventTypesResponse
-	(*EventType)(nil),              // 20: aielon.webhooks.v1.EventType
-	(api.Class)(0),                 // 21: aielon.api.v1.Class
-	(*timestamppb.Timestamp)(nil),  // 22: google.protobuf.Timestamp
+	(*TestWebhookRequest)(nil),     // 18: aielon.webhooks.v1.TestWebhookRequest
+	(*ListEventTypesRequest)(nil),  // 19: aielon.webhooks.v1.ListEventTypesRequest
+	(*ListEventTypesResponse)(nil), // 20: aielon.webhooks.v1.ListEventTypesResponse
+	(*EventType)(nil),              // 21: aielon.webhooks.v1.EventType
+	(api.Class)(0),                 // 22: aielon.api.v1.Class
+	(*timestamppb.Timestamp)(nil),  // 23: google.protobuf.Timestamp
 }
 var file_node_api_webhooksv1_webhooks_proto_depIdxs = []int32{
-	21, // 0: aielon.webhooks.v1.Webhook.class:type_name -> aielon.api.v1.Class
-	22, // 1: aielon.webhooks.v1.Webhook.created:type_name -> google.protobuf.Timestamp
-	22, // 2: aielon.webhooks.v1.Webhook.enabled:type_name -> google.protobuf.Timestamp
-	22, // 3: aielon.webhooks.v1.Webhook.old_secret_until:type_name -> google.protobuf.Timestamp
+	22, // 0: aielon.webhooks.v1.Webhook.class:type_name -> aielon.api.v1.Class
+	23, // 1: aielon.webhooks.v1.Webhook.created:type_name -> google.protobuf.Timestamp
+	23, // 2: aielon.webhooks.v1.Webhook.enabled:type_name -> google.protobuf.Timestamp
+	23, // 3: aielon.webhooks.v1.Webhook.old_secret_until:type_name -> google.protobuf.Timestamp
 	0,  // 4: aielon.webhooks.v1.IssuedWebhook.webhook:type_name -> aielon.webhooks.v1.Webhook
-	21, // 5: aielon.webhooks.v1.CreateWebhookRequest.class:type_name -> aielon.api.v1.Class
+	22, // 5: aielon.webhooks.v1.CreateWebhookRequest.class:type_name -> aielon.api.v1.Class
 	0,  // 6: aielon.webhooks.v1.ListWebhooksResponse.webhooks:type_name -> aielon.webhooks.v1.Webhook
 	2,  // 7: aielon.webhooks.v1.ChangeWebhookRequest.types:type_name -> aielon.webhooks.v1.EventTypes
-	21, // 8: aielon.webhooks.v1.ChangeWebhookRequest.class:type_name -> aielon.api.v1.Class
+	22, // 8: aielon.webhooks.v1.ChangeWebhookRequest.class:type_name -> aielon.api.v1.Class
 	15, // 9: aielon.webhooks.v1.ListDeliveriesResponse.deliveries:type_name -> aielon.webhooks.v1.Delivery
-	22, // 10: aielon.webhooks.v1.Delivery.time:type_name -> google.protobuf.Timestamp
-	20, // 11: aielon.webhooks.v1.ListEventTypesResponse.types:type_name -> aielon.webhooks.v1.EventType
-	21, // 12: aielon.webhooks.v1.EventType.class:type_name -> aielon.api.v1.Class
+	23, // 10: aielon.webhooks.v1.Delivery.time:type_name -> google.protobuf.Timestamp
+	21, // 11: aielon.webhooks.v1.ListEventTypesResponse.types:type_name -> aielon.webhooks.v1.EventType
+	22, // 12: aielon.webhooks.v1.EventType.class:type_name -> aielon.api.v1.Class
 	3,  // 13: aielon.webhooks.v1.Webhooks.CreateWebhook:input_type -> aielon.webhooks.v1.CreateWebhookRequest
 	4,  // 14: aielon.webhooks.v1.Webhooks.GetWebhook:input_type -> aielon.webhooks.v1.GetWebhookRequest
 	5,  // 15: aielon.webhooks.v1.Webhooks.ListWebhooks:input_type -> aielon.webhooks.v1.ListWebhooksRequest
@@ -1459,20 +1508,22 @@ var file_node_api_webhooksv1_webhooks_proto_depIdxs = []int32{
 	12, // 20: aielon.webhooks.v1.Webhooks.DisableWebhook:input_type -> aielon.webhooks.v1.DisableWebhookRequest
 	13, // 21: aielon.webhooks.v1.Webhooks.ListDeliveries:input_type -> aielon.webhooks.v1.ListDeliveriesRequest
 	16, // 22: aielon.webhooks.v1.Webhooks.Redeliver:input_type -> aielon.webhooks.v1.RedeliverRequest
-	18, // 23: aielon.webhooks.v1.Webhooks.ListEventTypes:input_type -> aielon.webhooks.v1.ListEventTypesRequest
-	1,  // 24: aielon.webhooks.v1.Webhooks.CreateWebhook:output_type -> aielon.webhooks.v1.IssuedWebhook
-	0,  // 25: aielon.webhooks.v1.Webhooks.GetWebhook:output_type -> aielon.webhooks.v1.Webhook
-	6,  // 26: aielon.webhooks.v1.Webhooks.ListWebhooks:output_type -> aielon.webhooks.v1.ListWebhooksResponse
-	0,  // 27: aielon.webhooks.v1.Webhooks.ChangeWebhook:output_type -> aielon.webhooks.v1.Webhook
-	9,  // 28: aielon.webhooks.v1.Webhooks.RemoveWebhook:output_type -> aielon.webhooks.v1.RemoveWebhookResponse
-	1,  // 29: aielon.webhooks.v1.Webhooks.RotateWebhook:output_type -> aielon.webhooks.v1.IssuedWebhook
-	0,  // 30: aielon.webhooks.v1.Webhooks.EnableWebhook:output_type -> aielon.webhooks.v1.Webhook
-	0,  // 31: aielon.webhooks.v1.Webhooks.DisableWebhook:output_type -> aielon.webhooks.v1.Webhook
-	14, // 32: aielon.webhooks.v1.Webhooks.ListDeliveries:output_type -> aielon.webhooks.v1.ListDeliveriesResponse
-	17, // 33: aielon.webhooks.v1.Webhooks.Redeliver:output_type -> aielon.webhooks.v1.RedeliverResponse
-	19, // 34: aielon.webhooks.v1.Webhooks.ListEventTypes:output_type -> aielon.webhooks.v1.ListEventTypesResponse
-	24, // [24:35] is the sub-list for method output_type
-	13, // [13:24] is the sub-list for method input_type
+	18, // 23: aielon.webhooks.v1.Webhooks.TestWebhook:input_type -> aielon.webhooks.v1.TestWebhookRequest
+	19, // 24: aielon.webhooks.v1.Webhooks.ListEventTypes:input_type -> aielon.webhooks.v1.ListEventTypesRequest
+	1,  // 25: aielon.webhooks.v1.Webhooks.CreateWebhook:output_type -> aielon.webhooks.v1.IssuedWebhook
+	0,  // 26: aielon.webhooks.v1.Webhooks.GetWebhook:output_type -> aielon.webhooks.v1.Webhook
+	6,  // 27: aielon.webhooks.v1.Webhooks.ListWebhooks:output_type -> aielon.webhooks.v1.ListWebhooksResponse
+	0,  // 28: aielon.webhooks.v1.Webhooks.ChangeWebhook:output_type -> aielon.webhooks.v1.Webhook
+	9,  // 29: aielon.webhooks.v1.Webhooks.RemoveWebhook:output_type -> aielon.webhooks.v1.RemoveWebhookResponse
+	1,  // 30: aielon.webhooks.v1.Webhooks.RotateWebhook:output_type -> aielon.webhooks.v1.IssuedWebhook
+	0,  // 31: aielon.webhooks.v1.Webhooks.EnableWebhook:output_type -> aielon.webhooks.v1.Webhook
+	0,  // 32: aielon.webhooks.v1.Webhooks.DisableWebhook:output_type -> aielon.webhooks.v1.Webhook
+	14, // 33: aielon.webhooks.v1.Webhooks.ListDeliveries:output_type -> aielon.webhooks.v1.ListDeliveriesResponse
+	17, // 34: aielon.webhooks.v1.Webhooks.Redeliver:output_type -> aielon.webhooks.v1.RedeliverResponse
+	15, // 35: aielon.webhooks.v1.Webhooks.TestWebhook:output_type -> aielon.webhooks.v1.Delivery
+	20, // 36: aielon.webhooks.v1.Webhooks.ListEventTypes:output_type -> aielon.webhooks.v1.ListEventTypesResponse
+	25, // [25:37] is the sub-list for method output_type
+	13, // [13:25] is the sub-list for method input_type
 	13, // [13:13] is the sub-list for extension type_name
 	13, // [13:13] is the sub-list for extension extendee
 	0,  // [0:13] is the sub-list for field type_name
@@ -1490,7 +1541,7 @@ func file_node_api_webhooksv1_webhooks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_webhooksv1_webhooks_proto_rawDesc), len(file_node_api_webhooksv1_webhooks_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

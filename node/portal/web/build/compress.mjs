@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 const dist = new URL('../../dist/', import.meta.url).pathname;
-const text = /\.(html|js|css|svg|json|webmanifest)$/;
+const text = /\.(html|js|css|svg|json|txt|webmanifest)$/;
 const initial = { gz: 0, br: 0 };
 const html = readFileSync(join(dist, 'index.html'), 'utf8');
 

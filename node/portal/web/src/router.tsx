@@ -1,6 +1,7 @@
 import { QueryClient } from '@tanstack/react-query';
 import { Outlet, createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { Suspense, lazy } from 'react';
+import type { AuditFilter } from './api/audit';
 import { connection } from './api/connection';
 import { me } from './api/identity';
 import { welcome } from './api/node';
@@ -68,12 +69,6 @@ const page = <P extends string>(path: P, load: () => Promise<{ default: () => Re
 const open = <P extends string>(path: P, load: () => Promise<{ default: () => React.ReactNode }>) =>
   createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load) });
 
-interface AuditSearch {
-  actor?: string;
-  action?: string;
-  outcome?: string;
-}
-
 const word = (x: unknown) => (typeof x === 'string' && x ? x : undefined);
 
 const tree = root.addChildren([
@@ -84,18 +79,26 @@ const tree = root.addChildren([
     page('/site', () => import('./pages/Site')),
     page('/hub', () => import('./pages/Hub')),
     page('/people', () => import('./pages/people/People')),
+    page('/people/roles', () => import('./pages/people/Roles')),
+    page('/people/$id', () => import('./pages/people/PersonPage')),
     createRoute({
       getParentRoute: () => inside,
       path: '/audit',
       // A filtered list can be sent to somebody: its address says all.
-      validateSearch: (s: Record<string, unknown>): AuditSearch => ({ actor: word(s.actor), action: word(s.action), outcome: word(s.outcome) }),
-      component: lazyRouteComponent(() => import('./pages/Audit')),
+      validateSearch: (s: Record<string, unknown>): AuditFilter => ({
+        actor: word(s.actor), op: word(s.op), kind: word(s.kind), about: word(s.about), request: word(s.request), from: word(s.from), to: word(s.to), refused: word(s.refused),
+      }),
+      component: lazyRouteComponent(() => import('./pages/audit/Audit')),
     }),
+    page('/audit/$journal/$epoch/$number', () => import('./pages/audit/AuditRecord')),
+    page('/tokens', () => import('./pages/tokens/Tokens')),
+    page('/webhooks', () => import('./pages/webhooks/Webhooks')),
+    page('/webhooks/$id', () => import('./pages/webhooks/WebhookPage')),
     page('/settings', () => import('./pages/settings/Settings')),
     createRoute({
       getParentRoute: () => inside,
       path: '/search',
-      validateSearch: (s: Record<string, unknown>): { q?: string } => ({ q: word(s.q) }),
+      validateSearch: (s: Record<string, unknown>): { q?: string; kind?: string } => ({ q: word(s.q), kind: word(s.kind) }),
       component: lazyRouteComponent(() => import('./pages/Search')),
     }),
     page('/about', () => import('./pages/About')),

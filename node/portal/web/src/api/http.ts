@@ -65,12 +65,12 @@ export async function fetchJSON<T>(path: string, signal?: AbortSignal): Promise<
   return answer<T>(await send(path, { headers }, signal));
 }
 
-/** read asks the node, and takes what it last said where it cannot be reached. */
-export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+/** read asks the node, and takes what it last said where it cannot be reached and that was kept. */
+export async function read<T>(path: string, signal?: AbortSignal, keeping = true): Promise<T> {
   const user = reader.user;
   try {
     const body = await fetchJSON<T>(path, signal);
-    keep(user, path, body).catch(() => {}); // no room: the page works, only not offline
+    if (keeping) keep(user, path, body).catch(() => {}); // no room: the page works, only not offline
     return body;
   } catch (e) {
     if (!(e instanceof Unreachable)) throw e;
@@ -93,14 +93,10 @@ export async function command<T>(method: Method, path: string, body: unknown = {
 }
 
 /** follow reads an answer that comes line by line (NDJSON). */
-export async function follow<T>(path: string, onLine: (line: T) => void, signal?: AbortSignal) {
-  const response = await fetch(path, {
-    method: 'POST',
-    credentials: 'same-origin',
-    headers: { 'Content-Type': 'application/json', Accept: 'application/x-ndjson', 'Idempotency-Key': newKey() },
-    body: '{}',
-    signal,
-  }).catch((e: unknown) => {
+export async function follow<T>(method: 'GET' | 'POST', path: string, onLine: (line: T) => void, signal?: AbortSignal) {
+  const headers: Record<string, string> = { Accept: 'application/x-ndjson' };
+  if (method === 'POST') Object.assign(headers, { 'Content-Type': 'application/json', 'Idempotency-Key': newKey() });
+  const response = await fetch(path, { method, credentials: 'same-origin', headers, body: method === 'POST' ? '{}' : undefined, signal }).catch((e: unknown) => {
     throw new Unreachable(e);
   });
   if (!response.ok || !response.body) throw await problemOf(response);

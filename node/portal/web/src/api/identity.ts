@@ -71,6 +71,9 @@ export function may(who: Self | undefined, permission: string): boolean {
 }
 
 export const people = queryOptions({ queryKey: ['people'], queryFn: ({ signal }) => read<{ people?: Person[] }>('/v1/people?page_size=1000', signal) });
+export const person = (id: string) => queryOptions({ queryKey: ['people', id], queryFn: ({ signal }) => read<Person>(`/v1/people/${encodeURIComponent(id)}`, signal) });
+export const sessionsOf = (id: string) =>
+  queryOptions({ queryKey: ['sessions', id], queryFn: ({ signal }) => read<{ sessions?: Session[] }>(`/v1/sessions?page_size=200&person=${encodeURIComponent(id)}`, signal) });
 export const invitations = queryOptions({ queryKey: ['invitations'], queryFn: ({ signal }) => read<{ invitations?: Invitation[] }>('/v1/invitations?page_size=200', signal) });
 export const sessions = queryOptions({ queryKey: ['sessions'], queryFn: ({ signal }) => read<{ sessions?: Session[] }>('/v1/me/sessions', signal) });
 export const passkeys = queryOptions({ queryKey: ['passkeys'], queryFn: ({ signal }) => read<{ passkeys?: Passkey[] }>('/v1/me/passkeys', signal) });

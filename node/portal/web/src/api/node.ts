@@ -12,11 +12,16 @@ export interface Member { node?: string; address?: string; role?: string; leader
 export interface HubSummary { records?: Uint64; trimmed?: Uint64; keptBytes?: Uint64; above?: Uint64; alarms?: string[]; online?: number }
 export interface Status {
   node?: string; site?: string; siteName?: string; region?: string; role?: string; version?: string; started?: string; now?: string;
-  level?: string; parts?: Part[]; link?: Link; ledger?: Ledger; members?: Member[]; hub?: HubSummary;
+  level?: string; parts?: Part[]; link?: Link; ledger?: Ledger; members?: Member[]; hub?: HubSummary; attention?: Attention[];
 }
+export interface Attention { id?: string; severity?: string; text?: string; hint?: string; since?: string }
 export interface Welcome { site?: string; siteName?: string; role?: string; version?: string; setupNeeded?: boolean; passkeyName?: string }
 export interface Stream { origin?: string; name?: string; received?: Uint64; skipped?: Uint64; trimmed?: Uint64; frozen?: string; last?: string }
-export interface Site { site?: string; streams?: Stream[]; received?: Uint64; waiting?: Uint64; skipped?: Uint64; lost?: Uint64; online?: boolean; last?: string }
+export interface Site { site?: string; streams?: Stream[]; received?: Uint64; waiting?: Uint64; skipped?: Uint64; lost?: Uint64; online?: boolean; last?: string; waitingSaid?: string; waitingSince?: string; shed?: Uint64; silent?: number }
+export interface LinkSetting { value?: string; from?: string; file?: string; portal?: string; hub?: string }
+export interface LinkSettings { profile?: LinkSetting; dayBudget?: LinkSetting; monthBudget?: LinkSetting; bulkWindow?: LinkSetting; changed?: string; by?: string }
+export interface Material { kind?: string; name?: string; version?: string; licence?: string }
+export interface About { version?: string; revision?: string; changed?: boolean; made?: string; toolchain?: string; platform?: string; licence?: string; materials?: Material[]; programBytes?: Uint64; memoryBytes?: Uint64 }
 export interface JoinCode { code?: string; address?: string; command?: string; expires?: string }
 export interface Backup { name?: string; bytes?: Uint64; made?: string }
 export interface BackupProgress { name?: string; bytes?: Uint64; expected?: Uint64; done?: boolean }
@@ -30,3 +35,5 @@ export const sites = queryOptions({ queryKey: ['sites'], queryFn: ({ signal }) =
 export const backups = queryOptions({ queryKey: ['backups'], queryFn: ({ signal }) => read<{ backups?: Backup[] }>('/v1/backups', signal) });
 export const settings = queryOptions({ queryKey: ['settings'], queryFn: ({ signal }) => read<{ settings?: Setting[] }>('/v1/settings?page_size=1000', signal) });
 export const configuration = queryOptions({ queryKey: ['configuration'], queryFn: ({ signal }) => read<{ toml?: string }>('/v1/configuration', signal) });
+export const linkSettings = queryOptions({ queryKey: ['link-settings'], queryFn: ({ signal }) => read<LinkSettings>('/v1/link/settings', signal) });
+export const about = queryOptions({ queryKey: ['about'], queryFn: ({ signal }) => read<About>('/v1/about', signal), staleTime: 60_000 });

@@ -55,7 +55,7 @@ export default function Hub() {
           ) : (
             <Card flush>
               <ul className="divide-y divide-line">
-                {sites.map((s) => (
+                {bySorrow(sites).map((s) => (
                   <SiteRow key={s.site} site={s} />
                 ))}
               </ul>
@@ -75,6 +75,26 @@ function Figure({ name, value, tone = '' }: { name: string; value: string; tone?
       <dd className={`figures text-xl font-semibold ${tone}`}>{value}</dd>
     </div>
   );
+}
+
+/** What waits at a site is what its nodes last said, so it is told when they did and how long the oldest has waited. */
+function Backlog({ site: s }: { site: Site }) {
+  const { t } = useTranslation();
+  const f = useFormats();
+  const lines = [
+    Number(s.lost ?? 0) > 0 && t('hub.lostHint'),
+    s.waitingSince && t('hub.oldest', { when: f.ago(s.waitingSince) }),
+    s.waitingSaid && !s.online && t('hub.said', { when: f.ago(s.waitingSaid) }),
+    Number(s.shed ?? 0) > 0 && t('hub.shed', { count: Number(s.shed), n: f.count(s.shed) }),
+    (s.silent ?? 0) > 0 && t('hub.silent', { count: s.silent }),
+  ].filter(Boolean);
+  return lines.length > 0 && <p className="mt-2 text-sm text-soft">{lines.join(' ')}</p>;
+}
+
+/** bySorrow puts what needs somebody first: what is lost, what is stopped, what waits at a site that is away. */
+export function bySorrow(list: Site[]): Site[] {
+  const grade = (s: Site) => (Number(s.lost ?? 0) > 0 ? 0 : s.streams?.some((x) => x.frozen) ? 1 : !s.online && Number(s.waiting ?? 0) > 0 ? 2 : !s.online ? 3 : 4);
+  return [...list].sort((a, b) => grade(a) - grade(b) || (a.site ?? '').localeCompare(b.site ?? ''));
 }
 
 function SiteRow({ site: s }: { site: Site }) {
@@ -102,6 +122,7 @@ function SiteRow({ site: s }: { site: Site }) {
           <Figure name={t('ledger.lost')} value={f.count(s.lost)} tone={Number(s.lost ?? 0) > 0 ? 'text-bad' : 'text-good'} />
         </dl>
       </div>
+      <Backlog site={s} />
       <SiteStreams site={s} />
     </li>
   );

@@ -1,12 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { may, me } from '@/api/identity';
 import { type Member, members } from '@/api/node';
 import { useCommand } from '@/api/useCommand';
 import { useFormats } from '@/i18n/format';
-import { Badge } from '@/ui/Badge';
+import { Badge, Notice } from '@/ui/Badge';
 import { Button } from '@/ui/Button';
 import { Card, Facts } from '@/ui/Card';
 import { Confirm } from '@/ui/Confirm';
@@ -38,6 +38,7 @@ export default function SitePage() {
               ))}
             </div>
             {members.length === 1 && <p className="text-sm text-soft">{t('site.single')}</p>}
+            {new Set(members.map((m) => m.version).filter(Boolean)).size > 1 && <Notice tone="warn">{t('site.mixed')}</Notice>}
           </>
         )}
       </Loaded>
@@ -72,7 +73,7 @@ function MemberCard({ member: m, manages }: { member: Member; manages: boolean }
           [t('site.version'), <bdi className="latin">{m.version || '–'}</bdi>],
           [t('site.seen'), m.self ? t('site.now') : m.seen ? f.ago(m.seen) : '–'],
           // A node shows its certificate where it connects; of those that do not connect to this one, it is not known.
-          ...(m.certifiedUntil ? ([[t('site.certificate'), t('site.until', { when: f.moment(m.certifiedUntil) })]] as [string, string][]) : []),
+          ...(m.certifiedUntil ? ([[t('site.certificate'), <Certificate until={m.certifiedUntil} />]] as [string, ReactNode][]) : []),
         ]}
       />
       {manages && !m.self && (
@@ -81,5 +82,19 @@ function MemberCard({ member: m, manages }: { member: Member; manages: boolean }
         </div>
       )}
     </Card>
+  );
+}
+
+/** Certificates last seven days and are renewed half way: one that has two left was not renewed. */
+const soon = 2 * 86_400_000;
+
+function Certificate({ until }: { until: string }) {
+  const { t } = useTranslation();
+  const f = useFormats();
+  const left = Date.parse(until) - Date.now();
+  return (
+    <>
+      {t('site.until', { when: f.moment(until) })} {left < soon && <Badge tone={left < 0 ? 'bad' : 'warn'}>{f.ago(until)}</Badge>}
+    </>
   );
 }

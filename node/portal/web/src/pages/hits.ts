@@ -1,16 +1,11 @@
-import type { Hit } from '@/api/more';
+import type { Hit } from '@/api/search';
 
-/** hitAddress is the page of what was found. What has no page of its own is shown where its kind is listed. */
+/** Kinds of things that are found. */
+export const hitKinds = ['person', 'device', 'audit'] as const;
+export type HitKind = (typeof hitKinds)[number];
+
+/** hitAddress is the page of what was found: the node says where. Only a page of this portal counts. */
 export function hitAddress(h: Hit): string {
-  const id = encodeURIComponent(h.id ?? '');
-  switch (h.kind) {
-    case 'device':
-      return `/devices/${id}`;
-    case 'person':
-      return `/people#${id}`;
-    case 'setting':
-      return '/settings';
-    default:
-      return `/search?q=${encodeURIComponent(h.title ?? h.id ?? '')}`;
-  }
+  const link = h.link ?? '';
+  return /^\/(?![/\\])/.test(link) ? link : `/search?q=${encodeURIComponent(h.title ?? h.id ?? '')}`;
 }

@@ -1,11 +1,11 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { ArrowRight, Search } from 'lucide-react';
 import { type KeyboardEvent, useDeferredValue, useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { search } from '@/api/more';
+import { search } from '@/api/search';
 import { Dialog } from '@/ui/Dialog';
-import { hitAddress } from '@/pages/hits';
+import { type HitKind, hitAddress, hitKinds } from '@/pages/hits';
 import { usePlaces } from './places';
 
 interface Choice {
@@ -85,11 +85,11 @@ function useChoices(words: string): Choice[] {
   const { t } = useTranslation();
   const places = usePlaces();
   const wanted = useDeferredValue(words.trim());
-  const hits = useQuery(search(wanted)).data?.hits ?? [];
+  const hits = useInfiniteQuery(search(wanted)).data?.pages[0]?.hits ?? [];
   const found: Choice[] = places
     .map((p) => ({ id: p.to, text: t(`nav.${p.name}`), href: p.to }))
     .filter((c) => c.text.toLocaleLowerCase().includes(wanted.toLocaleLowerCase()));
-  for (const h of hits.slice(0, 8)) found.push({ id: `${h.kind}/${h.id}`, text: h.title || h.id || '', note: h.kind, href: hitAddress(h) });
+  for (const h of hits.slice(0, 8)) found.push({ id: `${h.kind}/${h.id}/${h.link}`, text: h.title || h.id || '', note: hitKinds.includes(h.kind as HitKind) ? t(`hitKind.${h.kind as HitKind}`) : h.kind, href: hitAddress(h) });
   if (wanted.length > 1) found.push({ id: 'all', text: t('search.all', { words: wanted }), href: `/search?q=${encodeURIComponent(wanted)}` });
   return found;
 }

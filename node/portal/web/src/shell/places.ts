@@ -1,11 +1,11 @@
-import { Cpu, Home, Info, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users } from 'lucide-react';
+import { Cpu, Home, Info, KeyRound, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users, Webhook } from 'lucide-react';
 import { useQuery } from '@tanstack/react-query';
 import { may, me } from '@/api/identity';
 import { status } from '@/api/node';
 
 export interface Place {
-  to: '/' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/settings' | '/about' | '/account';
-  name: 'home' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'settings' | 'about' | 'account';
+  to: '/' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/tokens' | '/webhooks' | '/settings' | '/about' | '/account';
+  name: 'home' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'tokens' | 'webhooks' | 'settings' | 'about' | 'account';
   icon: LucideIcon;
   needs?: string;
   hubOnly?: boolean;
@@ -18,6 +18,8 @@ const all: Place[] = [
   { to: '/hub', name: 'hub', icon: Network, needs: 'node.read', hubOnly: true },
   { to: '/people', name: 'people', icon: Users, needs: 'identity.read' },
   { to: '/audit', name: 'audit', icon: ScrollText, needs: 'audit.read' },
+  { to: '/tokens', name: 'tokens', icon: KeyRound, needs: 'tokens.manage' },
+  { to: '/webhooks', name: 'webhooks', icon: Webhook, needs: 'webhooks.manage' },
   { to: '/settings', name: 'settings', icon: Settings, needs: 'settings.read' },
   { to: '/account', name: 'account', icon: UserRound },
   { to: '/about', name: 'about', icon: Info },

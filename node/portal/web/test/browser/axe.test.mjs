@@ -47,8 +47,15 @@ test('dialogs, too', async () => {
   await page.goto(w.node.url + '/people');
   await page.getByRole('button', { name: 'Invite somebody' }).click();
   await look('invite');
-  await page.getByRole('button', { name: 'Change' }).nth(1).click();
+  await page.getByRole('link', { name: /Yusuf Hidayat/ }).click();
+  await page.getByRole('button', { name: 'Change', exact: true }).click();
   await look('person');
+  for (const [path, button] of [['/webhooks', 'Add a webhook'], ['/webhooks/w1', 'Send a test'], ['/tokens', 'New token'], ['/settings', 'Change']]) {
+    await page.goto(w.node.url + path);
+    await page.getByRole('main').getByRole('button', { name: button }).last().click();
+    await look(path);
+  }
+  await page.goto(w.node.url + '/people/p-maryam');
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox').fill('dev');
   await look('palette');

@@ -51,7 +51,7 @@ describe.each(['en', 'id', 'ms', 'ur', 'ar'])('texts in %s', (lang) => {
 test('every text is used somewhere', () => {
   const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => /\.tsx?$/.test(f));
   const code = files.map((f) => readFileSync(new URL(f, src), 'utf8')).join('\n');
-  const computed = /^(nav|role|class|part|budget|setting|setup|install|ledger)\./;
+  const computed = /^(nav|role|roleDoc|area|class|part|dataClass|setting|setup|install|ledger|auditKind|auditReason|auditProof|actorKind|strength|linkProfile|hitKind|attentionOf|attentionDo)\./;
   const unused = [...english.keys()].filter((k) => !code.includes(`'${k}'`) && !computed.test(k));
   expect(unused).toEqual([]);
 });

@@ -15,13 +15,13 @@ interface Matter {
   tone: Tone;
   text: ReactNode;
   hint?: ReactNode;
-  to?: '/site' | '/hub' | '/devices';
+  to?: '/site' | '/hub' | '/devices' | '/audit' | '/settings';
 }
 
 /** Attention is everything a person should look at, worst first, each with what to do. */
 export function Attention({ status }: { status: Status }) {
   const { t } = useTranslation();
-  const all = [...useParts(status), ...useDeviceMatters()].sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'));
+  const all = [...useMatters(status), ...useParts(status), ...useDeviceMatters()].sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'));
   return (
     <Card title={t('attention.title')}>
       {all.length === 0 ? (
@@ -53,6 +53,34 @@ export function Attention({ status }: { status: Status }) {
   );
 }
 
+/** What the node itself found, by its id, and where it is mended. */
+const places = {
+  lost: '/site', 'disk-full': '/settings', 'disk-low': '/settings', audit: '/audit', certificate: '/site', hub: '/settings', backup: '/settings', time: undefined, quarantine: '/devices', leader: '/site',
+} as const;
+type Known = keyof typeof places;
+
+/** useMatters says them in the reader's language; the node's own sentence, which has the figures, stands below. */
+function useMatters(s: Status): Matter[] {
+  const { t } = useTranslation();
+  const f = useFormats();
+  return (s.attention ?? []).map((a) => {
+    const key = `attention/${a.id}`;
+    const tone: Tone = a.severity === 'critical' ? 'bad' : 'warn';
+    const own = <bdi lang="en">{a.text}</bdi>;
+    if (!((a.id ?? '') in places)) return { key, tone, text: own, hint: <bdi lang="en">{a.hint}</bdi> };
+    const id = a.id as Known;
+    const hint = (
+      <>
+        <span className="block">{t(`attentionDo.${id}`)}</span>
+        <span className="block text-xs">
+          {own} · {t('attention.since', { when: f.ago(a.since) })}
+        </span>
+      </>
+    );
+    return { key, tone, text: t(`attentionOf.${id}`), hint, to: places[id] };
+  });
+}
+
 /** Certificates last seven days and are renewed half way: one that has two left was not renewed. */
 const soon = 2 * 86_400_000;
 
@@ -60,14 +88,16 @@ function useParts(s: Status): Matter[] {
   const { t } = useTranslation();
   const f = useFormats();
   const found: Matter[] = [];
+  const told = new Set((s.attention ?? []).map((a) => a.id));
   for (const p of s.parts ?? []) {
+    if (told.has(p.name)) continue;
     if (p.level === 'failed') found.push({ key: `part/${p.name}`, tone: 'bad', text: p.text, hint: p.hint });
     if (p.level === 'degraded') found.push({ key: `part/${p.name}`, tone: 'warn', text: p.text, hint: p.hint });
   }
   for (const a of s.hub?.alarms ?? []) found.push({ key: a, tone: 'bad', text: a, to: '/hub' });
   for (const m of s.members ?? []) {
     const until = m.certifiedUntil ? Date.parse(m.certifiedUntil) : undefined;
-    if (until && until - Date.now() < soon) found.push({ key: `cert/${m.node}`, tone: 'warn', text: t('attention.certificate', { when: f.ago(m.certifiedUntil) }), to: '/site' });
+    if (until && until - Date.now() < soon && !(m.self && told.has('certificate'))) found.push({ key: `cert/${m.node}`, tone: 'warn', text: t('attention.certificate', { when: f.ago(m.certifiedUntil) }), to: '/site' });
   }
   return found;
 }

@@ -1,17 +1,17 @@
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { Plus } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type Person, may, me, people } from '@/api/identity';
 import { useFormats } from '@/i18n/format';
 import { Badge } from '@/ui/Badge';
-import { Button } from '@/ui/Button';
+import { Button, linkLooks } from '@/ui/Button';
 import { Card } from '@/ui/Card';
 import { Page } from '@/ui/Page';
 import { Loaded } from '@/ui/States';
 import { Invitations } from './Invitations';
 import { Invite } from './Invite';
-import { PersonDialog } from './PersonDialog';
 import { useRoleName } from './roleNames';
 
 export default function People() {
@@ -19,13 +19,21 @@ export default function People() {
   const query = useQuery(people);
   const who = useQuery({ ...me, enabled: false }).data;
   const manages = may(who, 'identity.manage');
-  const [open, setOpen] = useState<Person | 'invite'>();
-  const close = () => setOpen(undefined);
-  const invite = manages && (
-    <Button look="main" onClick={() => setOpen('invite')}>
-      <Plus size={18} aria-hidden />
-      {t('people.invite')}
-    </Button>
+  const [inviting, setInviting] = useState(false);
+  const invite = (
+    <>
+      {may(who, 'policy.read') && (
+        <Link to="/people/roles" className={linkLooks()}>
+          {t('roles.title')}
+        </Link>
+      )}
+      {manages && (
+        <Button look="main" onClick={() => setInviting(true)}>
+          <Plus size={18} aria-hidden />
+          {t('people.invite')}
+        </Button>
+      )}
+    </>
   );
   return (
     <Page title={t('nav.people')} lead={t('people.lead')} action={invite}>
@@ -34,26 +42,26 @@ export default function People() {
           <Card flush>
             <ul className="divide-y divide-line">
               {people.map((p) => (
-                <PersonRow key={p.id} person={p} self={p.id === who?.id} onOpen={manages ? () => setOpen(p) : undefined} />
+                <PersonRow key={p.id} person={p} self={p.id === who?.id} />
               ))}
             </ul>
           </Card>
         )}
       </Loaded>
       <Invitations manages={manages} />
-      {open === 'invite' && <Invite onClose={close} />}
-      {typeof open === 'object' && <PersonDialog person={open} self={open.id === who?.id} onClose={close} />}
+      {inviting && <Invite onClose={() => setInviting(false)} />}
     </Page>
   );
 }
 
-function PersonRow({ person: p, self, onOpen }: { person: Person; self: boolean; onOpen?: () => void }) {
+function PersonRow({ person: p, self }: { person: Person; self: boolean }) {
   const { t } = useTranslation();
   const f = useFormats();
   const roleName = useRoleName();
   const second = (p.passkeys ?? 0) > 0 || p.hasTotp;
   return (
-    <li id={p.id} className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-2 px-4 py-2.5 md:grid-cols-[minmax(0,1fr)_auto_auto]">
+    <li>
+      <Link to="/people/$id" params={{ id: p.id }} className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-2 px-4 py-2.5 hover:bg-raised/60 md:grid-cols-[minmax(0,1fr)_auto_auto]">
       <div className="min-w-0">
         <p className="truncate font-medium">
           <bdi>{p.displayName || p.login}</bdi> {self && <Badge>{t('people.you')}</Badge>}
@@ -69,7 +77,7 @@ function PersonRow({ person: p, self, onOpen }: { person: Person; self: boolean;
           <Badge key={r}>{roleName(r)}</Badge>
         ))}
       </div>
-      {onOpen && <Button onClick={onOpen}>{t('common.edit')}</Button>}
+      </Link>
     </li>
   );
 }

@@ -1,3 +1,4 @@
+import { useNavigate } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import type { Person } from '@/api/identity';
 import { useCommand } from '@/api/useCommand';
@@ -18,13 +19,16 @@ export function PersonActions({ person, path, name, onReset, onClose }: Props) {
   const { t } = useTranslation();
   const sentence = useSentence();
   const send = useCommand();
+  const go = useNavigate();
   const suspended = person.status === 'suspended';
   const act = async (verb: 'suspend' | 'reinstate') => {
     const label = verb === 'suspend' ? 'people.suspending' : 'people.restoring';
     if (await send({ method: 'POST', path: `${path}/${verb}`, label, values: { name } }, t('common.saved'))) onClose();
   };
   const remove = async () => {
-    if (await send({ method: 'DELETE', path, label: 'people.removing', values: { name } }, t('common.saved'))) onClose();
+    if (!(await send({ method: 'DELETE', path, label: 'people.removing', values: { name } }, t('common.saved')))) return;
+    onClose();
+    void go({ to: '/people' });
   };
   const reset = () => onReset().catch((e: unknown) => toast({ tone: 'bad', ...sentence(e) }));
   return (

@@ -24,7 +24,7 @@ export function Backups() {
     setProgress({});
     let last: BackupProgress = {};
     try {
-      await follow<BackupProgress>('/v1/backups', (p) => setProgress((last = p)));
+      await follow<BackupProgress>('POST', '/v1/backups', (p) => setProgress((last = p)));
       // A stream that ends before it says that it is done was cut off.
       if (last.done) toast({ tone: 'good', text: t('backup.made') });
       else toast({ tone: 'bad', text: t('backup.cut') });

@@ -2,7 +2,6 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Setting } from '@/api/node';
 import { useCommand } from '@/api/useCommand';
-import { useFormats } from '@/i18n/format';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Check, Field } from '@/ui/Field';
@@ -11,12 +10,11 @@ import { type Known, known, word } from './known';
 
 export function SettingRow({ setting, manages }: { setting: Setting; manages: boolean }) {
   const { t } = useTranslation();
-  const f = useFormats();
   const [open, setOpen] = useState(false);
   const key = setting.key as Known;
   const kind = known[key];
   const value = setting.value ?? '';
-  const shown = kind === 'switch' ? t(value === 'true' ? 'common.on' : 'common.off') : kind === 'bytes' && /^\d+$/.test(value) ? f.bytes(value) : value || '–';
+  const shown = kind === 'switch' ? t(value === 'true' ? 'common.on' : 'common.off') : value || '–';
   return (
     <li className="flex items-center gap-4 py-2.5 text-sm">
       <span className="min-w-0 grow">
@@ -54,8 +52,6 @@ function Edit({ setting, name, onClose }: { setting: Setting; name: Known; onClo
             defaultValue={setting.value}
             maxLength={4096}
             inputMode={kind === 'seconds' ? 'numeric' : undefined}
-            pattern={kind === 'window' ? '([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]' : undefined}
-            placeholder={kind === 'window' ? '01:00-05:00' : kind === 'bytes' ? '10MB' : undefined}
           />
         )}
       </Form>

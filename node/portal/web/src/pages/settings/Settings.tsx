@@ -2,15 +2,16 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { may, me } from '@/api/identity';
-import { configuration, settings, status } from '@/api/node';
+import { settings, status } from '@/api/node';
 import { linkLooks } from '@/ui/Button';
-import { Card, Facts } from '@/ui/Card';
+import { Card } from '@/ui/Card';
 import { Page } from '@/ui/Page';
 import { Loaded } from '@/ui/States';
 import { Backups } from './Backups';
 import { HubCard } from './HubCard';
+import { LinkCard } from './LinkCard';
 import { SettingRow } from './SettingRow';
-import { inForce, isKnown } from './known';
+import { isKnown } from './known';
 
 export default function Settings() {
   const { t } = useTranslation();
@@ -37,7 +38,7 @@ export default function Settings() {
             }}
           </Loaded>
         </Card>
-        <LinkLimits />
+        <LinkCard />
         {may(who, 'node.backup') && <Backups />}
         {!joined && may(who, 'members.manage') && <HubCard />}
         <Card title={t('install.title')}>
@@ -50,36 +51,5 @@ export default function Settings() {
         </Card>
       </div>
     </Page>
-  );
-}
-
-/** What the link may use stands in the node's own file: it is of this box and its contract, not of the site. */
-function LinkLimits() {
-  const { t } = useTranslation();
-  const query = useQuery(configuration);
-  const show = (v: string | undefined, none: string) => (!v || v === '0' ? none : <bdi className="latin">{v}</bdi>);
-  return (
-    <Card title={t('settings.limits')}>
-      <Loaded query={query}>
-        {({ toml = '' }) => (
-          <>
-            <Facts
-              rows={[
-                [t('setting.uplink-day-budget'), show(inForce(toml, 'uplink', 'day_budget'), t('settings.noLimit'))],
-                [t('setting.uplink-month-budget'), show(inForce(toml, 'uplink', 'month_budget'), t('settings.noLimit'))],
-                [t('setting.uplink-bulk-window'), show(inForce(toml, 'uplink', 'bulk_window'), t('settings.anyTime'))],
-              ]}
-            />
-            <p className="mt-2 text-xs text-soft">{t('settings.inFile')}</p>
-            <details className="mt-2 text-sm">
-              <summary className="inline-block py-1 text-accent">{t('settings.whole')}</summary>
-              <pre dir="ltr" tabIndex={0} className="mt-1 max-h-72 overflow-auto rounded-lg bg-raised p-3 text-xs">
-                {toml}
-              </pre>
-            </details>
-          </>
-        )}
-      </Loaded>
-    </Card>
   );
 }

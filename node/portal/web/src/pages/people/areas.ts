@@ -1,0 +1,27 @@
+import type { Permission } from '@/api/policy';
+
+/** Parts of a site permissions are about: the first half of their names. */
+export const areas = [
+  'node', 'members', 'join', 'profile', 'devices', 'readings', 'quarantine', 'settings', 'webhooks', 'search', 'blobs', 'policy', 'sync', 'analytics', 'ai',
+  'identity', 'sessions', 'tokens', 'audit', 'consent', 'breakglass', 'health', 'wallet', 'zakat', 'community', 'oauth',
+] as const;
+export type Area = (typeof areas)[number];
+
+export interface AreaRights {
+  area: string;
+  sees: Permission[];
+  changes: Permission[];
+}
+
+/** byArea sorts what is permitted by what it is about, in the order of the node's list. */
+export function byArea(all: Permission[], held: string[]): AreaRights[] {
+  const found = new Map<string, AreaRights>();
+  for (const p of all) {
+    if (!held.includes(p.name ?? '')) continue;
+    const area = (p.name ?? '').split('.')[0]!;
+    const row = found.get(area) ?? { area, sees: [], changes: [] };
+    (p.write ? row.changes : row.sees).push(p);
+    found.set(area, row);
+  }
+  return [...found.values()];
+}
