@@ -1,18 +1,23 @@
 package node
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,5 +156,76 @@ func TestCertificateAtTheDoor(t *testing.T) {
 		if status, how := ask(c, "/v1/devices/probe-2"); status != 401 {
 			t.Errorf("%s with a revoked certificate: %d %s", proto, status, how)
 		}
+	}
+}
+
+// TestIssuedCertificate lets a device have its certificate from the door, with a key nobody else has seen.
+func TestIssuedCertificate(t *testing.T) {
+	b := start(t, smallConfig(t))
+	me := b.owner()
+	member := b.invite(me.Session, "omar", `"member"`)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func(der []byte, days int) string {
+		text, err := json.Marshal(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf(`{"request":%s,"days":%d}`, text, days)
+	}
+	b.must("POST", "/v1/devices", me.Session, `{"id":"probe-1","name":"Probe"}`, nil)
+	forged := bytes.Clone(csr)
+	forged[len(forged)-1] ^= 1
+	for _, x := range []struct {
+		what, id, by, body string
+		want               int
+	}{
+		{"a member", "probe-1", member.Session, request(csr, 0), 403},
+		{"nobody", "probe-1", "", request(csr, 0), 401},
+		{"no such device", "probe-9", me.Session, request(csr, 0), 404},
+		{"no request", "probe-1", me.Session, `{}`, 400},
+		{"no PEM", "probe-1", me.Session, `{"request":"x"}`, 400},
+		{"a key of another kind", "probe-1", me.Session, request(other, 0), 400},
+		{"not signed by its key", "probe-1", me.Session, request(forged, 0), 400},
+		{"for ever", "probe-1", me.Session, request(csr, 3650), 400},
+	} {
+		if status, answer := b.rest("POST", "/v1/devices/"+x.id+"/certificate", x.by, x.body); status != x.want {
+			t.Errorf("%s: %d %s", x.what, status, answer)
+		}
+	}
+	var d struct{ HasKey bool }
+	if b.must("GET", "/v1/devices/probe-1", me.Session, "", &d); d.HasKey {
+		t.Error("what was refused certified a key")
+	}
+	var made struct {
+		Certificate, Authority, Key string
+		Until                       time.Time
+	}
+	b.must("POST", "/v1/devices/probe-1/certificate", me.Session, request(csr, 0), &made)
+	block, _ := pem.Decode([]byte(made.Certificate))
+	if days := time.Until(made.Until).Hours() / 24; block == nil || days < 89 || days > 91 || !strings.Contains(made.Authority, "BEGIN CERTIFICATE") {
+		t.Fatalf("%+v", made)
+	}
+	door := b.secureDoor()
+	for proto, c := range b.clients(tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: key}) {
+		res, err := c.Get(door + "/v1/devices/probe-1")
+		if err != nil || res.StatusCode != 200 {
+			t.Fatalf("%s: %v %v", proto, res, err)
+		}
+		res.Body.Close()
 	}
 }

@@ -39,6 +39,7 @@ func (n *Node) localMethods() *gateway.Locals {
 	gateway.Local(l, n.listBackups)
 	gateway.LocalStream(l, n.downloadBackup)
 	gateway.Local(l, n.removeBackup)
+	gateway.Local(l, n.issueDeviceCertificate)
 	NewReadings(n.journals).Register(l)
 	peopleMethods(l, n.front.people)
 	oauthMethods(l, n.front.oauth)

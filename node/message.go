@@ -12,11 +12,15 @@ import (
 
 // proposeMessage gets a command of a schema decided in the name of the operator of this box.
 func proposeMessage[Out proto.Message](ctx context.Context, n *Node, in proto.Message) (out Out, err error) {
+	return proposeMessageAs[Out](ctx, n, n.operator(), in)
+}
+
+func proposeMessageAs[Out proto.Message](ctx context.Context, n *Node, who edge.Actor, in proto.Message) (out Out, err error) {
 	op, body, err := encodeMessage(in)
 	if err != nil {
 		return out, err
 	}
-	o, err := n.site.Propose(ctx, edge.Command{ID: edge.NewID(), Type: op, Actor: n.operator(), Body: body})
+	o, err := n.site.Propose(ctx, edge.Command{ID: edge.NewID(), Type: op, Actor: who, Body: body})
 	if err == nil && o.Err != nil {
 		err = o.Err
 	}

@@ -736,6 +736,140 @@ func (x *CertifyDeviceRequest) GetKey() string {
 	return ""
 }
 
+type IssueDeviceCertificateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// PEM of a certificate request (PKCS #10) for an ECDSA P-256 key; the names in it do not count.
+	Request string `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// How long it is good for; 0 is 90.
+	Days          int32 `protobuf:"varint,3,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssueDeviceCertificateRequest) Reset() {
+	*x = IssueDeviceCertificateRequest{}
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssueDeviceCertificateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssueDeviceCertificateRequest) ProtoMessage() {}
+
+func (x *IssueDeviceCertificateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssueDeviceCertificateRequest.ProtoReflect.Descriptor instead.
+func (*IssueDeviceCertificateRequest) Descriptor() ([]byte, []int) {
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *IssueDeviceCertificateRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *IssueDeviceCertificateRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *IssueDeviceCertificateRequest) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+// A DeviceCertificate is what a device shows, and by what it knows the site.
+type DeviceCertificate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// PEM.
+	Certificate string `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// PEM of the site's authority, which certifies the node to the device.
+	Authority string `protobuf:"bytes,2,opt,name=authority,proto3" json:"authority,omitempty"`
+	// SHA-256 (hex) of the public key, as the site knows it.
+	Key           string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceCertificate) Reset() {
+	*x = DeviceCertificate{}
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceCertificate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceCertificate) ProtoMessage() {}
+
+func (x *DeviceCertificate) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceCertificate.ProtoReflect.Descriptor instead.
+func (*DeviceCertificate) Descriptor() ([]byte, []int) {
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DeviceCertificate) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
+}
+
+func (x *DeviceCertificate) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *DeviceCertificate) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *DeviceCertificate) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
 type RemoveDeviceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -745,7 +879,7 @@ type RemoveDeviceRequest struct {
 
 func (x *RemoveDeviceRequest) Reset() {
 	*x = RemoveDeviceRequest{}
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[10]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +891,7 @@ func (x *RemoveDeviceRequest) String() string {
 func (*RemoveDeviceRequest) ProtoMessage() {}
 
 func (x *RemoveDeviceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[10]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +904,7 @@ func (x *RemoveDeviceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveDeviceRequest.ProtoReflect.Descriptor instead.
 func (*RemoveDeviceRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{10}
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RemoveDeviceRequest) GetId() string {
@@ -797,7 +931,7 @@ type Reading struct {
 
 func (x *Reading) Reset() {
 	*x = Reading{}
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[11]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +943,7 @@ func (x *Reading) String() string {
 func (*Reading) ProtoMessage() {}
 
 func (x *Reading) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[11]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +956,7 @@ func (x *Reading) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reading.ProtoReflect.Descriptor instead.
 func (*Reading) Descriptor() ([]byte, []int) {
-	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{11}
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Reading) GetDevice() string {
@@ -878,7 +1012,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[12]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +1024,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[12]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +1037,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{12}
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Sample) GetName() string {
@@ -1009,7 +1143,7 @@ type ListReadingsRequest struct {
 
 func (x *ListReadingsRequest) Reset() {
 	*x = ListReadingsRequest{}
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[13]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1155,7 @@ func (x *ListReadingsRequest) String() string {
 func (*ListReadingsRequest) ProtoMessage() {}
 
 func (x *ListReadingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[13]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1168,7 @@ func (x *ListReadingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReadingsRequest.ProtoReflect.Descriptor instead.
 func (*ListReadingsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{13}
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListReadingsRequest) GetDevice() string {
@@ -1091,7 +1225,7 @@ type ListReadingsResponse struct {
 
 func (x *ListReadingsResponse) Reset() {
 	*x = ListReadingsResponse{}
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[14]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1237,7 @@ func (x *ListReadingsResponse) String() string {
 func (*ListReadingsResponse) ProtoMessage() {}
 
 func (x *ListReadingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[14]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1250,7 @@ func (x *ListReadingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReadingsResponse.ProtoReflect.Descriptor instead.
 func (*ListReadingsResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{14}
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListReadingsResponse) GetReadings() []*Reading {
@@ -1142,7 +1276,7 @@ type WatchReadingsRequest struct {
 
 func (x *WatchReadingsRequest) Reset() {
 	*x = WatchReadingsRequest{}
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[15]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1288,7 @@ func (x *WatchReadingsRequest) String() string {
 func (*WatchReadingsRequest) ProtoMessage() {}
 
 func (x *WatchReadingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[15]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1301,7 @@ func (x *WatchReadingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchReadingsRequest.ProtoReflect.Descriptor instead.
 func (*WatchReadingsRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{15}
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchReadingsRequest) GetDevice() string {
@@ -1193,7 +1327,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[16]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1205,7 +1339,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[16]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1218,7 +1352,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{16}
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Quarantined) GetDevice() string {
@@ -1281,7 +1415,7 @@ type ListQuarantineRequest struct {
 
 func (x *ListQuarantineRequest) Reset() {
 	*x = ListQuarantineRequest{}
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[17]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1293,7 +1427,7 @@ func (x *ListQuarantineRequest) String() string {
 func (*ListQuarantineRequest) ProtoMessage() {}
 
 func (x *ListQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[17]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1306,7 +1440,7 @@ func (x *ListQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ListQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{17}
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListQuarantineRequest) GetDevice() string {
@@ -1340,7 +1474,7 @@ type ListQuarantineResponse struct {
 
 func (x *ListQuarantineResponse) Reset() {
 	*x = ListQuarantineResponse{}
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[18]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1486,7 @@ func (x *ListQuarantineResponse) String() string {
 func (*ListQuarantineResponse) ProtoMessage() {}
 
 func (x *ListQuarantineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_node_api_devicesv1_devices_proto_msgTypes[18]
+	mi := &file_node_api_devicesv1_devices_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1499,7 @@ func (x *ListQuarantineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQuarantineResponse.ProtoReflect.Descriptor instead.
 func (*ListQuarantineResponse) Descriptor() ([]byte, []int) {
-	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{18}
+	return file_node_api_devicesv1_devices_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListQuarantineResponse) GetMessages() []*Quarantined {
@@ -1450,7 +1584,16 @@ const file_node_api_devicesv1_devices_proto_rawDesc = "" +
 	"token_hash\x18\x04 \x01(\tB\x17\x9a\xdb\x18\x13\"\x0f([0-9a-f]{64})?@\x01R\ttokenHash\"Y\n" +
 	"\x14CertifyDeviceRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18@R\x02id\x12'\n" +
-	"\x03key\x18\x02 \x01(\tB\x15\x9a\xdb\x18\x11\"\x0f([0-9a-f]{64})?R\x03key\"/\n" +
+	"\x03key\x18\x02 \x01(\tB\x15\x9a\xdb\x18\x11\"\x0f([0-9a-f]{64})?R\x03key\"\x7f\n" +
+	"\x1dIssueDeviceCertificateRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18@R\x02id\x12%\n" +
+	"\arequest\x18\x02 \x01(\tB\v\x9a\xdb\x18\a\b\x01\x18\x80@H\x01R\arequest\x12\x1d\n" +
+	"\x04days\x18\x03 \x01(\x05B\t\x9a\xdb\x18\x05(\x000\xed\x02R\x04days\"\x97\x01\n" +
+	"\x11DeviceCertificate\x12 \n" +
+	"\vcertificate\x18\x01 \x01(\tR\vcertificate\x12\x1c\n" +
+	"\tauthority\x18\x02 \x01(\tR\tauthority\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"/\n" +
 	"\x13RemoveDeviceRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18@R\x02id\"\xbc\x01\n" +
 	"\aReading\x12\x16\n" +
@@ -1495,7 +1638,7 @@ const file_node_api_devicesv1_devices_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\a\x9a\xdb\x18\x03\x18\x80\x04R\tpageToken\"|\n" +
 	"\x16ListQuarantineResponse\x12:\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1e.aielon.devices.v1.QuarantinedR\bmessages\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa6\f\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xe8\r\n" +
 	"\aDevices\x12\x97\x01\n" +
 	"\x0eRegisterDevice\x12(.aielon.devices.v1.RegisterDeviceRequest\x1a\x1f.aielon.devices.v1.IssuedDevice\":\x92\xdb\x18 \n" +
 	"\x0edevices.manage\x18\x01*\x06device2\x02idH\x01\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/devices\x12\x88\x01\n" +
@@ -1508,7 +1651,9 @@ const file_node_api_devicesv1_devices_proto_rawDesc = "" +
 	"\fRotateDevice\x12&.aielon.devices.v1.RotateDeviceRequest\x1a\x1f.aielon.devices.v1.IssuedDevice\"F\x92\xdb\x18 \n" +
 	"\x0edevices.manage\x18\x01*\x06device2\x02idH\x01\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/devices/{id}/rotate\x12\x9c\x01\n" +
 	"\rCertifyDevice\x12'.aielon.devices.v1.CertifyDeviceRequest\x1a\x19.aielon.devices.v1.Device\"G\x92\xdb\x18 \n" +
-	"\x0edevices.manage\x18\x01*\x06device2\x02idH\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/devices/{id}/certify\x12\x8f\x01\n" +
+	"\x0edevices.manage\x18\x01*\x06device2\x02idH\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/devices/{id}/certify\x12\xbf\x01\n" +
+	"\x16IssueDeviceCertificate\x120.aielon.devices.v1.IssueDeviceCertificateRequest\x1a$.aielon.devices.v1.DeviceCertificate\"M\x92\xdb\x18\"\n" +
+	"\x0edevices.manage\x18\x01*\x06device2\x02id@\x01H\x01\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/devices/{id}/certificate\x12\x8f\x01\n" +
 	"\fRemoveDevice\x12&.aielon.devices.v1.RemoveDeviceRequest\x1a\x19.aielon.devices.v1.Device\"<\x92\xdb\x18 \n" +
 	"\x0edevices.manage\x18\x01*\x06device2\x02idH\x01\x82\xd3\xe4\x93\x02\x12*\x10/v1/devices/{id}\x12\xa3\x01\n" +
 	"\fListReadings\x12&.aielon.devices.v1.ListReadingsRequest\x1a'.aielon.devices.v1.ListReadingsResponse\"B\x92\xdb\x18'\n" +
@@ -1531,70 +1676,75 @@ func file_node_api_devicesv1_devices_proto_rawDescGZIP() []byte {
 	return file_node_api_devicesv1_devices_proto_rawDescData
 }
 
-var file_node_api_devicesv1_devices_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_node_api_devicesv1_devices_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_node_api_devicesv1_devices_proto_goTypes = []any{
-	(*Device)(nil),                 // 0: aielon.devices.v1.Device
-	(*Topics)(nil),                 // 1: aielon.devices.v1.Topics
-	(*RegisterDeviceRequest)(nil),  // 2: aielon.devices.v1.RegisterDeviceRequest
-	(*IssuedDevice)(nil),           // 3: aielon.devices.v1.IssuedDevice
-	(*GetDeviceRequest)(nil),       // 4: aielon.devices.v1.GetDeviceRequest
-	(*ListDevicesRequest)(nil),     // 5: aielon.devices.v1.ListDevicesRequest
-	(*ListDevicesResponse)(nil),    // 6: aielon.devices.v1.ListDevicesResponse
-	(*ChangeDeviceRequest)(nil),    // 7: aielon.devices.v1.ChangeDeviceRequest
-	(*RotateDeviceRequest)(nil),    // 8: aielon.devices.v1.RotateDeviceRequest
-	(*CertifyDeviceRequest)(nil),   // 9: aielon.devices.v1.CertifyDeviceRequest
-	(*RemoveDeviceRequest)(nil),    // 10: aielon.devices.v1.RemoveDeviceRequest
-	(*Reading)(nil),                // 11: aielon.devices.v1.Reading
-	(*Sample)(nil),                 // 12: aielon.devices.v1.Sample
-	(*ListReadingsRequest)(nil),    // 13: aielon.devices.v1.ListReadingsRequest
-	(*ListReadingsResponse)(nil),   // 14: aielon.devices.v1.ListReadingsResponse
-	(*WatchReadingsRequest)(nil),   // 15: aielon.devices.v1.WatchReadingsRequest
-	(*Quarantined)(nil),            // 16: aielon.devices.v1.Quarantined
-	(*ListQuarantineRequest)(nil),  // 17: aielon.devices.v1.ListQuarantineRequest
-	(*ListQuarantineResponse)(nil), // 18: aielon.devices.v1.ListQuarantineResponse
-	(*timestamppb.Timestamp)(nil),  // 19: google.protobuf.Timestamp
+	(*Device)(nil),                        // 0: aielon.devices.v1.Device
+	(*Topics)(nil),                        // 1: aielon.devices.v1.Topics
+	(*RegisterDeviceRequest)(nil),         // 2: aielon.devices.v1.RegisterDeviceRequest
+	(*IssuedDevice)(nil),                  // 3: aielon.devices.v1.IssuedDevice
+	(*GetDeviceRequest)(nil),              // 4: aielon.devices.v1.GetDeviceRequest
+	(*ListDevicesRequest)(nil),            // 5: aielon.devices.v1.ListDevicesRequest
+	(*ListDevicesResponse)(nil),           // 6: aielon.devices.v1.ListDevicesResponse
+	(*ChangeDeviceRequest)(nil),           // 7: aielon.devices.v1.ChangeDeviceRequest
+	(*RotateDeviceRequest)(nil),           // 8: aielon.devices.v1.RotateDeviceRequest
+	(*CertifyDeviceRequest)(nil),          // 9: aielon.devices.v1.CertifyDeviceRequest
+	(*IssueDeviceCertificateRequest)(nil), // 10: aielon.devices.v1.IssueDeviceCertificateRequest
+	(*DeviceCertificate)(nil),             // 11: aielon.devices.v1.DeviceCertificate
+	(*RemoveDeviceRequest)(nil),           // 12: aielon.devices.v1.RemoveDeviceRequest
+	(*Reading)(nil),                       // 13: aielon.devices.v1.Reading
+	(*Sample)(nil),                        // 14: aielon.devices.v1.Sample
+	(*ListReadingsRequest)(nil),           // 15: aielon.devices.v1.ListReadingsRequest
+	(*ListReadingsResponse)(nil),          // 16: aielon.devices.v1.ListReadingsResponse
+	(*WatchReadingsRequest)(nil),          // 17: aielon.devices.v1.WatchReadingsRequest
+	(*Quarantined)(nil),                   // 18: aielon.devices.v1.Quarantined
+	(*ListQuarantineRequest)(nil),         // 19: aielon.devices.v1.ListQuarantineRequest
+	(*ListQuarantineResponse)(nil),        // 20: aielon.devices.v1.ListQuarantineResponse
+	(*timestamppb.Timestamp)(nil),         // 21: google.protobuf.Timestamp
 }
 var file_node_api_devicesv1_devices_proto_depIdxs = []int32{
-	19, // 0: aielon.devices.v1.Device.registered:type_name -> google.protobuf.Timestamp
-	19, // 1: aielon.devices.v1.Device.rotated:type_name -> google.protobuf.Timestamp
+	21, // 0: aielon.devices.v1.Device.registered:type_name -> google.protobuf.Timestamp
+	21, // 1: aielon.devices.v1.Device.rotated:type_name -> google.protobuf.Timestamp
 	1,  // 2: aielon.devices.v1.RegisterDeviceRequest.publish:type_name -> aielon.devices.v1.Topics
 	1,  // 3: aielon.devices.v1.RegisterDeviceRequest.subscribe:type_name -> aielon.devices.v1.Topics
 	0,  // 4: aielon.devices.v1.IssuedDevice.device:type_name -> aielon.devices.v1.Device
 	0,  // 5: aielon.devices.v1.ListDevicesResponse.devices:type_name -> aielon.devices.v1.Device
 	1,  // 6: aielon.devices.v1.ChangeDeviceRequest.publish:type_name -> aielon.devices.v1.Topics
 	1,  // 7: aielon.devices.v1.ChangeDeviceRequest.subscribe:type_name -> aielon.devices.v1.Topics
-	19, // 8: aielon.devices.v1.Reading.time:type_name -> google.protobuf.Timestamp
-	12, // 9: aielon.devices.v1.Reading.samples:type_name -> aielon.devices.v1.Sample
-	19, // 10: aielon.devices.v1.ListReadingsRequest.since:type_name -> google.protobuf.Timestamp
-	19, // 11: aielon.devices.v1.ListReadingsRequest.until:type_name -> google.protobuf.Timestamp
-	11, // 12: aielon.devices.v1.ListReadingsResponse.readings:type_name -> aielon.devices.v1.Reading
-	19, // 13: aielon.devices.v1.Quarantined.time:type_name -> google.protobuf.Timestamp
-	16, // 14: aielon.devices.v1.ListQuarantineResponse.messages:type_name -> aielon.devices.v1.Quarantined
-	2,  // 15: aielon.devices.v1.Devices.RegisterDevice:input_type -> aielon.devices.v1.RegisterDeviceRequest
-	4,  // 16: aielon.devices.v1.Devices.GetDevice:input_type -> aielon.devices.v1.GetDeviceRequest
-	5,  // 17: aielon.devices.v1.Devices.ListDevices:input_type -> aielon.devices.v1.ListDevicesRequest
-	7,  // 18: aielon.devices.v1.Devices.ChangeDevice:input_type -> aielon.devices.v1.ChangeDeviceRequest
-	8,  // 19: aielon.devices.v1.Devices.RotateDevice:input_type -> aielon.devices.v1.RotateDeviceRequest
-	9,  // 20: aielon.devices.v1.Devices.CertifyDevice:input_type -> aielon.devices.v1.CertifyDeviceRequest
-	10, // 21: aielon.devices.v1.Devices.RemoveDevice:input_type -> aielon.devices.v1.RemoveDeviceRequest
-	13, // 22: aielon.devices.v1.Devices.ListReadings:input_type -> aielon.devices.v1.ListReadingsRequest
-	15, // 23: aielon.devices.v1.Devices.WatchReadings:input_type -> aielon.devices.v1.WatchReadingsRequest
-	17, // 24: aielon.devices.v1.Devices.ListQuarantine:input_type -> aielon.devices.v1.ListQuarantineRequest
-	3,  // 25: aielon.devices.v1.Devices.RegisterDevice:output_type -> aielon.devices.v1.IssuedDevice
-	0,  // 26: aielon.devices.v1.Devices.GetDevice:output_type -> aielon.devices.v1.Device
-	6,  // 27: aielon.devices.v1.Devices.ListDevices:output_type -> aielon.devices.v1.ListDevicesResponse
-	0,  // 28: aielon.devices.v1.Devices.ChangeDevice:output_type -> aielon.devices.v1.Device
-	3,  // 29: aielon.devices.v1.Devices.RotateDevice:output_type -> aielon.devices.v1.IssuedDevice
-	0,  // 30: aielon.devices.v1.Devices.CertifyDevice:output_type -> aielon.devices.v1.Device
-	0,  // 31: aielon.devices.v1.Devices.RemoveDevice:output_type -> aielon.devices.v1.Device
-	14, // 32: aielon.devices.v1.Devices.ListReadings:output_type -> aielon.devices.v1.ListReadingsResponse
-	11, // 33: aielon.devices.v1.Devices.WatchReadings:output_type -> aielon.devices.v1.Reading
-	18, // 34: aielon.devices.v1.Devices.ListQuarantine:output_type -> aielon.devices.v1.ListQuarantineResponse
-	25, // [25:35] is the sub-list for method output_type
-	15, // [15:25] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	21, // 8: aielon.devices.v1.DeviceCertificate.until:type_name -> google.protobuf.Timestamp
+	21, // 9: aielon.devices.v1.Reading.time:type_name -> google.protobuf.Timestamp
+	14, // 10: aielon.devices.v1.Reading.samples:type_name -> aielon.devices.v1.Sample
+	21, // 11: aielon.devices.v1.ListReadingsRequest.since:type_name -> google.protobuf.Timestamp
+	21, // 12: aielon.devices.v1.ListReadingsRequest.until:type_name -> google.protobuf.Timestamp
+	13, // 13: aielon.devices.v1.ListReadingsResponse.readings:type_name -> aielon.devices.v1.Reading
+	21, // 14: aielon.devices.v1.Quarantined.time:type_name -> google.protobuf.Timestamp
+	18, // 15: aielon.devices.v1.ListQuarantineResponse.messages:type_name -> aielon.devices.v1.Quarantined
+	2,  // 16: aielon.devices.v1.Devices.RegisterDevice:input_type -> aielon.devices.v1.RegisterDeviceRequest
+	4,  // 17: aielon.devices.v1.Devices.GetDevice:input_type -> aielon.devices.v1.GetDeviceRequest
+	5,  // 18: aielon.devices.v1.Devices.ListDevices:input_type -> aielon.devices.v1.ListDevicesRequest
+	7,  // 19: aielon.devices.v1.Devices.ChangeDevice:input_type -> aielon.devices.v1.ChangeDeviceRequest
+	8,  // 20: aielon.devices.v1.Devices.RotateDevice:input_type -> aielon.devices.v1.RotateDeviceRequest
+	9,  // 21: aielon.devices.v1.Devices.CertifyDevice:input_type -> aielon.devices.v1.CertifyDeviceRequest
+	10, // 22: aielon.devices.v1.Devices.IssueDeviceCertificate:input_type -> aielon.devices.v1.IssueDeviceCertificateRequest
+	12, // 23: aielon.devices.v1.Devices.RemoveDevice:input_type -> aielon.devices.v1.RemoveDeviceRequest
+	15, // 24: aielon.devices.v1.Devices.ListReadings:input_type -> aielon.devices.v1.ListReadingsRequest
+	17, // 25: aielon.devices.v1.Devices.WatchReadings:input_type -> aielon.devices.v1.WatchReadingsRequest
+	19, // 26: aielon.devices.v1.Devices.ListQuarantine:input_type -> aielon.devices.v1.ListQuarantineRequest
+	3,  // 27: aielon.devices.v1.Devices.RegisterDevice:output_type -> aielon.devices.v1.IssuedDevice
+	0,  // 28: aielon.devices.v1.Devices.GetDevice:output_type -> aielon.devices.v1.Device
+	6,  // 29: aielon.devices.v1.Devices.ListDevices:output_type -> aielon.devices.v1.ListDevicesResponse
+	0,  // 30: aielon.devices.v1.Devices.ChangeDevice:output_type -> aielon.devices.v1.Device
+	3,  // 31: aielon.devices.v1.Devices.RotateDevice:output_type -> aielon.devices.v1.IssuedDevice
+	0,  // 32: aielon.devices.v1.Devices.CertifyDevice:output_type -> aielon.devices.v1.Device
+	11, // 33: aielon.devices.v1.Devices.IssueDeviceCertificate:output_type -> aielon.devices.v1.DeviceCertificate
+	0,  // 34: aielon.devices.v1.Devices.RemoveDevice:output_type -> aielon.devices.v1.Device
+	16, // 35: aielon.devices.v1.Devices.ListReadings:output_type -> aielon.devices.v1.ListReadingsResponse
+	13, // 36: aielon.devices.v1.Devices.WatchReadings:output_type -> aielon.devices.v1.Reading
+	20, // 37: aielon.devices.v1.Devices.ListQuarantine:output_type -> aielon.devices.v1.ListQuarantineResponse
+	27, // [27:38] is the sub-list for method output_type
+	16, // [16:27] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_node_api_devicesv1_devices_proto_init() }
@@ -1603,7 +1753,7 @@ func file_node_api_devicesv1_devices_proto_init() {
 		return
 	}
 	file_node_api_devicesv1_devices_proto_msgTypes[7].OneofWrappers = []any{}
-	file_node_api_devicesv1_devices_proto_msgTypes[12].OneofWrappers = []any{
+	file_node_api_devicesv1_devices_proto_msgTypes[14].OneofWrappers = []any{
 		(*Sample_Number)(nil),
 		(*Sample_Text)(nil),
 		(*Sample_Flag)(nil),
@@ -1615,7 +1765,7 @@ func file_node_api_devicesv1_devices_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_devicesv1_devices_proto_rawDesc), len(file_node_api_devicesv1_devices_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

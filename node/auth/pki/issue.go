@@ -99,7 +99,7 @@ func (a *Authority) IssueLeaf(csr []byte, n Name, ttl time.Duration) ([][]byte, 
 	return a.chain(leaf), nil
 }
 
-// IssueDevice certifies a device's key for MQTT and nothing else; the certificate is good at this site only.
+// IssueDevice certifies a device's key, for MQTT and for the door; the certificate is good at this site only.
 func (a *Authority) IssueDevice(csr []byte, device string, ttl time.Duration) ([]byte, error) {
 	d := DeviceName{Site: a.label, ID: device}
 	if a.scope != ScopeSite || !validDeviceID(device) {
