@@ -47,7 +47,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           aria-controls={list}
           aria-activedescendant={choices[at] ? `${list}-${at}` : undefined}
           placeholder={t('search.placeholder')}
-          dir="auto"
+          // An empty field of no direction would put its hint on the wrong side.
+          dir={words ? 'auto' : undefined}
           value={words}
           onChange={(e) => {
             setWords(e.target.value);

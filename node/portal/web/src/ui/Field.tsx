@@ -59,7 +59,7 @@ export function Finder({ label, value, onChange }: { label: string; value: strin
   return (
     <div className="relative max-w-md">
       <Search size={16} aria-hidden className="pointer-events-none absolute inset-y-0 start-3 my-auto text-soft" />
-      <input type="search" aria-label={label} placeholder={label} dir="auto" value={value} onChange={(e) => onChange(e.target.value)} className={`${box} ps-9`} />
+      <input type="search" aria-label={label} placeholder={label} dir={value ? 'auto' : undefined} value={value} onChange={(e) => onChange(e.target.value)} className={`${box} px-9`} />
     </div>
   );
 }

@@ -48,6 +48,11 @@ async function clinic(dir, hub) {
   const invitation = (await owner.ask('POST', '/v1/invitations', { roles: ['community-admin'] })).code;
   const all = (await owner.ask('GET', '/v1/people')).people;
   await owner.ask('POST', `/v1/people/${all.find((p) => p.login === 'bilal').id}/suspend`);
+  await owner.ask('POST', '/v1/tokens', { name: 'Monthly report', roles: ['auditor'] });
+  const hook = await owner.ask('POST', '/v1/webhooks', { url: `http://127.0.0.1:${await freePort()}/in`, description: 'Laboratory', class: 'CLASS_SITE_ONLY', allowPrivate: true, allowPlain: true });
+  const { records } = await owner.ask('GET', '/v1/audit/records');
+  const { journal, position } = records.find((r) => r.position);
+  const shown = { person: all.find((p) => p.login === 'farid').id, webhook: (hook.webhook ?? hook).id, record: `${journal}/${position}` };
   const tokens = {};
   for (const [id, name, kind] of devices) tokens[id] = (await owner.ask('POST', '/v1/devices', { id, name, kind })).token;
   const invited = await hub.ask('POST', '/v1/join-codes', { role: 'site', site: 'clinic' });
@@ -56,7 +61,7 @@ async function clinic(dir, hub) {
   const asked = await owner.ask('POST', '/v1/join-codes', { role: 'node' });
   second.join(asked.address, asked.code);
   await second.start({ setUp: false });
-  return { first, second, owner, tokens, invitation };
+  return { first, second, owner, tokens, shown: { ...shown, invitation } };
 }
 
 /** Another site of the region, with a meter and a person. */
@@ -109,7 +114,7 @@ export async function startDemo() {
   const running = [box, c.first, c.second, others[0].box, fresh];
   const boxes = [...running, others[1].box];
   return {
-    hub: box.url, node: c.first.url, fresh: fresh.url, code: fresh.code, invitation: c.invitation, login: 'amina', hubLogin: 'salmah', password, pid: process.pid,
+    hub: box.url, node: c.first.url, fresh: fresh.url, code: fresh.code, ...c.shown, login: 'amina', hubLogin: 'salmah', password, pid: process.pid,
     // All at once: two of three boxes of a site are its quorum.
     restart: async () => {
       await Promise.all(running.map((b) => b.stop()));

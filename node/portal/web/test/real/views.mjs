@@ -12,6 +12,12 @@ export const views = [
   { name: 'device-silent', path: '/devices/genset', who: 'node' },
   { name: 'site', path: '/site', who: 'node' },
   { name: 'people', path: '/people', who: 'node' },
+  { name: 'person', path: '/people/{person}', who: 'node' },
+  { name: 'roles', path: '/people/roles', who: 'node' },
+  { name: 'tokens', path: '/tokens', who: 'node' },
+  { name: 'webhooks', path: '/webhooks', who: 'node' },
+  { name: 'webhook', path: '/webhooks/{webhook}', who: 'node' },
+  { name: 'record', path: '/audit/{record}', who: 'node' },
   { name: 'audit', path: '/audit', who: 'node' },
   { name: 'settings', path: '/settings', who: 'node' },
   { name: 'search', path: '/search?q=kul', who: 'node' },
@@ -51,8 +57,8 @@ export async function sessions(browser, demo) {
   return { node, hub };
 }
 
-/** Where a view is; an invitation's page needs a code that is good. */
-export const address = (demo, view) => origin(demo, view) + view.path.replace('{invitation}', demo.invitation);
+/** Where a view is; some are of what the demo made. */
+export const address = (demo, view) => origin(demo, view) + view.path.replace(/{(\w+)}/g, (_, name) => demo[name]);
 
 /** Goes to a view and waits until it shows what it has. */
 export async function visit(page, demo, view) {
