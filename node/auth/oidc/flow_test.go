@@ -198,6 +198,13 @@ func TestCodes(t *testing.T) {
 			t.Errorf("%s: %d %s", name, got.StatusCode, got.body)
 		}
 	}
+	weak := authorizeQuery(app, "devices.read")
+	weak.Set("code_challenge", digest("short"))
+	short := redeemForm(app, b.allow(w.id("badr"), weak))
+	short.Set("code_verifier", "short")
+	if got := b.token(short); got.text("error") != "invalid_grant" {
+		t.Errorf("a verifier that can be guessed: %s", got.body)
+	}
 	tried := b.allow(w.id("badr"), q) // by somebody who has no verifier: the code is known to others
 	wrong := redeemForm(app, tried)
 	wrong.Set("code_verifier", strings.Repeat("x", 50))
@@ -241,6 +248,12 @@ func TestRefresh(t *testing.T) {
 	if second.StatusCode != 200 || second.text("refresh_token") == first.text("refresh_token") || second.text("scope") == "" {
 		t.Fatalf("refresh: %d %s", second.StatusCode, second.body)
 	}
+	if got := b.token(refreshForm(w.publicApp("devices.read"), second.text("refresh_token"))); got.text("error") != "invalid_grant" {
+		t.Errorf("by another client: %s", got.body)
+	}
+	if got := b.token(refreshForm(app, untagged(second.text("refresh_token")))); got.text("error") != "invalid_grant" {
+		t.Errorf("invented: %s", got.body)
+	}
 	wide := refreshForm(app, second.text("refresh_token"))
 	wide.Set("scope", "devices.read devices.manage")
 	if got := b.token(wide); got.text("error") != "invalid_scope" {
@@ -262,6 +275,52 @@ func TestRefresh(t *testing.T) {
 		t.Error("an access token of the family still counts at another node")
 	}
 	w.mustNot(second.text("refresh_token"), third.text("refresh_token"))
+}
+
+// untagged is a token that names the same grant and was never given out.
+func untagged(secret string) string {
+	parts := strings.Split(secret, ".")
+	return forged(refreshKind)[:len(parts[0])] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2]))
+}
+
+// A token says of whom it is, for whom, and by which key it is held; one that says another thing than its grant counts for
+// nothing, though its signature is good. So does one of another type.
+func TestTokensThatDoNotFitTheirGrant(t *testing.T) {
+	w := newWorld(t, 1)
+	b := w.nodes[0]
+	app := w.publicApp("devices.read")
+	got := b.token(redeemForm(app, b.allow(w.id("badr"), authorizeQuery(app, "devices.read"))))
+	good, _, err := b.lookUp(got.text("access_token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := b.keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*claims, *string){
+		"nothing":          func(*claims, *string) {},
+		"another issuer":   func(c *claims, _ *string) { c.Issuer = "https://other.example" },
+		"another audience": func(c *claims, _ *string) { c.To = audience{"https://other.example"} },
+		"another client":   func(c *claims, _ *string) { c.Client = w.publicApp("devices.read") },
+		"bound":            func(c *claims, _ *string) { c.Confirm = &confirm{"x"} },
+		"another grant":    func(c *claims, _ *string) { c.Grant = "06h0g95vthvzz7gx5asspmte4m" },
+		"a long life":      func(c *claims, _ *string) { c.Expires += 3600 },
+		"from the future":  func(c *claims, _ *string) { c.Issued += 240 },
+		"ended":            func(c *claims, _ *string) { c.Issued, c.Expires = c.Issued-400, c.Issued-1 },
+		"no id":            func(c *claims, _ *string) { c.ID = "" },
+		"another type":     func(_ *claims, typ *string) { *typ = "JWT" },
+	} {
+		c, typ := good, "at+jwt"
+		spoil(&c, &typ)
+		text, err := signing(list, w.now()).sign(typ, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.who(text); (err == nil) != (name == "nothing") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // A grant ends with whoever gave it: suspended, signed out everywhere, or asked to by an administrator.
