@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/node/api/schemas"
@@ -85,7 +86,7 @@ func (n *Node) openPeople(f *front) (err error) {
 			return err
 		}
 	}
-	f.people, err = identity.New(identity.Options{Site: n.keys.trust.Site(), SiteName: n.siteName, Node: n.ID(), View: n.withView, Propose: n.site, Deciding: n.deciding,
+	f.people, err = identity.New(identity.Options{Site: n.keys.trust.Site(), SiteName: n.siteName, Node: n.ID(), View: n.withView, Propose: backend{n}, Deciding: n.deciding,
 		Applied: n.site.WaitApplied, Local: identityRows{n.readings}, Now: n.keys.trust.Now, Passkeys: func() *passkey.Relying { return f.relying }, Certified: n.certified, Logger: n.part("identity")})
 	return err
 }
@@ -202,8 +203,17 @@ func (n *Node) pages() (map[string]http.Handler, error) {
 // backend is the site as the gateway asks it.
 type backend struct{ n *Node }
 
+// noLeaderFor is how long a command waits where nobody leads: an election takes three seconds at most, 99 times of 100,
+// and people should not look at a page that waits for a site which is not there.
+const noLeaderFor = 5 * time.Second
+
 // Propose implements gateway.Backend.
 func (b backend) Propose(ctx context.Context, c edge.Command) (edge.Outcome, error) {
+	if !b.n.deciding() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, noLeaderFor)
+		defer cancel()
+	}
 	return b.n.site.Propose(ctx, c)
 }
 

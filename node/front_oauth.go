@@ -27,7 +27,7 @@ func (n *Node) openOAuth(f *front) (err error) {
 			names = append(names, string(p.Name))
 		}
 	}
-	f.oauth, err = oidc.New(oidc.Options{Site: n.keys.trust.Site(), SiteName: n.siteName, Node: n.ID(), Issuer: n.issuer(), View: n.withView, Propose: n.site, Applied: n.site.WaitApplied,
+	f.oauth, err = oidc.New(oidc.Options{Site: n.keys.trust.Site(), SiteName: n.siteName, Node: n.ID(), Issuer: n.issuer(), View: n.withView, Propose: backend{n}, Applied: n.site.WaitApplied,
 		Secret: func() []byte { return n.link.get().Secret }, Now: n.keys.trust.Now, Person: f.browser, Refused: f.tooSoon, Note: n.noteOAuth,
 		Known: func(p string) bool { return slices.Contains(names, p) }, Words: func(p string) string { return words[p] }, Names: names, Logger: n.part("oauth")})
 	return err

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -259,7 +258,7 @@ func TestMatrixMissesNothing(t *testing.T) {
 	}
 	for _, name := range gateway.SchemaMethods(t) {
 		if !have[name] {
-			t.Error(fmt.Sprintf("%s is in the schemas and in no cell: add its file to package schemas", name))
+			t.Errorf("%s is in the schemas and in no cell: add its file to package schemas", name)
 		}
 	}
 }
