@@ -10,6 +10,7 @@ import { useLive } from '@/api/useLive';
 import { Skeleton } from '@/ui/States';
 import { Banner } from './Banner';
 import { BottomBar, SideBar } from './Nav';
+import type { Sheet } from './sheet';
 import { TopBar } from './TopBar';
 import { useAhead } from './useAhead';
 import { useHotkey } from './useHotkey';
@@ -19,8 +20,6 @@ const loadPalette = () => import('./Palette');
 const Palette = lazy(loadPalette);
 const Menu = lazy(() => import('./Menu'));
 const OutboxSheet = lazy(() => import('./OutboxSheet'));
-
-export type Sheet = 'palette' | 'menu' | 'outbox' | undefined;
 
 export function Shell() {
   const { t } = useTranslation();

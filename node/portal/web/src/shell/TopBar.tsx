@@ -6,7 +6,7 @@ import { status } from '@/api/node';
 import { useStore } from '@/api/store';
 import { Button, IconButton } from '@/ui/Button';
 import { ConnectionChip } from './ConnectionChip';
-import type { Sheet } from './Shell';
+import type { Sheet } from './sheet';
 
 export function TopBar({ onOpen }: { onOpen: (s: Sheet) => void }) {
   const { t } = useTranslation();

@@ -1,0 +1,2 @@
+/** What lies over the page: one at a time, or nothing. */
+export type Sheet = 'palette' | 'menu' | 'outbox' | undefined;
