@@ -33,13 +33,31 @@ func (e *Engine) settle(q Request) (Decision, *scene) {
 	}
 	var room [8]string
 	f, roles := e.establish(q, l, room[:0])
-	s := newScene(q, l, roles, f)
-	d := e.judge(s)
+	d, s := e.ruled(q, l, roles, f)
 	if d.Allow {
 		d = e.confine(q, s, d)
 	}
 	d.Audit = audit(s, d)
 	return e.phrase(q, s, d), s
+}
+
+// ruled is what the rules of a lane say: anew, or as they said before to the same question.
+func (e *Engine) ruled(q Request, l *lane, roles []string, f facts) (Decision, *scene) {
+	k, ok := memoized(&q, l, roles, f)
+	if ok {
+		if d, known := l.memo.get(&k); known {
+			d.Policies = slices.Clone(d.Policies)
+			return d, &scene{lane: l, roles: roles, facts: f}
+		}
+	}
+	s := newScene(q, l, roles, f)
+	d := e.judge(s)
+	if ok && d.Allow {
+		kept := d
+		kept.Policies = slices.Clone(d.Policies)
+		l.memo.put(&k, kept)
+	}
+	return d, s
 }
 
 // establish works out the facts, and which of the caller's roles count.

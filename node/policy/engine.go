@@ -42,6 +42,7 @@ type lane struct {
 	byRole map[string][]rule // for those who hold the role
 	known  map[cedar.PolicyID]rule
 	roles  []string // those with a rule that permits it, for hints
+	memo   *memo
 }
 
 // Broken is a policy of the site that was accepted once and cannot be read any more.
@@ -136,7 +137,7 @@ func (e *Engine) admit(file string, rules []rule) error {
 // index sorts the rules into the lanes. A site's prohibition stays out of lanes that are anchors.
 func (e *Engine) index() {
 	for _, l := range e.lanes {
-		l.always, l.byRole, l.known, l.roles = nil, map[string][]rule{}, map[cedar.PolicyID]rule{}, nil
+		l.always, l.byRole, l.known, l.roles, l.memo = nil, map[string][]rule{}, map[cedar.PolicyID]rule{}, nil, &memo{}
 		seen := look{seen: map[types.String][]types.String{}}
 		for _, set := range [][]rule{e.builtin, e.extra} {
 			for _, r := range set {
