@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -26,12 +27,13 @@ func main() {
 	bin := flag.String("bin", "bin/aielon-edge", "the program under test")
 	rounds := flag.Int("runs", 5, "how often each figure is taken")
 	span := flag.Duration("span", 3*time.Second, "length of one measurement")
+	only := flag.String("only", "", "measure servers and doors whose \"server door\" matches this expression")
 	flag.Parse()
 	err := error(nil)
 	if *kind != "" {
 		err = serve(*kind)
 	} else {
-		err = compare(*bin, *rounds, *span)
+		err = compare(*bin, *only, *rounds, *span)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "doors:", err)
@@ -39,7 +41,7 @@ func main() {
 	}
 }
 
-func compare(bin string, rounds int, span time.Duration) error {
+func compare(bin, only string, rounds int, span time.Duration) error {
 	dir, err := os.MkdirTemp(".", ".doors-")
 	if err != nil {
 		return err
@@ -51,6 +53,11 @@ func compare(bin string, rounds int, span time.Duration) error {
 	if err != nil {
 		return err
 	}
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	targets = slices.DeleteFunc(targets, func(t target) bool { return !wanted.MatchString(t.whose + " " + t.name) })
 	cpu, rate := make([][]float64, len(targets)), make([][]float64, len(targets))
 	for range rounds { // in turn, so that a busy machine slows all alike
 		for i, t := range targets {

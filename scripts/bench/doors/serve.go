@@ -9,18 +9,22 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/dgraph-io/badger/v4"
+	"github.com/vektah/gqlparser/v2/ast"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/aielon/edge/node/api/nodev1"
 	"github.com/aielon/edge/scripts/bench/doors/gql"
@@ -62,15 +66,20 @@ func serve(kind string) error {
 	fmt.Println(l.Addr())
 	switch kind {
 	case "huma":
-		return http.Serve(l, p.huma())
+		return serveHTTP(l, p.huma())
 	case "gqlgen":
-		return http.Serve(l, p.gqlgen())
+		return serveHTTP(l, p.gqlgen())
 	case "grpc":
 		s := grpc.NewServer()
 		s.RegisterService(&grpc.ServiceDesc{ServiceName: "aielon.node.v1.Settings", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{MethodName: "GetSetting", Handler: p.grpc}}}, p)
 		return s.Serve(l)
 	}
 	return fmt.Errorf("there is no peer called %q", kind)
+}
+
+// serveHTTP serves with the bounds of a node's own door, without which no server should face strangers.
+func serveHTTP(l net.Listener, h http.Handler) error {
+	return (&http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 90 * time.Second, MaxHeaderBytes: 16 << 10}).Serve(l)
 }
 
 func (p peer) fill() error {
@@ -111,7 +120,9 @@ type humaOut struct{ Body row }
 
 func (p peer) huma() http.Handler {
 	mux := http.NewServeMux()
-	api := humago.New(mux, huma.DefaultConfig("Settings", "1"))
+	config := huma.DefaultConfig("Settings", "1")
+	config.CreateHooks = nil // they would add "$schema" to the answer, which nobody else has
+	api := humago.New(mux, config)
 	huma.Get(api, "/v1/settings/{key}", func(_ context.Context, in *humaIn) (*humaOut, error) {
 		r, err := p.get(in.Authorization, in.Key)
 		if err != nil {
@@ -130,6 +141,7 @@ func (p peer) gqlgen() http.Handler {
 		return &gql.Setting{Key: r.Key, Value: r.Value, Version: r.Version, Changed: r.Changed, By: r.By}, err
 	}}}))
 	s.AddTransport(transport.POST{})
+	s.SetQueryCache(lru.New[*ast.QueryDocument](1000)) // as in the server gqlgen itself writes
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bearerKey{}, r.Header.Get("Authorization"))))
 	})
@@ -145,5 +157,13 @@ func (p peer) grpc(_ any, ctx context.Context, dec func(any) error, _ grpc.Unary
 	if err != nil {
 		return nil, status.Error(codes.NotFound, err.Error())
 	}
-	return &nodev1.Setting{Key: r.Key, Value: r.Value, Version: 1, By: r.By}, nil
+	version, err := strconv.ParseUint(r.Version, 10, 64)
+	if err != nil {
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	changed, err := time.Parse(time.RFC3339Nano, r.Changed)
+	if err != nil {
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	return &nodev1.Setting{Key: r.Key, Value: r.Value, Version: version, Changed: timestamppb.New(changed), By: r.By}, nil
 }
