@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/aielon/edge/cluster/site"
 	"github.com/aielon/edge/node/api/schemas"
 	"github.com/aielon/edge/node/audit"
@@ -218,12 +220,12 @@ func (b backend) Propose(ctx context.Context, c edge.Command) (edge.Outcome, err
 }
 
 // Ask implements gateway.Backend.
-func (b backend) Ask(ctx context.Context, name string, body []byte, strict bool) ([]byte, uint64, error) {
+func (b backend) Ask(ctx context.Context, name string, in proto.Message, strict bool) (proto.Message, uint64, error) {
 	mode := site.Local
 	if strict {
 		mode = site.Strict
 	}
-	return b.n.site.Ask(ctx, name, body, mode)
+	return b.n.site.AskMessage(ctx, name, in, mode)
 }
 
 // WaitApplied implements gateway.Backend.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
 )
@@ -70,6 +72,20 @@ func (s *Site) Ask(ctx context.Context, name string, body []byte, mode Mode) (re
 	if err != nil {
 		return nil, 0, err
 	}
+	return answered(ctx, s, name, mode, func(v edge.View) ([]byte, error) { return ask(v, body) })
+}
+
+// AskMessage is Ask for a query of a schema, without its messages being encoded on the way.
+func (s *Site) AskMessage(ctx context.Context, name string, in proto.Message, mode Mode) (out proto.Message, index uint64, err error) {
+	ask, err := s.mux.MessageAsker(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	return answered(ctx, s, name, mode, func(v edge.View) (proto.Message, error) { return ask(v, in) })
+}
+
+func answered[T any](ctx context.Context, s *Site, name string, mode Mode, ask func(edge.View) (T, error)) (out T, index uint64, err error) {
+	var none T
 	switch {
 	case mode == Strict:
 		_, err = s.Linearizable(ctx)
@@ -77,7 +93,7 @@ func (s *Site) Ask(ctx context.Context, name string, body []byte, mode Mode) (re
 		err = s.opt.Fresh(ctx)
 	}
 	if err != nil {
-		return nil, 0, err
+		return none, 0, err
 	}
 	v := s.view()
 	defer v.Close()
@@ -85,12 +101,12 @@ func (s *Site) Ask(ctx context.Context, name string, body []byte, mode Mode) (re
 		if p := recover(); p != nil {
 			s.count.panics.Add(1)
 			s.logger.Error("a query panicked", "query", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			reply, err = nil, edge.E(edge.Internal, "%s failed by a fault of the program", name)
+			out, err = none, edge.E(edge.Internal, "%s failed by a fault of the program", name)
 		}
 	}()
-	reply, err = ask(v, body)
+	out, err = ask(v)
 	if verr := v.Err(); err == nil && verr != nil {
-		reply, err = nil, verr
+		out, err = none, verr
 	}
-	return reply, v.Index(), err
+	return out, v.Index(), err
 }

@@ -33,18 +33,22 @@ type Handler func(tx Tx, body []byte) ([]byte, error)
 // An Asker answers one query.
 type Asker func(v View, body []byte) ([]byte, error)
 
+// A MessageAsker answers one query of a schema. It keeps nothing of in, and its answer is the caller's.
+type MessageAsker func(v View, in proto.Message) (proto.Message, error)
+
 // A Mux is the table of operations of a site. It is filled while a node is put together and only read
 // afterwards.
 type Mux struct {
 	ops  map[string]Op
 	does map[string]Handler
 	asks map[string]Asker
+	msgs map[string]MessageAsker // those of asks that have a schema
 	done []func(tx Tx, op Op, c Command, facts []Event) error
 }
 
 // NewMux returns an empty table.
 func NewMux() *Mux {
-	return &Mux{ops: map[string]Op{}, does: map[string]Handler{}, asks: map[string]Asker{}}
+	return &Mux{ops: map[string]Op{}, does: map[string]Handler{}, asks: map[string]Asker{}, msgs: map[string]MessageAsker{}}
 }
 
 // Do registers a command. In and Out travel as JSON; an unknown field in In is refused with Invalid.
@@ -113,6 +117,17 @@ func Answer[In, Out proto.Message](m *Mux, f func(View, In) (Out, error)) {
 		}
 		return marshal(out)
 	}
+	m.msgs[op.Name] = func(v View, in proto.Message) (proto.Message, error) {
+		q, ok := in.(In)
+		if !ok {
+			return nil, E(Invalid, "%s does not take a %s", op.Name, in.ProtoReflect().Descriptor().FullName())
+		}
+		out, err := f(v, q)
+		if err != nil {
+			return nil, err
+		}
+		return out, nil
+	}
 }
 
 // opOf describes the method that takes an In.
@@ -159,6 +174,14 @@ func (m *Mux) Handler(name string) (Handler, error) {
 // Asker returns the query called name, or NotFound.
 func (m *Mux) Asker(name string) (Asker, error) {
 	if a, ok := m.asks[name]; ok {
+		return a, nil
+	}
+	return nil, E(NotFound, "there is no query called %q", clip(name, 80))
+}
+
+// MessageAsker returns the query of a schema called name, or NotFound.
+func (m *Mux) MessageAsker(name string) (MessageAsker, error) {
+	if a, ok := m.msgs[name]; ok {
 		return a, nil
 	}
 	return nil, E(NotFound, "there is no query called %q", clip(name, 80))

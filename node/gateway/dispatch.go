@@ -52,9 +52,9 @@ func (g *Gateway) handler(m *method.Method) (connect.ServerFunc, error) {
 }
 
 func (g *Gateway) serveUnary(m *method.Method, f func(context.Context, proto.Message) (proto.Message, error)) connect.ServerFunc {
-	return func(ctx context.Context, _ connect.Spec, s connect.ServerStream) error {
-		ctx, cancel := context.WithTimeout(ctx, callTime)
-		defer cancel()
+	return func(outer context.Context, _ connect.Spec, s connect.ServerStream) error {
+		ctx := &within{Context: outer, until: time.Now().Add(callTime)}
+		defer ctx.end()
 		in, err := g.receive(ctx, m, s)
 		if err != nil {
 			return err
@@ -66,7 +66,7 @@ func (g *Gateway) serveUnary(m *method.Method, f func(context.Context, proto.Mes
 		if err := ctx.Err(); err != nil { // nothing is begun that nobody waits for any more
 			return err
 		}
-		out, err := f(context.WithValue(ctx, commandKey{}, a.Command), in)
+		out, err := f(commanded(ctx, a.Command), in)
 		if err != nil {
 			return err
 		}
@@ -115,6 +115,13 @@ func (g *Gateway) receive(ctx context.Context, m *method.Method, s connect.Serve
 
 // commandKey is under which a context carries the name of the command that a call will be.
 type commandKey struct{}
+
+func commanded(ctx context.Context, id edge.ID) context.Context {
+	if id.IsZero() {
+		return ctx
+	}
+	return context.WithValue(ctx, commandKey{}, id)
+}
 
 // admit decides whether the call may go on, and keeps the record where one is due. For commands of the site the
 // record of what was done is part of the change itself; the one kept here says who was let in to do it, through
@@ -224,22 +231,21 @@ func (g *Gateway) propose(ctx context.Context, m *method.Method, in proto.Messag
 
 // ask answers a query from this node's replica, as fresh as the caller asks for.
 func (g *Gateway) ask(ctx context.Context, m *method.Method, in proto.Message) (proto.Message, error) {
-	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(in)
-	if err != nil {
-		return nil, edge.E(edge.Internal, "a request cannot be encoded: %w", err)
-	}
 	strict, err := g.fresh(ctx)
 	if err != nil {
 		return nil, err
 	}
-	within, end := telemetry.Child(ctx, "ask")
-	reply, index, err := g.o.Backend.Ask(within, m.Op, body, strict)
+	inner, end := telemetry.Child(ctx, "ask")
+	out, index, err := g.o.Backend.Ask(inner, m.Op, in, strict)
 	end(err != nil)
 	if err != nil {
 		return nil, err
 	}
 	say(ctx, call.Index, strconv.FormatUint(index, 10))
-	return decodeReply(m, reply)
+	if out == nil || !out.ProtoReflect().IsValid() {
+		out = m.NewOut()
+	}
+	return out, nil
 }
 
 // fresh waits for what the caller has seen elsewhere, and reports whether the read must be linearizable.

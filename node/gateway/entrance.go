@@ -2,10 +2,9 @@ package gateway
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -45,7 +44,7 @@ func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	req := e.request(r)
 	guardHeaders(w.Header(), r)
-	w.Header().Set(call.RequestID, req.ID)
+	w.Header()[call.RequestID] = []string{req.ID}
 	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
 		// It may have had a length too, by which whoever passed it on saw another request behind it (RFC 9112
 		// section 6.3): nothing more is read from that connection.
@@ -64,17 +63,30 @@ func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // guardHeaders keep a browser from doing more with an answer than it must.
 func guardHeaders(h http.Header, r *http.Request) {
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(self), geolocation=(), microphone=()")
-	h.Set("Cache-Control", "no-store")
+	h["Content-Security-Policy"] = nothingElse
+	h["X-Content-Type-Options"] = noSniff
+	h["Referrer-Policy"] = noReferrer
+	h["Cross-Origin-Resource-Policy"] = sameOrigin
+	h["Cross-Origin-Opener-Policy"] = sameOrigin
+	h["Permissions-Policy"] = cameraOnly
+	h["Cache-Control"] = noStore
 	if r.TLS != nil {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		h["Strict-Transport-Security"] = oneYear
 	}
 }
+
+// Values of the fields above. Nobody changes them: who adds to one of them copies it.
+var (
+	nothingElse = []string{"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}
+	noSniff     = []string{"nosniff"}
+	noReferrer  = []string{"no-referrer"}
+	sameOrigin  = []string{"same-origin"}
+	cameraOnly  = []string{"camera=(self), geolocation=(), microphone=()"}
+	noStore     = []string{"no-store"}
+	oneYear     = []string{"max-age=31536000"}
+
+	crossOrigin = http.NewCrossOriginProtection()
+)
 
 func (e *Entrance) refused(r *http.Request) error {
 	switch {
@@ -91,7 +103,7 @@ func (e *Entrance) refused(r *http.Request) error {
 		return edge.E(edge.Invalid, "the Authorization header is there twice")
 	case secretInURL(r):
 		return edge.E(edge.Invalid, "a secret must not stand in an address, where logs and histories keep it").WithHint("send it in the Authorization header")
-	case http.NewCrossOriginProtection().Check(r) != nil:
+	case crossOrigin.Check(r) != nil:
 		return edge.E(edge.Denied, "a page of another site may not do that here")
 	}
 	return nil
@@ -99,11 +111,18 @@ func (e *Entrance) refused(r *http.Request) error {
 
 // plainPath reports whether a path means the same to everybody who reads it.
 func plainPath(p string) bool {
-	clean := path.Clean("/" + p)
+	clean := p
+	if !strings.HasPrefix(p, "/") {
+		clean = "/" + p
+	}
+	clean = path.Clean(clean)
 	return (p == clean || p == clean+"/" || p == "*" || p == "") && utf8.ValidString(p) && !strings.ContainsFunc(p, unicode.IsControl)
 }
 
 func secretInURL(r *http.Request) bool {
+	if r.URL.RawQuery == "" {
+		return false
+	}
 	for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		name, _, _ := strings.Cut(part, "=")
 		if plain, err := url.QueryUnescape(name); err == nil {
@@ -143,11 +162,13 @@ func (e *Entrance) request(r *http.Request) call.Request {
 	if req.TLS {
 		session, device = CookieSecure, deviceSecure
 	}
-	if c, err := r.Cookie(session); err == nil {
-		req.Credentials.Cookie = c.Value
-	}
-	if c, err := r.Cookie(device); err == nil {
-		req.Device = c.Value
+	if len(r.Header["Cookie"]) > 0 {
+		if c, err := r.Cookie(session); err == nil {
+			req.Credentials.Cookie = c.Value
+		}
+		if c, err := r.Cookie(device); err == nil {
+			req.Device = c.Value
+		}
 	}
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		req.Credentials.Certificate = r.TLS.PeerCertificates[0]
@@ -193,10 +214,18 @@ func requestID(given string) string {
 	}) {
 		return given
 	}
-	var b [10]byte
-	rand.Read(b[:])
-	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+	var b [16]byte
+	for i, n := 0, rand.Uint64(); i < 8; i, n = i+1, n>>5 {
+		b[i] = letters[n&31]
+	}
+	for i, n := 8, rand.Uint64(); i < 16; i, n = i+1, n>>5 {
+		b[i] = letters[n&31]
+	}
+	return string(b[:])
 }
+
+// letters are those of base32, small (RFC 4648 section 6).
+const letters = "abcdefghijklmnopqrstuvwxyz234567"
 
 // bodyTime is how long a request's body may take to come.
 const bodyTime = 30 * time.Second

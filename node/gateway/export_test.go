@@ -30,7 +30,7 @@ func (unanswered) Propose(context.Context, edge.Command) (edge.Outcome, error) {
 	return edge.Outcome{}, reached()
 }
 
-func (unanswered) Ask(context.Context, string, []byte, bool) ([]byte, uint64, error) {
+func (unanswered) Ask(context.Context, string, proto.Message, bool) (proto.Message, uint64, error) {
 	return nil, 0, reached()
 }
 

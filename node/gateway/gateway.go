@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/edge"
@@ -18,7 +19,7 @@ import (
 type Backend interface {
 	edge.Proposer
 	// Ask answers a query from this node's replica and says at which index; strict: linearizable.
-	Ask(ctx context.Context, name string, body []byte, strict bool) (reply []byte, index uint64, err error)
+	Ask(ctx context.Context, name string, in proto.Message, strict bool) (out proto.Message, index uint64, err error)
 	// WaitApplied returns once this replica has applied index.
 	WaitApplied(ctx context.Context, index uint64) error
 }

@@ -65,15 +65,15 @@ func (s *site) Propose(_ context.Context, c edge.Command) (edge.Outcome, error) 
 	return o, nil
 }
 
-func (s *site) Ask(_ context.Context, name string, body []byte, _ bool) ([]byte, uint64, error) {
+func (s *site) Ask(_ context.Context, name string, in proto.Message, _ bool) (proto.Message, uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a, err := s.mux.Asker(name)
+	a, err := s.mux.MessageAsker(name)
 	if err != nil {
 		return nil, 0, err
 	}
-	reply, err := a(s.state, body)
-	return reply, s.index, err
+	out, err := a(s.state, in)
+	return out, s.index, err
 }
 
 func (s *site) WaitApplied(ctx context.Context, index uint64) error {

@@ -52,15 +52,23 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 		return nil, err
 	}
 	for pattern, h := range described {
-		mux.Handle(pattern, h)
+		mux.Handle(pattern, unhurried(h))
 	}
 	for pattern, h := range others {
-		mux.Handle(pattern, h)
+		mux.Handle(pattern, unhurried(h))
 	}
 	if others["/"] == nil {
 		mux.HandleFunc("/", nothingHere)
 	}
 	return mux, nil
+}
+
+// unhurried serves what may take as long as its reader needs.
+func unhurried(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call.WriteFree(w, r)
+		h.ServeHTTP(w, r)
+	})
 }
 
 // nothingHere refuses requests for what no door has.
@@ -128,11 +136,12 @@ func (m rpcMux) Handle(pattern string, h http.Handler) {
 		} else if strings.HasPrefix(kind, "application/grpc") {
 			door = "grpc"
 		}
-		var until time.Time // none; the connection may have one of the request before
-		if !m.streams[pattern] {
-			until = time.Now().Add(2 * callTime)
+		if m.streams[pattern] {
+			call.WriteOwn(r)
+			http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may have one of the request before
+		} else {
+			call.WriteWithin(w, r, 2*callTime)
 		}
-		http.NewResponseController(w).SetWriteDeadline(until)
-		h.ServeHTTP(w, r.WithContext(call.Through(r.Context(), door)))
+		h.ServeHTTP(w, call.Named(r, door))
 	}))
 }

@@ -131,14 +131,17 @@ func broken(m *method.Method) proto.Message {
 }
 
 // sampler is a site that gives every command and query its sample as an answer.
-type sampler struct{ out map[string][]byte }
+type sampler struct {
+	out   map[string][]byte
+	asked map[string]proto.Message
+}
 
 func (s sampler) Propose(_ context.Context, c edge.Command) (edge.Outcome, error) {
 	return edge.Outcome{Index: 7, Pos: edge.Pos{Seq: 3}, Reply: s.out[c.Type]}, nil
 }
 
-func (s sampler) Ask(_ context.Context, name string, _ []byte, _ bool) ([]byte, uint64, error) {
-	return s.out[name], 7, nil
+func (s sampler) Ask(_ context.Context, name string, _ proto.Message, _ bool) (proto.Message, uint64, error) {
+	return s.asked[name], 7, nil
 }
 
 func (s sampler) WaitApplied(context.Context, uint64) error { return nil }
@@ -146,7 +149,7 @@ func (s sampler) WaitApplied(context.Context, uint64) error { return nil }
 // newSampleBench is a bench whose every method answers with its sample, streams with two of them.
 func newSampleBench(t testing.TB) *bench {
 	b := newBench(t)
-	s := sampler{map[string][]byte{}}
+	s := sampler{map[string][]byte{}, map[string]proto.Message{}}
 	l := NewLocals()
 	methods, err := method.New(schemas.All()...)
 	if err != nil {
@@ -156,6 +159,7 @@ func newSampleBench(t testing.TB) *bench {
 		out := m.NewOut()
 		fillIn(out.ProtoReflect(), 0)
 		s.out[m.Op], _ = proto.Marshal(out)
+		s.asked[m.Op] = out
 		l.unary[m.Desc.FullName()] = func(context.Context, proto.Message) (proto.Message, error) { return out, nil }
 		l.stream[m.Desc.FullName()] = func(_ context.Context, _ proto.Message, s connect.ServerStream) error {
 			if err := s.SendHeaders(); err != nil {

@@ -61,8 +61,10 @@ func NewServer(o ServerOptions) (*Server, error) {
 	protocols.SetHTTP2(o.TLS != nil)
 	protocols.SetUnencryptedHTTP2(o.TLS == nil)
 	s.h1 = &http.Server{Handler: handler, Protocols: &protocols, ReadHeaderTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: 16 << 10,
-		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: 30 * time.Second, WriteByteTimeout: 30 * time.Second},
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return withHangUp(ctx, func() { c.Close() }) },
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: 30 * time.Second, WriteByteTimeout: 30 * time.Second},
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return call.WithConn(withHangUp(ctx, func() { c.Close() }))
+		},
 		BaseContext: func(net.Listener) context.Context { return base }, ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)}
 	if o.TLS != nil && o.UDP != nil {
 		s.h3 = &http3.Server{Handler: handler, TLSConfig: http3.ConfigureTLSConfig(o.TLS.Clone()), MaxHeaderBytes: 16 << 10, IdleTimeout: idleTime,

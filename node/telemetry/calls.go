@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,38 @@ type Calls struct {
 	took    *prometheus.HistogramVec
 	signIn  *prometheus.CounterVec
 	streams *prometheus.GaugeVec
+
+	mu     sync.RWMutex // guards series
+	series map[labels]series
+}
+
+// labels are those of one kind of call, and series the figures that go with them: to look them up by their labels
+// each time would cost more than to count. There are no more of them than its comment says.
+type labels struct {
+	op, door, code string
+	streamed       bool
+}
+
+type series struct {
+	done prometheus.Counter
+	took prometheus.Observer
+}
+
+func (c *Calls) of(l labels) series {
+	c.mu.RLock()
+	s, ok := c.series[l]
+	c.mu.RUnlock()
+	if ok {
+		return s
+	}
+	s = series{done: c.done.WithLabelValues(l.op, l.door, l.code)}
+	if !l.streamed {
+		s.took = c.took.WithLabelValues(l.op)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.series[l] = s
+	return s
 }
 
 // CallNames are the labels that may appear. SignIns are those operations by which people prove who they are.
@@ -26,7 +59,7 @@ type CallNames struct{ Ops, SignIns, Doors, Codes []string }
 
 // NewCalls adds the figures of calls to f.
 func NewCalls(f *Figures, names CallNames) *Calls {
-	c := &Calls{ops: set(names.Ops), signIns: set(names.SignIns), doors: set(names.Doors), codes: set(names.Codes)}
+	c := &Calls{ops: set(names.Ops), signIns: set(names.SignIns), doors: set(names.Doors), codes: set(names.Codes), series: map[labels]series{}}
 	c.done = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aielon_calls_total", Help: "Calls that ended, by operation, door and code."}, []string{"op", "door", "code"})
 	c.took = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aielon_call_seconds", Help: "How long calls took that answer once.",
 		Buckets: []float64{0.005, 0.025, 0.1, 0.5, 2.5, 10}}, []string{"op"})
@@ -66,9 +99,10 @@ type Call struct {
 // Done counts a call that ended.
 func (c *Calls) Done(x Call) {
 	op := known(c.ops, x.Op)
-	c.done.WithLabelValues(op, known(c.doors, x.Door), known(c.codes, x.Code)).Inc()
-	if !x.Streamed {
-		c.took.WithLabelValues(op).Observe(x.Took.Seconds())
+	s := c.of(labels{op, known(c.doors, x.Door), known(c.codes, x.Code), x.Streamed})
+	s.done.Inc()
+	if s.took != nil {
+		s.took.Observe(x.Took.Seconds())
 	}
 	switch {
 	case c.signIns[x.Op] && (x.Denied || x.Unproven):

@@ -3,7 +3,10 @@ package call
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
+	"sync/atomic"
+	"time"
 
 	"github.com/aielon/edge/node/auth"
 )
@@ -36,22 +39,101 @@ type Request struct {
 	Agent       string      // what the browser calls itself
 }
 
+// A Conn remembers of a connection until when its answers may take, so that not every request sets that anew.
+type Conn struct {
+	until atomic.Int64 // in Unix nanoseconds; 0: there is no bound; -1: unknown
+}
+
+type connKey struct{}
+
+// WithConn returns the context of a connection that remembers. It is for HTTP/1, where one request is served at a
+// time.
+func WithConn(ctx context.Context) context.Context {
+	return context.WithValue(ctx, connKey{}, &Conn{})
+}
+
+// WriteWithin bounds how long the answer to r may take to be read: by d, or a little less.
+func WriteWithin(w http.ResponseWriter, r *http.Request, d time.Duration) {
+	now := time.Now()
+	c, _ := r.Context().Value(connKey{}).(*Conn)
+	if c != nil && r.ProtoMajor == 1 {
+		if left := time.Duration(c.until.Load() - now.UnixNano()); left > d*3/4 && left <= d {
+			return
+		}
+		c.until.Store(now.Add(d).UnixNano())
+	}
+	http.NewResponseController(w).SetWriteDeadline(now.Add(d))
+}
+
+// WriteOwn says that the door bounds the answer itself, from message to message.
+func WriteOwn(r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(*Conn); ok {
+		c.until.Store(-1)
+	}
+}
+
+// WriteFree takes away the bound an earlier request on the same connection left.
+func WriteFree(w http.ResponseWriter, r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(*Conn); ok && c.until.Swap(0) != 0 {
+		http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	}
+}
+
 type key struct{}
 
+// carrying is a context with a request in it: one allocation for both.
+type carrying struct {
+	context.Context
+	r Request
+}
+
+// Value implements context.Context.
+func (c *carrying) Value(k any) any {
+	if k == (key{}) {
+		return &c.r
+	}
+	return c.Context.Value(k)
+}
+
 // With returns a context that carries r.
-func With(ctx context.Context, r Request) context.Context { return context.WithValue(ctx, key{}, &r) }
+func With(ctx context.Context, r Request) context.Context { return &carrying{ctx, r} }
 
 // From returns the request a context carries, and an empty one where it carries none.
 func From(ctx context.Context) Request {
-	if r, ok := ctx.Value(key{}).(*Request); ok {
+	if r := at(ctx); r != nil {
 		return *r
 	}
 	return Request{}
 }
 
-// Through returns ctx with the door's name set.
+// At is the request a context carries, and an empty one where it carries none, to be read only.
+func At(ctx context.Context) *Request {
+	if r := at(ctx); r != nil {
+		return r
+	}
+	return &Request{}
+}
+
+func at(ctx context.Context) *Request {
+	r, _ := ctx.Value(key{}).(*Request)
+	return r
+}
+
+// Through returns ctx with the door's name set. A request comes through one door, which says so before it does
+// anything else with it: so the name is put into the request ctx carries, where it carries one.
 func Through(ctx context.Context, door string) context.Context {
-	r := From(ctx)
-	r.Door = door
-	return With(ctx, r)
+	if r := at(ctx); r != nil {
+		r.Door = door
+		return ctx
+	}
+	return With(ctx, Request{Door: door})
+}
+
+// Named is r with the door's name in its context.
+func Named(r *http.Request, door string) *http.Request {
+	ctx := r.Context()
+	if named := Through(ctx, door); named != ctx {
+		return r.WithContext(named)
+	}
+	return r
 }

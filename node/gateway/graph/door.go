@@ -74,11 +74,13 @@ func (d *Door) SDL() string { return d.schema.sdl }
 
 // ServeHTTP implements http.Handler.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(call.Through(r.Context(), "graphql"))
+	r = call.Named(r, "graphql")
 	if (overSocket{}).Supports(r) || (overEvents{}).Supports(r) {
+		call.WriteOwn(r)
 		d.stream.ServeHTTP(w, r)
 		return
 	}
+	call.WriteWithin(w, r, 2*slowest)
 	d.plain.ServeHTTP(w, r)
 }
 

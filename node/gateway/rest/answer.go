@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -46,8 +45,15 @@ func (o *once) Send(m any) error {
 	return nil
 }
 
+// Values of fields that many answers have. Nobody changes them: who adds to one of them copies it.
+var (
+	jsonType    = []string{"application/json"}
+	revalidated = []string{"private, no-cache"}
+	varied      = []string{"Accept-Encoding"}
+)
+
 func (d *Door) unary(w http.ResponseWriter, r *http.Request, m *method.Method, b binding) {
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * slowest))
+	call.WriteWithin(w, r, 2*slowest)
 	info := infoOf(r, m)
 	s := &once{read: func(in proto.Message) error { return b.read(r, in) }}
 	err := d.server.Call(r.Context(), m.Spec.Procedure, info, s)
@@ -64,18 +70,17 @@ func (d *Door) unary(w http.ResponseWriter, r *http.Request, m *method.Method, b
 func infoOf(r *http.Request, m *method.Method) *connect.CallInfo {
 	info := &connect.CallInfo{Spec: m.Spec, PeerAddr: r.RemoteAddr, Protocol: "rest", Codec: connect.CodecNameJSON}
 	for _, name := range []string{call.Idempotency, call.ReadAfter, call.Consistency, call.IfMatch} {
-		if v := r.Header.Get(name); v != "" {
-			info.RequestHeader().Set(name, v)
+		if v := r.Header[name]; len(v) > 0 && v[0] != "" { // the names are canonical
+			info.RequestHeader().Set(name, v[0])
 		}
 	}
 	return info
 }
 
 func copyHeader(w http.ResponseWriter, info *connect.CallInfo) {
+	h := w.Header()
 	for name, values := range info.ResponseHeader().All() {
-		for _, v := range values {
-			w.Header().Add(name, v)
-		}
+		h[name] = append(h[name], values...)
 	}
 }
 
@@ -103,22 +108,22 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, m *method.Method, 
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	h.Set("Content-Type", "application/json")
+	h["Content-Type"] = jsonType
 	if next := nextPage(r, out); next != "" {
 		h.Set("Link", "<"+next+`>; rel="next"`)
 	}
 	tag, versioned := etag(out, body)
 	if m.Query || versioned {
-		h.Set("ETag", tag)
+		h["Etag"] = []string{tag}
 	}
 	if m.Query { // what a command answers may hold a secret and is kept nowhere
-		h.Set("Cache-Control", "private, no-cache")
+		h["Cache-Control"] = revalidated
 	}
-	if m.Query && matches(r.Header.Get("If-None-Match"), tag) {
+	if none := r.Header["If-None-Match"]; m.Query && len(none) > 0 && matches(none[0], tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.Write(body)
 	return nil
 }

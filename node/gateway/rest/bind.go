@@ -75,6 +75,9 @@ func (b binding) read(r *http.Request, in proto.Message) error {
 }
 
 func (b binding) readQuery(r *http.Request, m protoreflect.Message) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return edge.E(edge.Invalid, "the address cannot be read after its question mark")
@@ -97,6 +100,9 @@ func (b binding) readQuery(r *http.Request, m protoreflect.Message) error {
 }
 
 func (b binding) readBody(r *http.Request, in proto.Message) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
 	if r.ContentLength > maxBody { // before anything of it is asked for
 		return &http.MaxBytesError{Limit: maxBody}
 	}

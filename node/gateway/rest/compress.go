@@ -13,5 +13,17 @@ func compressed(h http.Handler) http.Handler {
 	if err != nil { // constant options
 		return h
 	}
-	return wrap(h)
+	full := wrap(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a := r.Header["Accept-Encoding"]; len(a) > 0 && (len(a) > 1 || a[0] != "identity") {
+			full.ServeHTTP(w, r)
+			return
+		}
+		if v := w.Header(); v["Vary"] == nil {
+			v["Vary"] = varied
+		} else {
+			v.Add("Vary", "Accept-Encoding")
+		}
+		h.ServeHTTP(w, r)
+	})
 }

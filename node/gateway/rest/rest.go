@@ -44,20 +44,14 @@ func New(server *connect.Server, methods *method.Table, json *fastjson.Writer) (
 		}
 	}
 	slices.Sort(d.verbs)
+	d.routes.HandleFunc("/", d.lost)
 	return d, nil
 }
 
 // ServeHTTP serves one request below /v1/.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(call.Through(r.Context(), "rest"))
-	h, pattern := d.routes.Handler(r)
-	switch {
-	case pattern == "" || !strings.Contains(pattern, " "):
-		d.lost(w, r)
-	default:
-		_ = h
-		d.routes.ServeHTTP(w, r) // not h: the mux fills in the path's values
-	}
+	r = call.Named(r, "rest")
+	d.routes.ServeHTTP(w, r)
 }
 
 // lost answers a request for which there is no route: for other verbs there may be one.

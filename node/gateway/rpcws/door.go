@@ -58,6 +58,6 @@ func New(server *connect.Server, methods *method.Table, json *fastjson.Writer, o
 
 // ServeHTTP implements http.Handler.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(call.Through(r.Context(), "websocket"))
+	r = call.Named(r, "websocket")
 	wsconn.Serve(w, r, d.o, func(c *wsconn.Conn) { newClient(d, c).serve() })
 }
