@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/aielon/edge/node/edge"
@@ -12,39 +13,79 @@ import (
 
 func isNotFound(err error) bool { return edge.IsKind(err, edge.NotFound) }
 
-// page is how many neighbouring documents share one piece of a scores.
-const page = 512
+// pageDocs is how many neighbouring documents share one page of a scores.
+const pageDocs = 512
+
+// A page holds the scores of neighbouring documents, and a bit for each that has one.
+type page struct {
+	set    [pageDocs / 64]uint64
+	scores [pageDocs]float64 // zero where there is no bit
+}
 
 // scores holds a score for each matching document of a source: documents that match lie close together, so pieces of
 // an array are both smaller and faster than a map of them.
 type scores struct {
-	pages map[uint64]*[page]float64
+	pool  *pages
+	pages map[uint64]*page
 	last  uint64
-	hot   *[page]float64
+	hot   *page
 }
 
-func newScores() *scores { return &scores{pages: map[uint64]*[page]float64{}} }
+// pages are those a query does not need any more, all empty: to empty a page by its bits costs less than a new one.
+type pages struct{ free []*page }
 
-// at returns where the score of a document is; nil where it has none and none is to be made.
-func (s *scores) at(doc uint64, create bool) *float64 {
-	n := doc / page
+func (p *pages) scores() *scores { return &scores{pool: p, pages: map[uint64]*page{}} }
+
+func (p *pages) take() *page {
+	if n := len(p.free); n > 0 {
+		x := p.free[n-1]
+		p.free = p.free[:n-1]
+		return x
+	}
+	return new(page)
+}
+
+// done gives the pages back. s is not used any more.
+func (s *scores) done() {
+	for _, p := range s.pages {
+		for i, word := range p.set {
+			for ; word != 0; word &= word - 1 {
+				p.scores[i*64+bits.TrailingZeros64(word)] = 0
+			}
+			p.set[i] = 0
+		}
+		s.pool.free = append(s.pool.free, p)
+	}
+	s.pages, s.hot = nil, nil
+}
+
+// page returns the page a document is on; nil where there is none and none is to be made.
+func (s *scores) page(doc uint64, create bool) *page {
+	n := doc / pageDocs
 	if s.hot == nil || s.last != n {
 		p := s.pages[n]
 		if p == nil {
 			if !create {
 				return nil
 			}
-			p = new([page]float64)
+			p = s.pool.take()
 			s.pages[n] = p
 		}
 		s.last, s.hot = n, p
 	}
-	return &s.hot[doc%page]
+	return s.hot
+}
+
+// at returns where the score of a document is, which has one from now on.
+func (s *scores) at(doc uint64) *float64 {
+	p, i := s.page(doc, true), doc%pageDocs
+	p.set[i/64] |= 1 << (i % 64)
+	return &p.scores[i]
 }
 
 func (s *scores) get(doc uint64) float64 {
-	if p := s.at(doc, false); p != nil {
-		return *p
+	if p := s.page(doc, false); p != nil {
+		return p.scores[doc%pageDocs]
 	}
 	return 0
 }
@@ -52,9 +93,11 @@ func (s *scores) get(doc uint64) float64 {
 // each yields documents with a score, ascending.
 func (s *scores) each(yield func(doc uint64, score float64)) {
 	for _, n := range slices.Sorted(maps.Keys(s.pages)) {
-		for i, v := range s.pages[n] {
-			if v > 0 {
-				yield(n*page+uint64(i), v)
+		p := s.pages[n]
+		for i, word := range p.set {
+			for ; word != 0; word &= word - 1 {
+				at := i*64 + bits.TrailingZeros64(word)
+				yield(n*pageDocs+uint64(at), p.scores[at])
 			}
 		}
 	}
@@ -68,7 +111,7 @@ func (s *scores) count() (n int) {
 // A matcher is one node of a query: what it matches in a source, out of what is left of it (nil: everything), and how
 // many postings that takes at most.
 type matcher interface {
-	match(ctx context.Context, src source, within *scores) (*scores, error)
+	match(ctx context.Context, src source, within *scores, pool *pages) (*scores, error)
 	cost(src source) (uint64, error)
 }
 
@@ -89,8 +132,8 @@ func (g groupMatch) cost(src source) (n uint64, err error) {
 	return n, nil
 }
 
-func (g groupMatch) match(ctx context.Context, src source, within *scores) (*scores, error) {
-	out := newScores()
+func (g groupMatch) match(ctx context.Context, src source, within *scores, pool *pages) (*scores, error) {
+	out := pool.scores()
 	for _, f := range g.forms {
 		if ctx.Err() != nil {
 			return nil, edge.E(edge.Unavailable, "the search took too long").WithHint("search for rarer words")
@@ -101,7 +144,7 @@ func (g groupMatch) match(ctx context.Context, src source, within *scores) (*sco
 				if within != nil && within.get(p.doc) == 0 {
 					continue
 				}
-				at := out.at(p.doc, true)
+				at := out.at(p.doc)
 				*at = math.Max(*at, weight*bm25(p.tf, p.length, g.average))
 			}
 		})
@@ -127,7 +170,7 @@ func (a all) cost(src source) (uint64, error) {
 	return least, nil
 }
 
-func (a all) match(ctx context.Context, src source, within *scores) (*scores, error) {
+func (a all) match(ctx context.Context, src source, within *scores, pool *pages) (*scores, error) {
 	order, costs := make([]int, len(a)), make([]uint64, len(a))
 	for i, m := range a {
 		n, err := m.cost(src)
@@ -140,21 +183,27 @@ func (a all) match(ctx context.Context, src source, within *scores) (*scores, er
 	parts := make([]*scores, len(a))
 	for _, i := range order {
 		if within != nil && len(within.pages) == 0 || costs[i] == 0 {
-			return newScores(), nil
+			return pool.scores(), nil
 		}
-		s, err := a[i].match(ctx, src, within)
+		s, err := a[i].match(ctx, src, within, pool)
 		if err != nil {
 			return nil, err
 		}
 		parts[i], within = s, s
 	}
-	out := newScores()
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	out := pool.scores()
 	within.each(func(doc uint64, _ float64) {
-		at := out.at(doc, true)
+		at := out.at(doc)
 		for _, p := range parts { // in the order of the query, so that sums come out the same
 			*at += p.get(doc)
 		}
 	})
+	for _, p := range parts {
+		p.done()
+	}
 	return out, nil
 }
 
@@ -175,21 +224,22 @@ func (s some) cost(src source) (n uint64, err error) {
 	return n, nil
 }
 
-func (s some) match(ctx context.Context, src source, within *scores) (*scores, error) {
-	out := newScores()
+func (s some) match(ctx context.Context, src source, within *scores, pool *pages) (*scores, error) {
+	out := pool.scores()
 	for _, m := range s.parts {
-		part, err := m.match(ctx, src, within)
+		part, err := m.match(ctx, src, within, pool)
 		if err != nil {
 			return nil, err
 		}
 		part.each(func(doc uint64, score float64) {
-			at := out.at(doc, true)
+			at := out.at(doc)
 			if s.best {
 				*at = math.Max(*at, score)
 			} else {
 				*at += score
 			}
 		})
+		part.done()
 	}
 	return out, nil
 }

@@ -54,9 +54,9 @@ func (ix *Index) Search(ctx context.Context, q Query) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	best := &top{k: p.offset + p.limit}
+	best, pool := &top{k: p.offset + p.limit}, &pages{}
 	for _, src := range s.sources {
-		found, err := m.match(ctx, src, nil)
+		found, err := m.match(ctx, src, nil, pool)
 		if err != nil {
 			return Result{}, err
 		}
@@ -65,6 +65,7 @@ func (ix *Index) Search(ctx context.Context, q Query) (Result, error) {
 			res.Total++
 			res.Kinds[kinds[src.part()]]++
 		})
+		found.done()
 	}
 	list := best.sorted()
 	list = list[min(p.offset, len(list)):]
