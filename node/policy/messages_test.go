@@ -58,6 +58,9 @@ func TestMessages(t *testing.T) {
 	in := &policyv1.SetConsentRequest{Subject: "bilal", Deny: true, Source: "form 12", Provisions: []*policyv1.Provision{{Purposes: []string{"treatment"}, Roles: []string{"clinician"},
 		Actors: []string{"zaid"}, Types: []string{"patient"}, Labels: []string{"a=b"}, From: timestamppb.New(noon), Until: timestamppb.New(noon.Add(time.Hour))}}}
 	do(t, m, s, "policy.set_consent", in, &policyv1.Consent{})
+	if none := do(t, m, s, "policy.get_consent", &policyv1.GetConsentRequest{Subject: "nobody"}, &policyv1.Consent{}); none.GetSubject() != "nobody" || none.GetVersion() != 0 {
+		t.Fatalf("nothing written down is told as %v", none)
+	}
 	c := do(t, m, s, "policy.get_consent", &policyv1.GetConsentRequest{Subject: "bilal"}, &policyv1.Consent{})
 	if !proto.Equal(c, &policyv1.Consent{Subject: "bilal", Deny: true, Source: "form 12", Provisions: in.Provisions, Version: 1, Set: timestamppb.New(noon), By: "amina"}) {
 		t.Errorf("agreed to %v", c)

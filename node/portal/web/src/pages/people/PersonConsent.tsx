@@ -1,7 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { consent } from '@/api/policy';
-import { Problem } from '@/api/problem';
 import { useFormats } from '@/i18n/format';
 import { Badge } from '@/ui/Badge';
 import { Card, Facts } from '@/ui/Card';
@@ -14,7 +13,8 @@ export function PersonConsent({ id }: { id: string }) {
   const f = useFormats();
   const { name } = useNames();
   const query = useQuery({ ...consent(id), retry: false });
-  if (query.error instanceof Problem && query.error.status === 404)
+  // Version 0: nothing is written down.
+  if (query.data && !Number(query.data.version ?? 0))
     return (
       <Card title={t('consent.title')}>
         <p className="text-sm text-soft">{t('consent.none')}</p>
