@@ -67,7 +67,7 @@ func (s *supervisor) restart(ctx context.Context, p edge.Part) {
 func guarded(ctx context.Context, p edge.Part) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = edge.E(edge.Internal, "%s panicked: %v\n%s", p.Name(), r, debug.Stack())
+			err = edge.E(edge.Internal, "%s panicked: %s\n%s", p.Name(), edge.Panicked(r), debug.Stack())
 		}
 	}()
 	err = p.Run(ctx)

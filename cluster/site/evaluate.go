@@ -2,7 +2,6 @@ package site
 
 import (
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -53,7 +52,7 @@ func (q *sequencer) call(h edge.Handler, t *tx, c edge.Command) (reply []byte, e
 	defer func() {
 		if p := recover(); p != nil {
 			q.site.count.panics.Add(1)
-			q.site.logger.Error("a command panicked", "command", c.Type, "id", c.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			q.site.logger.Error("a command panicked", "command", c.Type, "id", c.ID, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
 			err = edge.E(edge.Internal, "%s failed by a fault of the program; nothing was changed", c.Type).WithHint("tell the operator; the log of the leading node says where")
 		}
 	}()

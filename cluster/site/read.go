@@ -2,7 +2,6 @@ package site
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
 
 	"google.golang.org/protobuf/proto"
@@ -100,7 +99,7 @@ func answered[T any](ctx context.Context, s *Site, name string, mode Mode, ask f
 	defer func() {
 		if p := recover(); p != nil {
 			s.count.panics.Add(1)
-			s.logger.Error("a query panicked", "query", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			s.logger.Error("a query panicked", "query", name, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
 			out, err = none, edge.E(edge.Internal, "%s failed by a fault of the program", name)
 		}
 	}()

@@ -106,7 +106,7 @@ func (s *Sampler) read(ctx context.Context, p Probe, now time.Time) (out []edge.
 	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
-			out, err = nil, edge.E(edge.Internal, "reading %s of this box went wrong: %v", p.Name(), r)
+			out, err = nil, edge.E(edge.Internal, "reading %s of this box went wrong: %s", p.Name(), edge.Panicked(r))
 		}
 	}()
 	out, err = p.Read(ctx, now)

@@ -47,8 +47,8 @@ func (b *Broker) run(s *session) {
 	defer func() {
 		if r := recover(); r != nil {
 			b.stats.Panics.Add(1)
-			b.trouble.set(fmt.Sprintf("the MQTT engine failed on a packet: %v", r))
-			b.log.Error("mqtt: the engine failed on a packet; the client was cut off", "device", s.device(), "err", r, "stack", string(debug.Stack()))
+			b.trouble.set(fmt.Sprintf("the MQTT engine failed on a packet: %s", edge.Panicked(r)))
+			b.log.Error("mqtt: the engine failed on a packet; the client was cut off", "device", s.device(), "err", edge.Panicked(r), "stack", string(debug.Stack()))
 		}
 	}()
 	b.establish.Lock()

@@ -376,8 +376,8 @@ func TestPanicCostsOneCall(t *testing.T) {
 			l.unary[n], l.stream[n] = b.g.o.Locals.unary[n], b.g.o.Locals.stream[n]
 		}
 	}
-	o := b.g.o
-	o.Locals = l
+	o, log := b.g.o, &bytes.Buffer{}
+	o.Locals, o.Logger = l, slog.New(slog.NewTextHandler(log, nil))
 	g, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -386,5 +386,8 @@ func TestPanicCostsOneCall(t *testing.T) {
 	b.h = &Entrance{Next: h}
 	if w := b.do("GET", "/v1/status", "good", ""); w.Code != 500 || strings.Contains(w.Body.String(), "secret") {
 		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if text := log.String(); strings.Contains(text, "secret") || !strings.Contains(text, "a value of type string") || !strings.Contains(text, "TestPanicCostsOneCall") {
+		t.Errorf("the log says %s", text)
 	}
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"time"
@@ -26,7 +25,7 @@ func (g *Gateway) outer(next connect.ServerFunc) connect.ServerFunc {
 		ctx, end := g.o.Trace.Call(ctx, op, r.Door, r.ID)
 		defer func() {
 			if p := recover(); p != nil {
-				g.o.Logger.Error("a call panicked", "procedure", spec.Procedure, "request", call.From(ctx).ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				g.o.Logger.Error("a call panicked", "procedure", spec.Procedure, "request", call.From(ctx).ID, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
 				err = edge.E(edge.Internal, "a fault of the program")
 			}
 			end(codeName(err))

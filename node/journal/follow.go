@@ -181,7 +181,7 @@ func (r *Runner) turn(ctx context.Context, s Source) (n uint64, err error) {
 func (r *Runner) follow(ctx context.Context, rec edge.Record) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = edge.E(edge.Internal, "the follower %s panicked at %v: %v", r.f.Name(), rec.Pos, p)
+			err = edge.E(edge.Internal, "the follower %s panicked at %v: %s", r.f.Name(), rec.Pos, edge.Panicked(p))
 		}
 	}()
 	return r.f.Follow(ctx, rec)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -173,7 +174,7 @@ func (s *socket) begin(f frame) bool {
 func (s *socket) run(ctx context.Context, f frame) (complete bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("GraphQL panicked", "request", call.From(ctx).ID, "panic", p)
+			s.log.Error("GraphQL panicked", "request", call.From(ctx).ID, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
 			s.refuse(f.ID, gqlerror.List{gqlError(edge.E(edge.Internal, "a fault of the program"), nil)})
 			complete = false
 		}
