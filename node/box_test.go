@@ -55,6 +55,11 @@ func start(t testing.TB, cfg Config) *box {
 	if os.Getenv("BOX_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("box", cfg.Site)
 	}
+	return startLogging(t, cfg, log)
+}
+
+func startLogging(t testing.TB, cfg Config, log *slog.Logger) *box {
+	t.Helper()
 	n, err := New(t.Context(), cfg, Options{Logger: log, Version: "test"})
 	if err != nil {
 		t.Fatal(err)

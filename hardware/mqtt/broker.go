@@ -329,6 +329,6 @@ func (p *props) forIntake() map[string]string {
 func (b *Broker) refused(in *incoming, err error) {
 	b.stats.Refused.Add(1)
 	if b.trouble.set("messages are not stored: " + err.Error()) {
-		b.log.Warn("mqtt: a message was not stored; the device was told", "device", in.rights.ID, "topic", in.topic, "err", err)
+		b.log.Warn("mqtt: a message was not stored; the device was told", "device", in.rights.ID, "err", err)
 	}
 }

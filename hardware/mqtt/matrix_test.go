@@ -173,7 +173,9 @@ func TestPermissionMatrix(t *testing.T) {
 func TestPolicyWhileConnected(t *testing.T) {
 	t.Parallel()
 	var closed atomic.Bool
-	w := start(t, func(o *Options) { o.Allow = func(q Question) bool { return q.Own && (q.Device.ID == "op" || !closed.Load()) } })
+	w := start(t, func(o *Options) {
+		o.Allow = func(q Question) bool { return q.Own && (q.Device.ID == "op" || !closed.Load()) }
+	})
 	op := w.enter(t, "op")
 	op.send(sub(5, 1, 0, "devices/#"))
 	op.want(tSuback)

@@ -184,7 +184,7 @@ func (b *Broker) mayEnter(s *session, r *rights) error {
 		}
 		if !r.mayPublish(w.topic) {
 			b.stats.Denied.Add(1)
-			return &wireError{rcNotAuthorised, "the device may not publish its will to " + w.topic}
+			return &wireError{rcNotAuthorised, "the device may not publish its will there"}
 		}
 	}
 	return nil
