@@ -116,7 +116,7 @@ func (w *wire) serve(conn *tls.Conn) {
 	}()
 	id, err := w.prove(conn)
 	if err != nil {
-		w.refuse("connection refused", conn, err)
+		w.refuse("connection", conn, err)
 		return
 	}
 	r := bufio.NewReaderSize(conn, 64<<10)
@@ -128,7 +128,7 @@ func (w *wire) serve(conn *tls.Conn) {
 		conn.SetReadDeadline(time.Now().Add(bulkTimeout))
 		kind, body, err := readMessage(r, w.frameMax)
 		if err != nil {
-			w.refuse("request refused", conn, err)
+			w.refuse("request", conn, err)
 			return
 		}
 		cmd, err := decodeRequest(kind, body)
@@ -136,7 +136,7 @@ func (w *wire) serve(conn *tls.Conn) {
 			err = w.guard.admit(id, cmd)
 		}
 		if err != nil {
-			w.refuse("request refused", conn, err)
+			w.refuse("request", conn, err)
 			return
 		}
 		if err := w.answer(conn, r, cmd); err != nil {
@@ -206,7 +206,7 @@ func (w *wire) refuse(what string, conn net.Conn, err error) {
 	n := w.refused.Add(1)
 	now, last := time.Now().UnixNano(), w.said.Load()
 	if now-last > int64(time.Second) && w.said.CompareAndSwap(last, now) { // a flood is not worth a line each
-		w.guard.l.log.Warn(what, "from", conn.RemoteAddr().String(), "error", err, "refused", n)
+		w.guard.l.log.Warn("something was refused", "what", what, "from", conn.RemoteAddr().String(), "error", err, "refused", n)
 	}
 }
 
@@ -218,7 +218,7 @@ func (w *wire) answer(conn net.Conn, r io.Reader, cmd any) error {
 	if req, ok := cmd.(*raft.InstallSnapshotRequest); ok {
 		in, err := w.guard.l.stage(patient{conn, r})
 		if err != nil {
-			w.refuse("snapshot refused", conn, err)
+			w.refuse("snapshot", conn, err)
 			w.reply(conn, nil, err) // best effort: the stream may be out of step
 			return err
 		}

@@ -303,7 +303,7 @@ func (p *preflight) progress(what string, total int, done *atomic.Int64) (stop f
 		for {
 			select {
 			case <-t.C:
-				p.s.log.Info(what, "done", done.Load(), "of", total)
+				p.s.log.Info("a check takes a while", "check", what, "done", done.Load(), "of", total)
 			case <-quit:
 				return
 			}

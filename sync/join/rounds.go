@@ -36,7 +36,7 @@ func (r *rounds) note(log *slog.Logger, msg string, err error) {
 	r.last = err
 	r.mu.Unlock()
 	if err != nil && log != nil && (was == nil || was.Error() != err.Error()) {
-		log.Warn(msg, "err", err)
+		log.Warn("a round went wrong", "what", msg, "err", err)
 	}
 }
 
