@@ -61,6 +61,7 @@ function Standing({ state }: { state: AuditState }) {
         <bdi>{state.text || t('audit.broken')}</bdi>
       </Notice>
     );
+  if (signed === 0n) return <Notice tone="none">{t('audit.unsigned')}</Notice>;
   const more = [witnesses ? t('audit.cosigned', { count: witnesses }) : t('audit.noCosigner'), ...(behind > 0n ? [t('audit.behind', { count: Number(behind) })] : [])];
   return (
     <Notice tone="good" hint={more.join(' ')}>

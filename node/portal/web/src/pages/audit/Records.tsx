@@ -16,7 +16,8 @@ export function Records({ rows }: { rows: AuditRecord[] }) {
     const [tone, text] = words.outcome(r);
     return <Badge tone={tone === 'good' ? 'none' : tone}>{text}</Badge>;
   };
-  const who = (r: AuditRecord) => <bdi>{name(r.actor) || words.actorKind(r)}</bdi>;
+  const short = (r: AuditRecord) => (r.actorKind === 'node' ? `${words.actorKind(r)} ${(r.actor ?? '').slice(0, 12)}` : name(r.actor) || words.actorKind(r));
+  const who = (r: AuditRecord) => <bdi>{short(r)}</bdi>;
   return (
     <Table
       label={t('nav.audit')}
@@ -57,7 +58,7 @@ export function Records({ rows }: { rows: AuditRecord[] }) {
 function When({ record, text }: { record: AuditRecord; text: string }) {
   const params = addressOf(record);
   const time = (
-    <time dateTime={record.time} className="figures">
+    <time dateTime={record.time} className="figures md:whitespace-nowrap">
       {text}
     </time>
   );
