@@ -58,8 +58,14 @@ func (d *doorkeeper) hub(action edge.Permission) error {
 // stranger notes that somebody who claimed to be a device did not prove it.
 func (d *doorkeeper) stranger(claim, remote string) {
 	addr, _ := netip.ParseAddrPort(remote)
-	r := policy.Request{Action: "mqtt.connect", Object: policy.Object{Type: "device", ID: claim, Class: edge.SiteOnly}, Context: policy.Context{Door: "mqtt", Addr: addr.Addr()}}
+	r := policy.Request{Action: "mqtt.connect", Object: policy.Object{Type: "device", ID: claim, Class: edge.SiteOnly}, Context: policy.Context{Door: "mqtt", Addr: addr.Addr(), Now: d.n.siteTime()}}
 	d.note(guard.AddressKey(addr.Addr()), d.n.trail.mask.Address(addr.Addr()), r, policy.Decision{Why: policy.NotProven})
+}
+
+// newcomer notes that a machine showed a code by which nobody joins.
+func (d *doorkeeper) newcomer(id edge.NodeID) {
+	r := policy.Request{Action: "join.spend", Object: policy.Object{Type: "node", ID: id.String(), Class: edge.SiteOnly}, Context: policy.Context{Door: "join", Now: d.n.siteTime()}}
+	d.note("join", "", r, policy.Decision{Why: policy.NotProven})
 }
 
 // note has a refusal recorded. Whoever is refused over and over is counted, and not written down every time.

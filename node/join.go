@@ -42,8 +42,23 @@ type Invitation struct {
 
 func (n *Node) openJoin(context.Context) error {
 	n.joins = &join.Server{End: n.keys.end, SiteCA: n.keys.site.Load, RegionCA: n.keys.region.Load,
-		Codes: join.SiteCodes{Site: n.site, Self: n.actor()}, Members: roll{n}, Welcome: n.welcome, Log: n.part("join")}
+		Codes: notedCodes{join.SiteCodes{Site: n.site, Self: n.actor()}, n.doors}, Members: roll{n}, Welcome: n.welcome, Log: n.part("join")}
 	return n.ensureSecret()
+}
+
+// notedCodes has it recorded when a code lets nobody in: it was used, is too old, or was guessed.
+type notedCodes struct {
+	join.Codes
+	doors *doorkeeper
+}
+
+// Spend implements join.Codes.
+func (c notedCodes) Spend(ctx context.Context, key string, hash [32]byte, node edge.NodeID) (pki.CodeRecord, error) {
+	rec, err := c.Codes.Spend(ctx, key, hash, node)
+	if edge.IsKind(err, edge.Denied) {
+		c.doors.newcomer(node)
+	}
+	return rec, err
 }
 
 // openRenewal prepares what keeps this node's certificates alive, its clock credible, and the site's

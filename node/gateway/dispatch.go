@@ -68,9 +68,20 @@ func (g *Gateway) serveUnary(m *method.Method, f func(context.Context, proto.Mes
 		}
 		out, err := f(commanded(ctx, a.Command), in)
 		if err != nil {
+			g.saidNo(ctx, a, err)
 			return err
 		}
 		return s.Send(out)
+	}
+}
+
+// saidNo records that the method itself refused its caller, which the guard could not foresee.
+func (g *Gateway) saidNo(ctx context.Context, a Access, err error) {
+	if !edge.IsKind(err, edge.Denied) {
+		return
+	}
+	if nerr := g.o.Guard.Note(ctx, a, Verdict{Refused: err, Why: whyRefused}); nerr != nil {
+		g.o.Logger.Debug("a refusal is not recorded", "request", a.Request.ID, "error", nerr)
 	}
 }
 

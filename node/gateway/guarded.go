@@ -40,6 +40,7 @@ func (g *Gateway) see(r *http.Request, m *method.Method, cost int) (call.Request
 	}
 	who, err := g.o.Who.Authenticate(ctx, req.Credentials)
 	if err != nil {
+		g.turnedAway(ctx, req, m, err)
 		return req, problem.Rejected(err)
 	}
 	req.Caller = who

@@ -18,6 +18,7 @@ import (
 	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/fastjson"
 	"github.com/aielon/edge/node/gateway/graph"
+	"github.com/aielon/edge/node/gateway/method"
 	"github.com/aielon/edge/node/gateway/openapi"
 	"github.com/aielon/edge/node/gateway/problem"
 	"github.com/aielon/edge/node/gateway/rest"
@@ -87,6 +88,7 @@ func (g *Gateway) prove(ctx context.Context) (proven bool, err error) {
 	}
 	who, err := g.o.Who.Authenticate(ctx, call.From(ctx).Credentials)
 	if err != nil {
+		g.turnedAway(ctx, call.From(ctx), &method.Method{Op: "node.connect", Query: true, Rule: &api.Rule{Object: "node", Home: api.Home_HOME_NODE}}, err)
 		return false, problem.Rejected(err)
 	}
 	return who.Proven(), nil

@@ -13,6 +13,7 @@ import (
 	"github.com/aielon/edge/node/api"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/call"
+	"github.com/aielon/edge/node/gateway/method"
 	"github.com/aielon/edge/node/gateway/problem"
 )
 
@@ -98,6 +99,22 @@ func wireError(err error) error {
 	return out
 }
 
+// turnedAway records that credentials opened nothing: they are worn out, stolen or made up. m may be nil.
+func (g *Gateway) turnedAway(ctx context.Context, r call.Request, m *method.Method, err error) {
+	if m == nil || !edge.IsKind(err, edge.Denied) {
+		return
+	}
+	if nerr := g.o.Guard.Note(ctx, Access{Request: r, Method: m}, Verdict{Refused: err, Why: whyRejected}); nerr != nil {
+		g.o.Logger.Debug("a refusal is not recorded", "request", r.ID, "error", nerr)
+	}
+}
+
+// Why a call was refused that the policies were never asked about.
+const (
+	whyRejected = "rejected" // its credentials open nothing
+	whyRefused  = "refused"  // what it does said no: a wrong or used-up code
+)
+
 // enter lets a call in: within the budget of its address, with its caller proven, within the caller's budget.
 func (g *Gateway) enter(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, s connect.ServerStream) error {
@@ -111,6 +128,7 @@ func (g *Gateway) enter(next connect.ServerFunc) connect.ServerFunc {
 		case err != nil && known && m.Rule.GetOpen():
 			// Old credentials do not shut out from what is open to everybody.
 		case err != nil:
+			g.turnedAway(ctx, r, m, err)
 			return problem.Rejected(err)
 		default:
 			r.Caller = who

@@ -175,6 +175,9 @@ func record(mask *audit.Mask, a gateway.Access, v gateway.Verdict) audit.Record 
 	if !a.Command.IsZero() {
 		r.Kind, r.Request = audit.Decision, a.Command.String()
 	}
+	if r.Session == "" { // which sign-in it claimed to be; its secret is not part of that
+		r.Session = claimed(req.Credentials)
+	}
 	if v.Refused != nil {
 		r.Kind, r.Denied, r.Outcome = audit.Decision, true, audit.OutcomeOf(v.Refused)
 	}
