@@ -7,6 +7,7 @@ import (
 
 	"github.com/aielon/edge/hardware/mqtt"
 	"github.com/aielon/edge/node/audit"
+	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/guard"
 	"github.com/aielon/edge/node/policy"
@@ -66,6 +67,17 @@ func (d *doorkeeper) stranger(claim, remote string) {
 func (d *doorkeeper) newcomer(id edge.NodeID) {
 	r := policy.Request{Action: "join.spend", Object: policy.Object{Type: "node", ID: id.String(), Class: edge.SiteOnly}, Context: policy.Context{Door: "join", Now: d.n.siteTime()}}
 	d.note("join", "", r, policy.Decision{Why: policy.NotProven})
+}
+
+// certificate notes that a machine or device showed a certificate that does not hold: one that was revoked, has run
+// out, or is of another site.
+func (d *doorkeeper) certificate(key edge.NodeID, p pki.Proto) {
+	kind, op := "node", "node.connect"
+	if p == pki.ProtoDevice {
+		kind, op = "device", "mqtt.connect"
+	}
+	r := policy.Request{Action: edge.Permission(op), Object: policy.Object{Type: kind, ID: key.String(), Class: edge.SiteOnly}, Context: policy.Context{Door: "tls", Now: d.n.siteTime()}}
+	d.note("tls "+string(p), "", r, policy.Decision{Why: policy.NotProven})
 }
 
 // note has a refusal recorded. Whoever is refused over and over is counted, and not written down every time.

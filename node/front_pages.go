@@ -1,8 +1,12 @@
 package node
 
 import (
+	"context"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/call"
@@ -17,6 +21,22 @@ func (n *Node) serveReady(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Write([]byte("ready\n"))
+	n.writeTroubles(r.Context(), w)
+}
+
+// writeTroubles says what is not well with a node that does its work all the same: in words to this box's own user,
+// and to anybody else by the names of the parts, since the words tell of addresses and names.
+func (n *Node) writeTroubles(ctx context.Context, w io.Writer) {
+	local := call.From(ctx).Credentials.Local
+	for _, p := range n.partStatus(ctx) {
+		switch {
+		case p.Level == edge.OK.String():
+		case !local:
+			fmt.Fprintf(w, "%s: %s\n", p.Name, p.Level)
+		default:
+			fmt.Fprintf(w, "%s: %s: %s\n", p.Name, p.Level, strings.TrimSpace(p.Msg+" ("+p.Hint+")"))
+		}
+	}
 }
 
 // serveAuthority hands out the certificate of the site's own authority, for browsers and devices to trust.

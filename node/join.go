@@ -70,6 +70,7 @@ func (n *Node) openRenewal() {
 	n.renewer = &join.Renewer{End: n.keys.end, SiteCA: n.keys.site.Load, RegionCA: n.keys.region.Load, Sources: n.renewalSources, Dial: dial, Log: n.part("certificates")}
 	n.succession = n.newSuccession(dial)
 	n.keys.end.OutOfTime = n.outOfTime
+	n.keys.end.Refused = n.doors.certificate
 }
 
 // clockDoubtEvery is how often a peer's certificate may make this node ask for the time.

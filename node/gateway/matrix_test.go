@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,7 +132,7 @@ func (c cell) promotes() bool {
 	case api.Roles_ROLES_GIVEN:
 		return c.gives == "owner"
 	case api.Roles_ROLES_LENT:
-		return true // nobody has a role here that they could lend besides their own
+		return c.gives != c.role // nobody has a role here that they could lend besides their own
 	case api.Roles_ROLES_CHANGED:
 		return c.object == caller || (c.object == boss) != (c.gives == "owner") // an owner who stays one is not touched
 	case api.Roles_ROLES_HELD:
@@ -164,7 +166,7 @@ func TestPermissionMatrix(t *testing.T) {
 	methods, doors := gateway.Doors(t, g, callers{})
 	list := questions(methods)
 	var mu sync.Mutex // guards what follows
-	asked, refused := 0, map[string]int{}
+	asked, refused, skipped := 0, map[string]int{}, map[string]bool{}
 	t.Run("doors", func(t *testing.T) {
 		for name, door := range doors {
 			t.Run(name, func(t *testing.T) {
@@ -172,7 +174,10 @@ func TestPermissionMatrix(t *testing.T) {
 				n, no := 0, map[string]int{}
 				for _, c := range list {
 					if name == "GraphQL" && c.m.Desc.Output().FullName() == (&httpbody.HttpBody{}).ProtoReflect().Descriptor().FullName() {
-						continue // the bytes of a file have no place in a graph
+						mu.Lock()
+						skipped[c.m.Op] = true // the bytes of a file have no place in a graph
+						mu.Unlock()
+						continue
 					}
 					want := c.expected(cells, classes)
 					n++
@@ -190,6 +195,9 @@ func TestPermissionMatrix(t *testing.T) {
 		}
 	})
 	t.Logf("%d cells: %d questions at %d doors", asked, len(list), len(doors))
+	if got := slices.Sorted(maps.Keys(skipped)); !slices.Equal(got, []string{"audit.export_audit", "node.download_backup", "node.get_bill_of_materials"}) {
+		t.Errorf("GraphQL was not asked for %v: only methods that answer with a file may be left out", got)
+	}
 	for op, n := range refused {
 		if records.denied[op] < n { // strangers' refusals are there too, up to a number
 			t.Errorf("%s was refused to %d who are known, and %d records say so", op, n, records.denied[op])
@@ -216,13 +224,25 @@ func questions(methods *method.Table) (list []cell) {
 		}
 		for _, role := range roles {
 			for _, object := range objects {
-				for _, give := range gives {
+				for _, give := range given(role, gives) {
 					list = append(list, cell{role: role, object: object, gives: give, m: m})
 				}
 			}
 		}
 	}
 	return list
+}
+
+// given is what whoever may hand out roles at all tries to hand out: each role there is.
+func given(role string, few []string) []string {
+	if len(few) == 1 || role != "owner" && role != "site-admin" {
+		return few
+	}
+	var all []string
+	for _, r := range policy.Roles() {
+		all = append(all, r.Name)
+	}
+	return all
 }
 
 // ask puts the question to a door and reports whether it was let in.

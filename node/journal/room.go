@@ -118,6 +118,10 @@ func (s *Set) total() (n uint64) {
 	return n
 }
 
+// alarmShare is the part of the reserve, one in so many, that is for critical records alone: whatever has filled the
+// rest, an alarm is still taken in.
+const alarmShare = 4
+
 // fits reports whether size more bytes of u are within the budgets.
 func (w *writer) fits(u edge.Urgency, size uint64) bool {
 	s, all := w.s, size
@@ -125,8 +129,11 @@ func (w *writer) fits(u edge.Urgency, size uint64) bool {
 		all += w.stored[v] + w.used[v]
 	}
 	budget := limit(s.disk.Load())
-	if !u.Sheddable() {
+	switch {
+	case u == edge.Critical:
 		budget += uint64(s.o.Reserve)
+	case !u.Sheddable():
+		budget += uint64(s.o.Reserve - s.o.Reserve/alarmShare)
 	}
 	return all <= budget && w.stored[u]+w.used[u]+size <= limit(s.o.Budgets[u].Bytes)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-// protoDevice keys the tickets of device connections; it is never negotiated.
-const protoDevice Proto = "device"
+// ProtoDevice is what devices come in under. It keys the tickets of device connections; it is never negotiated.
+const ProtoDevice Proto = "device"
 
 // A DeviceCert is what a device's certificate has proved.
 type DeviceCert struct {
@@ -28,9 +28,10 @@ func (e *Endpoint) DeviceConfig(server func(*tls.ClientHelloInfo) (*tls.Certific
 		c.ClientCAs = e.Trust.cur.Load().roots[RootSite] // named to the other side, so that browsers do not offer their owners' other certificates
 		c.VerifyConnection = func(cs tls.ConnectionState) error {
 			_, err := e.Device(cs)
+			e.told(cs, ProtoDevice, err)
 			return err
 		}
-		c.SetSessionTicketKeys(e.tickets.forProto(protoDevice, e.Trust.Now()))
+		c.SetSessionTicketKeys(e.tickets.forProto(ProtoDevice, e.Trust.Now()))
 		return c
 	}
 	c := fresh()

@@ -61,6 +61,9 @@ type Endpoint struct {
 	// OutOfTime, where set, is called when a node that was called is refused and its certificate is out of
 	// its time: our own clock may be the one that is wrong. It must not block.
 	OutOfTime func()
+	// Refused, where set, is called when somebody who calls shows a certificate that does not hold, also on a session
+	// that is resumed: who it says it is, and under which protocol. It must not block.
+	Refused func(key edge.NodeID, p Proto)
 
 	tickets *ticketKeys
 	cache   tls.ClientSessionCache
@@ -106,9 +109,17 @@ func (e *Endpoint) serverFor(p Proto) *tls.Config {
 	c.ClientAuth = tls.RequireAnyClientCert // proof of the key is TLS's, everything else VerifyConnection's
 	c.VerifyConnection = func(cs tls.ConnectionState) error {
 		_, err := e.Caller(cs)
+		e.told(cs, p, err)
 		return err
 	}
 	return c
+}
+
+// told passes on that a certificate does not hold.
+func (e *Endpoint) told(cs tls.ConnectionState, p Proto, err error) {
+	if err != nil && e.Refused != nil && len(cs.PeerCertificates) > 0 {
+		e.Refused(KeyID(cs.PeerCertificates[0]), p)
+	}
 }
 
 // ClientConfig calls under one protocol. The node that answers must be in the relation the protocol
