@@ -233,6 +233,9 @@ func (b backend) WaitApplied(ctx context.Context, index uint64) error {
 	return b.n.site.WaitApplied(ctx, index)
 }
 
+// policyLook is how long a replaced state may go unnoticed where nothing else is decided.
+const policyLook = 2 * time.Second
+
 // followPolicies keeps decisions in step with the policies the site has, on whichever node they were changed.
 func (n *Node) followPolicies(ctx context.Context) error {
 	restored := n.site.Stats().Restored
@@ -250,10 +253,11 @@ func (n *Node) followPolicies(ctx context.Context) error {
 		} else {
 			n.log.Warn("the site's own policies cannot be read; those known before go on to hold", "error", err)
 		}
-		if err := n.site.WaitApplied(ctx, applied+1); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		look, cancel := context.WithTimeout(ctx, policyLook) // a state that was replaced may be at an older index
+		err := n.site.WaitApplied(look, applied+1)
+		late := look.Err() != nil
+		cancel()
+		if err != nil && !late {
 			return err
 		}
 		wait(ctx, rightsPause)

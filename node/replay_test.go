@@ -79,7 +79,7 @@ func replays(code string) []replay {
 			}
 			return func() (int, string) { return use("guest.two") }
 		}},
-		{"code of the app", "identity.finish_sign_in", []int{403}, func(b *box, owner string) func() (int, string) {
+		{"code of the app", "identity.finish_sign_in", []int{401, 403}, func(b *box, owner string) func() (int, string) {
 			login, in := "totp", b.invite(owner, "totp", `"operator"`)
 			secret, _ := b.secondFactor(in.Session)
 			code, err := totp.Code(secret, time.Now().Add(30*time.Second)) // the one before was used to begin with it
@@ -91,7 +91,7 @@ func replays(code string) []replay {
 			}
 			return func() (int, string) { return b.finish(b.ticket(login), code) }
 		}},
-		{"recovery code", "identity.finish_sign_in", []int{403}, func(b *box, owner string) func() (int, string) {
+		{"recovery code", "identity.finish_sign_in", []int{401, 403}, func(b *box, owner string) func() (int, string) {
 			login, in := "recovers", b.invite(owner, "recovers", `"operator"`)
 			_, codes := b.secondFactor(in.Session)
 			if status, text := b.finish(b.ticket(login), codes[0]); status != 200 {
@@ -99,7 +99,7 @@ func replays(code string) []replay {
 			}
 			return func() (int, string) { return b.finish(b.ticket(login), codes[0]) }
 		}},
-		{"ticket between password and code", "identity.finish_sign_in", []int{403}, func(b *box, owner string) func() (int, string) {
+		{"ticket between password and code", "identity.finish_sign_in", []int{401, 403}, func(b *box, owner string) func() (int, string) {
 			login, in := "ticketed", b.invite(owner, "ticketed", `"operator"`)
 			_, codes := b.secondFactor(in.Session)
 			ticket := b.ticket(login)
@@ -108,7 +108,7 @@ func replays(code string) []replay {
 			}
 			return func() (int, string) { return b.finish(ticket, codes[1]) }
 		}},
-		{"answer of a passkey", "identity.finish_passkey_sign_in", []int{403}, func(b *box, owner string) func() (int, string) {
+		{"answer of a passkey", "identity.finish_passkey_sign_in", []int{401, 403}, func(b *box, owner string) func() (int, string) {
 			answer := b.passkey(b.invite(owner, "keyed", `"operator"`).Session)
 			var begun struct{ Ceremony, Options string }
 			b.must("POST", "/v1/sign-in/passkey/begin", "", `{}`, &begun)
@@ -223,11 +223,16 @@ func TestNothingOpensTwice(t *testing.T) {
 	b.must("POST", "/v1/setup", "", `{"code":"`+code+`","login":"mira","password":"purple camel teacup"}`, &in)
 	owner := in.Session
 	for _, tc := range replays(code) {
+		wait(t.Context(), 200*time.Millisecond) // within the budget of this address
 		t.Run(tc.name, func(t *testing.T) {
 			again := tc.first(b, owner)
 			began := time.Now().Add(-time.Second)
 			before := b.refusals(owner, tc.op)
 			status, text := again()
+			for status == 429 { // the address has asked too much: that is no answer yet
+				wait(t.Context(), 100*time.Millisecond)
+				status, text = again()
+			}
 			ok := false
 			for _, want := range tc.want {
 				ok = ok || status == want
