@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"errors"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -38,9 +36,10 @@ type Entrance struct {
 
 // ServeHTTP implements http.Handler.
 func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctl, there := http.NewResponseController(w), r.Body != nil && r.Body != http.NoBody
-	if there {
-		ctl.SetReadDeadline(time.Now().Add(cmp.Or(e.patience, bodyTime)))
+	var body *steadyBody
+	if r.Body != nil && r.Body != http.NoBody {
+		body = newSteadyBody(w, r, cmp.Or(e.patience, bodyTime))
+		defer body.leave()
 	}
 	req := e.request(r)
 	guardHeaders(w.Header(), r)
@@ -55,8 +54,8 @@ func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = r.WithContext(call.With(telemetry.Incoming(r.Context(), r.Header), req)) // a copy: the server looks at the body of its own when all is done
-	if there {
-		r.Body = &steadyBody{http.MaxBytesReader(w, r.Body, answerRoom), ctl}
+	if body != nil {
+		r.Body = body
 	}
 	e.Next.ServeHTTP(w, r)
 }
@@ -226,22 +225,3 @@ func requestID(given string) string {
 
 // letters are those of base32, small (RFC 4648 section 6).
 const letters = "abcdefghijklmnopqrstuvwxyz234567"
-
-// bodyTime is how long a request's body may take to come.
-const bodyTime = 30 * time.Second
-
-// steadyBody lifts the deadline for a body once all of it has come: a stream of answers goes on for as long as it
-// likes. The deadline holds for bodies that no door reads too: the server does afterwards, and would wait for ever.
-type steadyBody struct {
-	io.ReadCloser
-	ctl *http.ResponseController
-}
-
-// Read implements io.Reader.
-func (b *steadyBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		b.ctl.SetReadDeadline(time.Time{})
-	}
-	return n, err
-}

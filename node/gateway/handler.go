@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectgzip"
@@ -67,7 +66,7 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 // unhurried serves what may take as long as its reader needs.
 func unhurried(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		call.WriteFree(w, r)
+		call.Unbound(w)
 		h.ServeHTTP(w, r)
 	})
 }
@@ -138,12 +137,28 @@ func (m rpcMux) Handle(pattern string, h http.Handler) {
 		} else if strings.HasPrefix(kind, "application/grpc") {
 			door = "grpc"
 		}
-		if m.streams[pattern] {
-			call.WriteOwn(r)
-			http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may have one of the request before
+		if stream, known := m.streams[pattern]; stream || !known {
+			call.Unbound(w)
 		} else {
-			call.WriteWithin(w, r, 2*callTime)
+			call.Bound(w, r)
+			w = whole{w}
 		}
 		h.ServeHTTP(w, call.Named(r, door))
 	}))
 }
+
+// whole is a ResponseWriter whose answer leaves at once when it is complete, as one message needs it. Sent bit by bit,
+// each part of it would wake the goroutine that writes for all streams of an HTTP/2 connection.
+type whole struct{ w http.ResponseWriter }
+
+// Header implements http.ResponseWriter.
+func (w whole) Header() http.Header { return w.w.Header() }
+
+// Write implements http.ResponseWriter.
+func (w whole) Write(p []byte) (int, error) { return w.w.Write(p) }
+
+// WriteHeader implements http.ResponseWriter.
+func (w whole) WriteHeader(status int) { w.w.WriteHeader(status) }
+
+// Unwrap is for http.ResponseController.
+func (w whole) Unwrap() http.ResponseWriter { return w.w }

@@ -60,10 +60,10 @@ func NewServer(o ServerOptions) (*Server, error) {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(o.TLS != nil)
 	protocols.SetUnencryptedHTTP2(o.TLS == nil)
-	s.h1 = &http.Server{Handler: handler, Protocols: &protocols, ReadHeaderTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: 16 << 10,
+	s.h1 = &http.Server{Handler: handler, Protocols: &protocols, ReadHeaderTimeout: headTime, WriteTimeout: call.AnswerTime, IdleTimeout: idleTime, MaxHeaderBytes: 16 << 10,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: 30 * time.Second, WriteByteTimeout: 30 * time.Second},
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return call.WithConn(withHangUp(ctx, func() { c.Close() }))
+			return withHangUp(ctx, func() { c.Close() })
 		},
 		BaseContext: func(net.Listener) context.Context { return base }, ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)}
 	if o.TLS != nil && o.UDP != nil {

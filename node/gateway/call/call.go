@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/aielon/edge/node/auth"
@@ -39,44 +38,20 @@ type Request struct {
 	Agent       string      // what the browser calls itself
 }
 
-// A Conn remembers of a connection until when its answers may take, so that not every request sets that anew.
-type Conn struct {
-	until atomic.Int64 // in Unix nanoseconds; 0: there is no bound; -1: unknown
-}
+// AnswerTime is how long an answer may take to be read. A server bounds each by it (http.Server.WriteTimeout);
+// doors whose answers go on for longer lift the bound.
+const AnswerTime = time.Minute
 
-type connKey struct{}
-
-// WithConn returns the context of a connection that remembers. It is for HTTP/1, where one request is served at a
-// time.
-func WithConn(ctx context.Context) context.Context {
-	return context.WithValue(ctx, connKey{}, &Conn{})
-}
-
-// WriteWithin bounds how long the answer to r may take to be read: by d, or a little less.
-func WriteWithin(w http.ResponseWriter, r *http.Request, d time.Duration) {
-	now := time.Now()
-	c, _ := r.Context().Value(connKey{}).(*Conn)
-	if c != nil && r.ProtoMajor == 1 {
-		if left := time.Duration(c.until.Load() - now.UnixNano()); left > d*3/4 && left <= d {
-			return
-		}
-		c.until.Store(now.Add(d).UnixNano())
-	}
-	http.NewResponseController(w).SetWriteDeadline(now.Add(d))
-}
-
-// WriteOwn says that the door bounds the answer itself, from message to message.
-func WriteOwn(r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(*Conn); ok {
-		c.until.Store(-1)
+// Bound bounds the answer to r where the server has no such bound: over HTTP/3.
+func Bound(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 3 {
+		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(AnswerTime))
 	}
 }
 
-// WriteFree takes away the bound an earlier request on the same connection left.
-func WriteFree(w http.ResponseWriter, r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(*Conn); ok && c.until.Swap(0) != 0 {
-		http.NewResponseController(w).SetWriteDeadline(time.Time{})
-	}
+// Unbound lifts the bound, for doors that bound their answer themselves, from message to message, or not at all.
+func Unbound(w http.ResponseWriter) {
+	http.NewResponseController(w).SetWriteDeadline(time.Time{})
 }
 
 type key struct{}

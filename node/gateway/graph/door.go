@@ -77,11 +77,11 @@ func (d *Door) SDL() string { return d.schema.sdl }
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = call.Named(r, "graphql")
 	if (overSocket{}).Supports(r) || (overEvents{}).Supports(r) {
-		call.WriteOwn(r)
+		call.Unbound(w)
 		d.stream.ServeHTTP(w, r)
 		return
 	}
-	call.WriteWithin(w, r, 2*slowest)
+	call.Bound(w, r)
 	d.plain.ServeHTTP(w, r)
 }
 

@@ -53,7 +53,7 @@ var (
 )
 
 func (d *Door) unary(w http.ResponseWriter, r *http.Request, m *method.Method, b binding) {
-	call.WriteWithin(w, r, 2*slowest)
+	call.Bound(w, r)
 	info := infoOf(r, m)
 	s := &once{read: func(in proto.Message) error { return b.read(r, in) }}
 	err := d.server.Call(r.Context(), m.Spec.Procedure, info, s)

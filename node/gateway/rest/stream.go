@@ -38,7 +38,7 @@ type many struct {
 }
 
 func (d *Door) stream(w http.ResponseWriter, r *http.Request, m *method.Method, b binding) {
-	call.WriteOwn(r)
+	call.Unbound(w)
 	info := infoOf(r, m)
 	s := &many{door: d, w: w, ctl: http.NewResponseController(w), b: b, events: !strings.Contains(r.Header.Get("Accept"), "application/x-ndjson"),
 		header: func() { copyHeader(w, info) }}
