@@ -66,6 +66,7 @@ func telemetryOf(n *box) wire.StreamID {
 // restores the backup on another box. Nothing of what either of the two lives acknowledged is lost at the
 // hub or comes twice.
 func TestRestoredNodeDelivers(t *testing.T) {
+	t.Parallel() // it mostly waits
 	hub := start(t, hubConfig(t))
 	cfg := smallConfig(t)
 	first := start(t, cfg)
@@ -212,6 +213,7 @@ func refused(t *testing.T, what string, b []byte, key string, kinds ...edge.Kind
 }
 
 func TestRestoreRefusesDamage(t *testing.T) {
+	t.Parallel() // it mostly waits
 	archive, key, n := smallBackup(t)
 	other := n.backup()
 	n.stop()
@@ -408,6 +410,7 @@ func TestRestoreTargets(t *testing.T) {
 // image and forgets the old box. Both write different things under the same numbers. The hub never mixes
 // the two histories, is told what it cannot have, and says that the key is used twice.
 func TestCopiedNodeIsNoticed(t *testing.T) {
+	t.Parallel() // it mostly waits
 	hcfg := hubConfig(t)
 	h := start(t, hcfg)
 	cfg := smallConfig(t)

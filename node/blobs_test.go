@@ -41,6 +41,7 @@ func (b *box) blobState(hash string) string {
 // Objects put before there is a hub, and in between, reach it, are counted, and survive restarts; a record
 // tells of each.
 func TestBlobsReachTheHub(t *testing.T) {
+	t.Parallel() // it mostly waits
 	cfg := smallConfig(t)
 	n := start(t, cfg)
 	image, backup := randomBytes(300_000, 1), randomBytes(2<<20, 2)

@@ -27,6 +27,7 @@ func (b *box) linkView(token string) (v linkView) {
 // TestLinkSettings sets how the link is used over the door: it counts at once, goes before the file, and is there
 // after a restart. What cannot be used changes nothing. The hub makes a budget smaller and never larger.
 func TestLinkSettings(t *testing.T) {
+	t.Parallel() // it mostly waits
 	cfg, hubCfg := smallConfig(t), hubConfig(t)
 	cfg.Uplink.DayBudget, cfg.Uplink.BulkWindow = 100<<20, "01:00-05:00"
 	h, n := start(t, hubCfg), start(t, cfg)

@@ -39,6 +39,7 @@ func (j *shortJournal) Read(_ context.Context, after edge.Pos) iter.Seq2[edge.Re
 // TestGoneIsBookedOnce ends the process at every step between the hub's word and the record that tells what
 // is gone, with the step written and not. Whatever the hub says next, it is counted and told, once.
 func TestGoneIsBookedOnce(t *testing.T) {
+	t.Parallel() // it mostly waits
 	at := func(seq uint64) edge.Pos { return edge.Pos{Epoch: 1, Seq: seq} }
 	had, back := at(250), at(0)
 	row := func(t *testing.T, n *box, r goneRow) {

@@ -39,6 +39,7 @@ func (b *box) joinHubTo(above *box) {
 // TestHubOfHubs sends records from a node over a district's hub to a region's. Each is there once, under
 // the name and the numbers its origin gave it, also after each of the three was started again.
 func TestHubOfHubs(t *testing.T) {
+	t.Parallel() // it mostly waits
 	topCfg, midCfg, cfg := hubConfig(t), hubConfig(t), smallConfig(t)
 	topCfg.Site, topCfg.Region = "top", "country"
 	midCfg.Site = "district"
@@ -102,6 +103,7 @@ func TestHubOfHubs(t *testing.T) {
 // TestHubsOwnRecords looks at a hub that has no hub above: what it gathers of itself is on the hub, once, and
 // nothing waits for ever. When it joins a hub, that gets all of it.
 func TestHubsOwnRecords(t *testing.T) {
+	t.Parallel() // it mostly waits
 	cfg, topCfg := hubConfig(t), hubConfig(t)
 	cfg.Site, topCfg.Site, topCfg.Region = "district", "top", "country"
 	h := start(t, cfg)
@@ -173,6 +175,7 @@ func must[T any](v T, err error) T {
 // by itself, once; what it keeps no longer is counted as lost and told in words, on the page and in the
 // journal, also after the node was started again.
 func TestRestoredHub(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for name, empty := range map[string]bool{"an old backup": false, "nothing": true} {
 		t.Run(name, func(t *testing.T) { restoredHub(t, empty) })
 	}

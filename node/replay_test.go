@@ -214,6 +214,7 @@ func (b *box) mqtt(id, secret string) (int, string) {
 
 // What was used up or ended opens nothing, and that somebody tried is on record.
 func TestNothingOpensTwice(t *testing.T) {
+	t.Parallel() // it mostly waits
 	b := start(t, smallConfig(t))
 	code, err := b.SetupCode(t.Context())
 	if err != nil {

@@ -71,6 +71,7 @@ const witnessOf = "site/state-1/WITNESS"
 // degrees. From the moment it is ready, and for whoever asks before that, it shows what it had acknowledged, or
 // it does not start and says why.
 func TestNothingOldAfterAnUncleanStart(t *testing.T) {
+	t.Parallel() // it mostly waits
 	b := start(t, smallConfig(t))
 	b.setting("colour", "old")
 	early := b.image()

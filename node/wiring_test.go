@@ -257,6 +257,7 @@ func TestStorageKey(t *testing.T) {
 // TestHubCommandsANode sends a configuration and a command down, and revokes the node: it is cut off
 // within five seconds, and stays out when it comes back with the session tickets it has.
 func TestHubCommandsANode(t *testing.T) {
+	t.Parallel() // it mostly waits
 	hub := start(t, hubConfig(t))
 	n := start(t, smallConfig(t))
 	n.joinTo(hub)

@@ -45,6 +45,7 @@ func (s *siteNode) asks(t *testing.T, session, path string) int {
 // node until the site is back, and can be ended before and after. Whoever guesses locks nobody out for good, and
 // the box's own user not at all.
 func TestSignInAtTheLastNode(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := []*siteNode{newSiteNode(t), newSiteNode(t), newSiteNode(t)}
 	all[0].start(t)
 	eventually(t, "ready", func(ctx context.Context) error { return all[0].n.WaitReady(ctx) })

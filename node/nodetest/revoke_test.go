@@ -237,6 +237,7 @@ func refusedAt(t *testing.T, at *siteNode, token string, want int) {
 // TestRevocation opens everything that stays open at one node of a site of three, and takes away at another what
 // it was opened with.
 func TestRevocation(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := []*siteNode{newSiteNode(t), newSiteNode(t), newSiteNode(t)}
 	all[0].start(t)
 	all[0].set(t, "before", "anybody joined")

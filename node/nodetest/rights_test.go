@@ -15,6 +15,7 @@ const within = 5 * time.Second
 
 // TestDeviceRightsOnAllNodes manages a device on one node while it is connected to the other.
 func TestDeviceRightsOnAllNodes(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := []*siteNode{newSiteNode(t), newSiteNode(t)}
 	all[0].start(t)
 	all[0].set(t, "before", "x")

@@ -16,6 +16,7 @@ import (
 // TestWebhooksOutliveTheLeader has the node that delivers stop while a receiver is down: the next leader delivers
 // what waited, and what may have come before comes under the same webhook-id.
 func TestWebhooksOutliveTheLeader(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := []*siteNode{newSiteNode(t), newSiteNode(t), newSiteNode(t)}
 	all[0].start(t)
 	all[0].set(t, "before", "anybody joined")

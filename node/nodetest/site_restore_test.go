@@ -64,6 +64,7 @@ func siteOfThree(t *testing.T) []*siteNode {
 // TestRestoredNodeComesBack restores one node of a site, the founder, that leads or follows, while the others
 // run. It takes their state, and there is one log, however old the backup and wherever the node is now.
 func TestRestoredNodeComesBack(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := siteOfThree(t)
 	gone, rest := all[0], all[1:]
 	id := gone.id()
@@ -114,6 +115,7 @@ func TestRestoredNodeComesBack(t *testing.T) {
 // TestRestoredNodeWaitsForItsSite restores a node whose site is off. It serves nothing, begins nothing, says
 // why, and comes back by itself once the others are there.
 func TestRestoredNodeWaitsForItsSite(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := siteOfThree(t)
 	gone, rest := all[2], all[:2]
 	archive, key := gone.backup(t)
@@ -153,6 +155,7 @@ func TestRestoredNodeWaitsForItsSite(t *testing.T) {
 // TestSiteBegunAnew begins a site anew from a backup after all of it was switched off, and then switches on two
 // old nodes that nobody has told. The two logs never meet.
 func TestSiteBegunAnew(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := siteOfThree(t)
 	archive, key := all[0].backup(t)
 	all[0].set(t, "after", "the backup")

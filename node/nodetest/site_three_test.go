@@ -135,6 +135,7 @@ func (s *siteNode) voters(t *testing.T, want int) (leader string) {
 }
 
 func TestSiteOfThree(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := []*siteNode{newSiteNode(t), newSiteNode(t), newSiteNode(t)}
 	all[0].start(t)
 	all[0].set(t, "before", "anybody joined")
