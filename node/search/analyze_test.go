@@ -45,7 +45,7 @@ func TestWords(t *testing.T) {
 	for in, want := range map[string]string{
 		"Don't panic, O’Brien!":  "dont panic obrien",
 		"blood-pressure 120/80":  "blood pressure 120 80",
-		"محمد‌علی":               "محمدعلي",
+		"محمد\u200cعلی":          "محمدعلي",
 		"مـــسجد":                "مسجد",
 		"صلى ﷺ":                  "صلي صلي الله عليه وسلم",
 		"klinik مسجد":            "klinik مسجد",

@@ -103,11 +103,6 @@ func (s *scores) each(yield func(doc uint64, score float64)) {
 	}
 }
 
-func (s *scores) count() (n int) {
-	s.each(func(uint64, float64) { n++ })
-	return n
-}
-
 // A matcher is one node of a query: what it matches in a source, out of what is left of it (nil: everything), and how
 // many postings that takes at most.
 type matcher interface {

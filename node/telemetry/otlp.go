@@ -131,7 +131,7 @@ func (e *exporter) OnEnd(s sdk.ReadOnlySpan) {
 		x.Status.Code = 2
 	}
 	for _, a := range s.Attributes() {
-		x.Attributes = append(x.Attributes, keyValue{string(a.Key), text{a.Value.Emit()}})
+		x.Attributes = append(x.Attributes, keyValue{string(a.Key), text{a.Value.String()}})
 	}
 	select {
 	case e.queue <- x:

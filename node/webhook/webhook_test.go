@@ -90,7 +90,7 @@ func TestFailures(t *testing.T) {
 		"404":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "Not Found"},
 		"no reply": {func(w http.ResponseWriter, _ *http.Request) { cut(w) }, "EOF"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://169.254.169.254/latest", 307)
+			http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusTemporaryRedirect)
 		}, "redirect"},
 		"304": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, "redirect"},
 		"not HTTP": {func(w http.ResponseWriter, _ *http.Request) {
