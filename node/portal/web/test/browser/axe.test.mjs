@@ -56,6 +56,7 @@ test('dialogs, too', async () => {
     await look(path);
   }
   await page.goto(w.node.url + '/people/p-maryam');
+  await page.getByRole('heading', { level: 1 }).waitFor(); // keys count once the page is there
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox').fill('dev');
   await look('palette');
