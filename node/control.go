@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/journal"
 )
 
@@ -49,7 +50,16 @@ func (n *Node) control() http.Handler {
 	n.blobControl(m)
 	n.siteControl(m)
 	n.hubControl(m)
-	return m
+	return naming(m)
+}
+
+// naming gives each request an id, which logs and audit records have too.
+func naming(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := call.Name(r.Header.Get(call.RequestID))
+		w.Header()[call.RequestID] = []string{id}
+		next.ServeHTTP(w, r.WithContext(edge.WithRequest(r.Context(), id)))
+	})
 }
 
 func (n *Node) hubControl(m *http.ServeMux) {
@@ -152,7 +162,8 @@ func answer(w http.ResponseWriter, out any, err error) {
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
 		Hint   string `json:"hint,omitempty"`
-	}{edge.KindOf(err).String(), statusOf(edge.KindOf(err)), err.Error(), ""}
+		Name   string `json:"instance,omitempty"` // the request's id
+	}{edge.KindOf(err).String(), statusOf(edge.KindOf(err)), err.Error(), "", w.Header().Get(call.RequestID)}
 	if e, ok := errors.AsType[*edge.Error](err); ok {
 		p.Detail, p.Hint = e.Msg, e.Hint
 	}

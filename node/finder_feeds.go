@@ -137,7 +137,7 @@ func auditDocument(r edge.Record, kind string) (fulltext.Document, bool) {
 		return fulltext.Field{Name: name, Text: text, Kind: fulltext.Code}
 	}
 	return described(d, code("operation", a.Op), code("actor", a.Actor.ID), fulltext.Field{Name: "type", Text: a.Object.Type}, code("object", a.Object.ID),
-		code("request", a.Request), fulltext.Field{Name: "reason", Text: a.Reason}, fulltext.Field{Name: "outcome", Text: a.Outcome},
+		code("request", a.Request), code("command", a.Command), fulltext.Field{Name: "reason", Text: a.Reason}, fulltext.Field{Name: "outcome", Text: a.Outcome},
 		code("position", position(r.Pos))), true
 }
 

@@ -103,7 +103,7 @@ func (w auditWish) wants(rec edge.Record) bool {
 	}
 	r, err := audit.FromEvent(rec.Event)
 	is := func(want, got string) bool { return want == "" || want == got }
-	return err == nil && is(w.actor, r.Actor.ID) && is(w.request, r.Request) && is(w.object.Type, r.Object.Type) && is(w.object.ID, r.Object.ID) &&
+	return err == nil && is(w.actor, r.Actor.ID) && (is(w.request, r.Request) || w.request == r.Command) && is(w.object.Type, r.Object.Type) && is(w.object.ID, r.Object.ID) &&
 		(w.op == "" || w.op == r.Op || strings.HasPrefix(r.Op, w.op+".")) && (r.Denied || !w.denied)
 }
 
@@ -118,7 +118,7 @@ func auditMessage(stream string, rec edge.Record) *auditv1.AuditRecord {
 		return out
 	}
 	out.ActorKind, out.Actor, out.Site, out.Session = kindName(r.Actor.Kind), r.Actor.ID, r.Actor.Site, r.Session
-	out.Door, out.Address, out.Request, out.Op = r.Door, r.Address, r.Request, r.Op
+	out.Door, out.Address, out.Request, out.Command, out.Op = r.Door, r.Address, r.Request, r.Command, r.Op
 	out.ObjectType, out.ObjectId, out.Class = r.Object.Type, r.Object.ID, className(r.Class)
 	out.Money, out.Denied, out.Policies, out.Reason, out.Emergency, out.Outcome = r.Money, r.Denied, r.Policies, r.Reason, r.Glass, r.Outcome
 	return out

@@ -261,9 +261,9 @@ func TestAuditIsWatched(t *testing.T) {
 		t.Fatal(res, err)
 	}
 	defer res.Body.Close()
-	b.must("PUT", "/v1/settings/colour", owner.Session, `{"value":"red"}`, nil)
+	b.must("PUT", "/v1/settings/colour", owner.Session, `{"value":"vermilion"}`, nil)
 	line, err := bufio.NewReader(res.Body).ReadString('\n')
-	if err != nil || !strings.Contains(line, `"op":"node.set_setting"`) || !strings.Contains(line, owner.Person.ID) || strings.Contains(line, "red") {
+	if err != nil || !strings.Contains(line, `"op":"node.set_setting"`) || !strings.Contains(line, owner.Person.ID) || strings.Contains(line, "vermilion") {
 		t.Errorf("%v: %s", err, line)
 	}
 }

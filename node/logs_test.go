@@ -20,14 +20,15 @@ import (
 	"testing"
 )
 
-// TestLogCalls holds every log call of the program to three rules: the message is a constant, so that lines can be
+// TestLogCalls holds every log call of the program to four rules: what serves requests logs with the context, where it
+// has one, so that the line has the request's id; the message is a constant, so that lines can be
 // counted and searched; keys are constants in snake_case; no value is of a type that holds what people sent or who they
 // are: requests, headers, addresses with queries, credentials, messages of the doors, bytes.
 func TestLogCalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads the whole program")
 	}
-	var l logLint
+	l := logLint{serving: serving}
 	for _, p := range typed(t, "./...") {
 		l.check(p)
 	}
@@ -51,6 +52,11 @@ func f(l *slog.Logger, r *http.Request, u url.URL, err error, b []byte, name str
 	l.DebugContext(context.Background(), "d", "request", r, "url", &u)
 	slog.Info("s", slog.Any("header", r.Header), slog.Group("in", "body", b))
 	l.With("panic", p).Info(fmt.Sprintf("x %s", name))
+}
+func g(ctx context.Context, l *slog.Logger) {
+	l.InfoContext(ctx, "fine")
+	l.Info("whose")
+	l.LogAttrs(ctx, slog.LevelInfo, "fine")
 }`
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, "x.go", src, 0)
@@ -58,13 +64,13 @@ func f(l *slog.Logger, r *http.Request, u url.URL, err error, b []byte, name str
 		t.Fatal(err)
 	}
 	p := check(t, fset, "x", []*ast.File{f}, from(fset, exported(t, "log/slog", "net/http", "net/url", "fmt", "context")))
-	var l logLint
+	l := logLint{serving: []string{"x.go"}}
 	l.check(p)
 	var lines []string
 	for _, text := range l.found {
 		lines = append(lines, strings.Split(text, ":")[1])
 	}
-	if want := []string{"6", "7", "8", "9", "9", "10", "10", "11", "11"}; !slices.Equal(lines, want) {
+	if want := []string{"6", "7", "8", "9", "9", "10", "10", "11", "11", "15"}; !slices.Equal(lines, want) {
 		t.Errorf("found in the lines %q, want %q:\n%s", lines, want, strings.Join(l.found, "\n"))
 	}
 }
@@ -152,21 +158,51 @@ func check(t *testing.T, fset *token.FileSet, path string, files []*ast.File, im
 }
 
 type logLint struct {
-	p     typedPackage
-	calls int
-	found []string
+	p       typedPackage
+	serving []string // where requests are served
+	calls   int
+	found   []string
 }
+
+// serving are the folders of what serves requests.
+var serving = []string{"node/gateway/", "node/auth/", "node/audit/", "node/policy/", "cluster/site/"}
 
 func (l *logLint) check(p typedPackage) {
 	l.p = p
 	for _, f := range p.files {
 		ast.Inspect(f, func(n ast.Node) bool {
-			if c, ok := n.(*ast.CallExpr); ok {
-				l.call(c)
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				l.call(n)
+			case *ast.FuncDecl:
+				if l.served(n) {
+					ast.Inspect(n, l.forgets)
+				}
 			}
 			return true
 		})
 	}
+}
+
+// served reports whether a function is where requests are served, and has a context.
+func (l *logLint) served(f *ast.FuncDecl) bool {
+	name := l.p.fset.Position(f.Pos()).Filename
+	return slices.ContainsFunc(l.serving, func(s string) bool { return strings.Contains(name, s) }) && slices.ContainsFunc(f.Type.Params.List, func(p *ast.Field) bool {
+		return len(p.Names) > 0 && p.Names[0].Name != "_" && l.p.info.Types[p.Type].Type.String() == "context.Context"
+	})
+}
+
+// forgets reports a log call that leaves out the context.
+func (l *logLint) forgets(n ast.Node) bool {
+	if c, ok := n.(*ast.CallExpr); ok {
+		if sel, ok := c.Fun.(*ast.SelectorExpr); ok {
+			f, ok := l.p.info.Uses[sel.Sel].(*types.Func)
+			if skip, says := before[sel.Sel.Name]; ok && says && skip == 0 && f.Pkg() != nil && f.Pkg().Path() == "log/slog" {
+				l.report(c, "the context is left out, and the request's id with it")
+			}
+		}
+	}
+	return true
 }
 
 // before is how many arguments come before the message; where there is none, before the keys.

@@ -110,7 +110,8 @@ func New(ctx context.Context, cfg Config, o Options) (_ *Node, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: o.Logger, version: o.Version, started: time.Now(), sup: newSupervisor(o.Logger)}
+	log := telemetry.Logger(o.Logger)
+	n := &Node{cfg: cfg, log: log, version: o.Version, started: time.Now(), sup: newSupervisor(log)}
 	n.ready = edge.E(edge.Unavailable, "the node is starting")
 	if n.policies, err = policy.NewLive(); err != nil {
 		return nil, err

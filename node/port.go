@@ -60,6 +60,9 @@ func newPort(addr string, ep *pki.Endpoint, log *slog.Logger, protos ...pki.Prot
 	p := &port{l: l, ep: ep, log: log, tls: ep.ServerConfig(protos...), slots: make(chan struct{}, maxHandshakes), lanes: map[pki.Proto]*lane{}}
 	for _, proto := range protos {
 		p.lanes[proto] = &lane{port: p, in: make(chan *tls.Conn, laneQueue), closed: make(chan struct{})}
+		for _, earlier := range proto.Earlier() {
+			p.lanes[earlier] = p.lanes[proto]
+		}
 	}
 	return p, nil
 }

@@ -33,6 +33,16 @@ func TestSilentPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
+	for _, earlier := range pki.ProtoSite.Earlier() { // what other versions speak goes the same way
+		old, err := dialNode(ctx, n.keys.end, p.l.Addr().String(), earlier, n.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer old.Close()
+		if in, err := p.lane(pki.ProtoSite).AcceptContext(ctx); err != nil || in.ConnectionState().NegotiatedProtocol != string(earlier) {
+			t.Fatal(err)
+		}
+	}
 	for what, c := range map[string]net.Conn{"called": out.NetConn(), "answered": in.NetConn()} {
 		raw, err := c.(*net.TCPConn).SyscallConn()
 		if err != nil {

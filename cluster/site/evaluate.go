@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"errors"
 	"runtime/debug"
 	"time"
@@ -52,7 +53,7 @@ func (q *sequencer) call(h edge.Handler, t *tx, c edge.Command) (reply []byte, e
 	defer func() {
 		if p := recover(); p != nil {
 			q.site.count.panics.Add(1)
-			q.site.logger.Error("a command panicked", "command", c.Type, "id", c.ID, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
+			q.site.logger.ErrorContext(edge.WithRequest(context.Background(), c.Request), "a command panicked", "command", c.Type, "id", c.ID, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
 			err = edge.E(edge.Internal, "%s failed by a fault of the program; nothing was changed", c.Type).WithHint("tell the operator; the log of the leading node says where")
 		}
 	}()

@@ -46,7 +46,7 @@ func (c *Client) Close() error {
 
 // Forward implements Forwarder.
 func (c *Client) Forward(ctx context.Context, leader edge.NodeID, cmd edge.Command) (edge.Outcome, error) {
-	m, err := c.ask(ctx, leader, &message{kind: askPropose, cmd: cmd})
+	m, err := c.ask(ctx, leader, &message{kind: askPropose, cmd: cmd, asker: cmd.Request})
 	if err == nil && m.kind != sayOutcome {
 		err = edge.E(edge.Unavailable, "node %s answered something else", leader.Short())
 	}
@@ -78,6 +78,9 @@ func (c *Client) Call(ctx context.Context, node edge.NodeID, name string, body [
 // ask sends one request and waits for its answer.
 func (c *Client) ask(ctx context.Context, node edge.NodeID, m *message) (message, error) {
 	m.wait = maxWait
+	if m.asker == "" {
+		m.asker = edge.RequestOf(ctx)
+	}
 	if d, ok := ctx.Deadline(); ok {
 		m.wait = min(m.wait, time.Until(d))
 	}

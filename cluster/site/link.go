@@ -3,6 +3,7 @@ package site
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"net"
 	"runtime"
 	"sync"
@@ -23,6 +24,8 @@ type link struct {
 	up   chan struct{} // closed when dialling came to an end
 	out  *outbox
 	stop context.CancelFunc // of dialling
+
+	named bool // ids of requests may be told there; set before up is closed
 
 	mu      sync.Mutex // guards the rest
 	err     error      // why it is over
@@ -51,6 +54,7 @@ func (l *link) run(conn net.Conn, err error) {
 	}
 	l.mu.Lock()
 	l.err, l.ended = err, l.ended || err != nil
+	l.named = named(conn)
 	l.mu.Unlock()
 	close(l.up)
 	in := bufio.NewReaderSize(conn, readAhead)
@@ -61,6 +65,13 @@ func (l *link) run(conn net.Conn, err error) {
 		}
 	}
 	l.end()
+}
+
+// named reports whether the other side understands ids of requests. Only a handshake tells: a node of the first version
+// ends a connection on which something follows what it knows.
+func named(conn net.Conn) bool {
+	c, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
+	return ok && c.ConnectionState().NegotiatedProtocol == Proto
 }
 
 func (l *link) deliver(m message) {
@@ -83,6 +94,9 @@ func (l *link) send(ctx context.Context, m *message) (<-chan message, error) {
 	}
 	l.number++
 	m.number = l.number
+	if !l.named {
+		m.asker = ""
+	}
 	ch := make(chan message, 1)
 	l.pending[m.number] = ch
 	l.mu.Unlock()

@@ -23,6 +23,9 @@ func (s *Site) Propose(ctx context.Context, c edge.Command) (out edge.Outcome, e
 	if err := checkCommand(c); err != nil {
 		return out, err
 	}
+	if c.Request == "" {
+		c.Request = edge.RequestOf(ctx)
+	}
 	err = s.persist(ctx, func(ctx context.Context, leader edge.NodeID, self bool) (err error) {
 		if self {
 			out, err = s.proposeHere(ctx, c)
@@ -40,6 +43,8 @@ func checkCommand(c edge.Command) error {
 		return edge.E(edge.Invalid, "a request needs an identifier")
 	case c.Type == "" || len(c.Type) > maxName || len(c.Actor.ID) > maxName || len(c.Actor.Site) > maxName:
 		return edge.E(edge.Invalid, "the names in a request may have %d bytes", maxName)
+	case c.Request != "" && !edge.IsRequest(c.Request):
+		return edge.E(edge.Invalid, "the id of a request may have %d letters and digits", edge.MaxRequest)
 	case len(c.Body) > maxBody:
 		return edge.E(edge.Invalid, "a request may have %d bytes, this one has %d", maxBody, len(c.Body)).
 			WithHint("put large values in the blob store and refer to them by hash")

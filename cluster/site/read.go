@@ -99,7 +99,7 @@ func answered[T any](ctx context.Context, s *Site, name string, mode Mode, ask f
 	defer func() {
 		if p := recover(); p != nil {
 			s.count.panics.Add(1)
-			s.logger.Error("a query panicked", "query", name, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
+			s.logger.ErrorContext(ctx, "a query panicked", "query", name, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
 			out, err = none, edge.E(edge.Internal, "%s failed by a fault of the program", name)
 		}
 	}()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"sync/atomic"
 	"time"
@@ -84,11 +85,15 @@ func (sv *server) begin(m message) (known bool) {
 	}
 	if m.kind == askIndex {
 		sv.site.markThen(func(out edge.Outcome, err error) {
+			sv.note(m, err)
 			sv.tell(answerOf(&message{kind: sayIndex, number: number, index: out.Index}, err))
 		})
 		return true
 	}
 	sv.site.proposeThen(m.cmd, func(out edge.Outcome, err error) {
+		if sv.note(m, err); out.Err != nil {
+			sv.note(m, out.Err)
+		}
 		sv.tell(answerOf(&message{kind: sayOutcome, number: number, out: out}, err))
 	})
 	return true
@@ -96,7 +101,7 @@ func (sv *server) begin(m message) (known bool) {
 
 // answer has Options.Answer say what a node is told that called. There are at most maxFlying at once.
 func (sv *server) answer(m message) {
-	ctx, cancel := context.WithTimeout(sv.ctx, m.wait)
+	ctx, cancel := context.WithTimeout(edge.WithRequest(sv.ctx, m.asker), m.wait)
 	defer cancel()
 	var reply []byte
 	err := error(edge.E(edge.Invalid, "this version answers nothing called %q", clip(m.name, 40)))
@@ -106,7 +111,19 @@ func (sv *server) answer(m message) {
 	if err == nil && len(reply) > maxBody {
 		err = edge.E(edge.Internal, "the answer to %q is too long", clip(m.name, 40))
 	}
+	sv.note(m, err)
 	sv.tell(answerOf(&message{kind: sayReply, number: m.number, body: reply}, err))
+}
+
+// note writes a line of the log where another node is told no, with the id of the request that came to it. The node that
+// asked tells its caller, and says so in its own log: here it is told at debug only.
+func (sv *server) note(m message, err error) {
+	ctx := sv.ctx
+	if err == nil || !sv.site.logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	what := map[byte]string{askPropose: m.cmd.Type, askIndex: "read index", askCall: clip(m.name, 40)}[m.kind]
+	sv.site.logger.DebugContext(edge.WithRequest(ctx, m.asker), "what another node asked for was refused", "node", sv.peer.Short(), "what", what, "kind", edge.KindOf(err).String())
 }
 
 // answerOf is the answer m, or what is to be said in its place.

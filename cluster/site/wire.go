@@ -8,14 +8,18 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-// Proto is the ALPN name of this protocol on the cluster's port.
-const Proto = "aielon-site/1"
-
-// One frame is a length (4 bytes, big endian) and that many bytes: kind, request number (8), fields.
+// The ALPN names of this protocol on the cluster's port. In the first version nothing follows what is asked for.
 const (
-	askPropose byte = 1 // milliseconds (uvarint) | command
-	askIndex   byte = 2 // milliseconds (uvarint)
-	askCall    byte = 3 // milliseconds (uvarint) | name | body
+	Proto      = "aielon-site/2"
+	protoFirst = "aielon-site/1"
+)
+
+// One frame is a length (4 bytes, big endian) and that many bytes: kind, request number (8), fields. What is asked for
+// may be followed by the id of the request it is asked for.
+const (
+	askPropose byte = 1 // milliseconds (uvarint) | command [| request]
+	askIndex   byte = 2 // milliseconds (uvarint) [| request]
+	askCall    byte = 3 // milliseconds (uvarint) | name | body [| request]
 
 	sayOutcome byte = 16 // index (8) | position (48) | again (1) | answer
 	sayIndex   byte = 17 // index (8)
@@ -36,6 +40,7 @@ type message struct {
 	kind   byte
 	number uint64
 	wait   time.Duration
+	asker  string // id of the request for which something is asked; empty: none, or one nobody there would understand
 	cmd    edge.Command
 	out    edge.Outcome
 	name   string // of what is called
@@ -68,6 +73,9 @@ func (m *message) append(dst []byte) []byte {
 	case sayError:
 		dst = appendError(append(dst, bit(m.notRun)), m.err)
 	}
+	if m.asker != "" {
+		dst = appendBytes(dst, m.asker)
+	}
 	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
 	return dst
 }
@@ -98,6 +106,16 @@ func (r *reader) command() (c edge.Command) {
 	return c
 }
 
+// asker reads the id of a request where one follows.
+func (r *reader) asker() string {
+	if len(r.b) == 0 || r.bad {
+		return ""
+	}
+	id := string(r.bytes(edge.MaxRequest))
+	r.bad = r.bad || !edge.IsRequest(id)
+	return id
+}
+
 func (r *reader) wait() time.Duration {
 	ms := r.uvarint()
 	return time.Duration(min(ms, uint64(maxWait.Milliseconds()))) * time.Millisecond
@@ -115,11 +133,12 @@ func decodeMessage(b []byte) (m message, err error) {
 	m.kind, m.number = r.u8(), r.u64()
 	switch m.kind {
 	case askPropose:
-		m.wait, m.cmd = r.wait(), r.command()
+		m.wait, m.cmd, m.asker = r.wait(), r.command(), r.asker()
+		m.cmd.Request = m.asker
 	case askIndex:
-		m.wait = r.wait()
+		m.wait, m.asker = r.wait(), r.asker()
 	case askCall:
-		m.wait, m.name, m.body = r.wait(), string(r.bytes(maxName)), r.bytes(maxBody)
+		m.wait, m.name, m.body, m.asker = r.wait(), string(r.bytes(maxName)), r.bytes(maxBody), r.asker()
 	case sayReply:
 		m.body = r.bytes(maxBody)
 	case sayOutcome:

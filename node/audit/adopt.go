@@ -105,7 +105,7 @@ func (l *Log) Adopt(ctx context.Context, from Giver) error {
 	}
 	l.tree, l.at, l.adopted = t, at, true
 	l.row = treeRow{Origin: c.Origin}
-	l.o.Logger.Info("the audit goes on with the tree of another node", "stream", l.Stream(), "node", from.Node().Short(), "records", c.Size)
+	l.o.Logger.InfoContext(ctx, "the audit goes on with the tree of another node", "stream", l.Stream(), "node", from.Node().Short(), "records", c.Size)
 	return l.save(ctx, nil)
 }
 

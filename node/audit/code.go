@@ -9,8 +9,12 @@ import (
 	"github.com/aielon/edge/node/edge"
 )
 
-// recordVersion is the version of the encoding of a record's body.
-const recordVersion = 1
+// Versions of the encoding of a record's body. A record that names no command is of the first, which had the command's
+// name in the place of the request's.
+const (
+	recordVersion  = 1
+	commandVersion = 2
+)
 
 var actorKinds = [...]string{edge.Nobody: "nobody", edge.Person: "person", edge.Device: "device", edge.Node: "node", edge.Service: "service"}
 
@@ -19,7 +23,7 @@ var classNames = [...]string{edge.Public: "public", edge.SiteOnly: "site", edge.
 // appendBody appends the canonical encoding of what an event does not say by itself: a JSON object with its members
 // in this order, those without a value left out, no white space. Values are ids and codes, which need no escapes.
 func (r Record) appendBody(b []byte) []byte {
-	b = append(b, `{"v":1,"who":"`...)
+	b = append(strconv.AppendInt(append(b, `{"v":`...), int64(r.version()), 10), `,"who":"`...)
 	b = append(append(b, actorKinds[r.Actor.Kind]...), '"')
 	b = appendMember(b, "id", r.Actor.ID)
 	b = appendMember(b, "site", r.Actor.Site)
@@ -27,6 +31,7 @@ func (r Record) appendBody(b []byte) []byte {
 	b = appendMember(b, "door", r.Door)
 	b = appendMember(b, "addr", r.Address)
 	b = appendMember(b, "request", r.Request)
+	b = appendMember(b, "command", r.Command)
 	b = appendMember(b, "op", r.Op)
 	b = appendMember(b, "class", classNames[r.Class])
 	b = appendFlag(b, "money", r.Money)
@@ -50,6 +55,13 @@ func (r Record) appendBody(b []byte) []byte {
 		b = appendMember(b, "sum", hex.EncodeToString(r.Pos.Sum[:]))
 	}
 	return append(b, '}')
+}
+
+func (r Record) version() int {
+	if r.Command != "" {
+		return commandVersion
+	}
+	return recordVersion
 }
 
 func appendMember(b []byte, name, value string) []byte {
@@ -77,6 +89,7 @@ type body struct {
 	Door     string   `json:"door"`
 	Addr     string   `json:"addr"`
 	Request  string   `json:"request"`
+	Command  string   `json:"command"`
 	Op       string   `json:"op"`
 	Class    string   `json:"class"`
 	Money    bool     `json:"money"`
@@ -105,10 +118,10 @@ func decodeBody(b []byte) (Record, error) {
 	if err := d.Decode(&in); err != nil {
 		return Record{}, bad
 	}
-	if in.V != recordVersion {
-		return Record{}, edge.E(edge.Corrupt, "an audit record is of version %d; %d is known", in.V, recordVersion)
+	if in.V < recordVersion || in.V > commandVersion {
+		return Record{}, edge.E(edge.Corrupt, "an audit record is of version %d; %d is the newest known", in.V, commandVersion)
 	}
-	r := Record{Actor: edge.Actor{ID: in.ID, Site: in.Site}, Session: in.Session, Door: in.Door, Address: in.Addr, Request: in.Request, Op: in.Op,
+	r := Record{Actor: edge.Actor{ID: in.ID, Site: in.Site}, Session: in.Session, Door: in.Door, Address: in.Addr, Request: in.Request, Command: in.Command, Op: in.Op,
 		Money: in.Money, Denied: in.Denied, Policies: in.Policies, Reason: in.Reason, Glass: in.Glass, Outcome: in.Outcome}
 	who, ok1 := index(actorKinds[:], in.Who)
 	class, ok2 := index(classNames[:], in.Class)

@@ -25,7 +25,7 @@ func (m *Mask) Done(tx edge.Tx, op edge.Op, c edge.Command, facts []edge.Event) 
 	if !Audited(op, c.Actor) {
 		return nil
 	}
-	r := Record{Kind: Change, Actor: c.Actor, Request: c.ID.String(), Op: c.Type, Object: objectOf(op, c.Body, facts), Class: op.Class, Money: op.Money, Outcome: OK}
+	r := Record{Kind: Change, Actor: c.Actor, Request: c.Request, Command: c.ID.String(), Op: c.Type, Object: objectOf(op, c.Body, facts), Class: op.Class, Money: op.Money, Outcome: OK}
 	return m.Emit(tx, r)
 }
 

@@ -154,7 +154,7 @@ func (l *Log) last(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lastWait)
 	defer cancel()
 	if err := l.Checkpoint(ctx); err != nil {
-		l.o.Logger.Info("the last checkpoint of the audit waits for the next start", "stream", l.Stream(), "error", err)
+		l.o.Logger.InfoContext(ctx, "the last checkpoint of the audit waits for the next start", "stream", l.Stream(), "error", err)
 	}
 }
 
@@ -180,7 +180,7 @@ func (l *Log) due(ctx context.Context) {
 		return
 	}
 	if err := l.Checkpoint(ctx); err != nil && ctx.Err() == nil {
-		l.o.Logger.Warn("no checkpoint of the audit can be made", "stream", l.Stream(), "error", err)
+		l.o.Logger.WarnContext(ctx, "no checkpoint of the audit can be made", "stream", l.Stream(), "error", err)
 	}
 }
 

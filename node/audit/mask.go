@@ -51,7 +51,7 @@ func (m *Mask) hide(kind, s string) string {
 
 // clean makes all ids of r such that they may be written down.
 func (m *Mask) clean(r Record) Record {
-	for _, id := range []*string{&r.Actor.ID, &r.Actor.Site, &r.Session, &r.Request, &r.Object.ID, &r.Glass} {
+	for _, id := range []*string{&r.Actor.ID, &r.Actor.Site, &r.Session, &r.Request, &r.Command, &r.Object.ID, &r.Glass} {
 		*id = m.ID(*id)
 	}
 	return r

@@ -41,7 +41,8 @@ type Record struct {
 	Session  string // public id of the session or token, never its secret
 	Door     string // "rest", "graphql", "mqtt", "socket"
 	Address  string // where the request came from, as Mask.Address writes it
-	Request  string // id of the request; for a command the command's own id, by which records of one request are joined
+	Request  string // id of the request, by which the records of one request are joined
+	Command  string // id of the command the request was; every try of one command has the same
 	Op       string // "devices.register"
 	Object   Object
 	Class    edge.Class // of what was asked for
@@ -95,7 +96,7 @@ func (r Record) Check() error {
 		form    func(string) bool
 	}{
 		{"actor", r.Actor.ID, isID}, {"actor's site", r.Actor.Site, isID}, {"session", r.Session, isID}, {"door", r.Door, isCode}, {"address", r.Address, isAddress},
-		{"request", r.Request, isID}, {"operation", r.Op, isID}, {"object's type", r.Object.Type, isCode}, {"object", r.Object.ID, isID},
+		{"request", r.Request, isID}, {"command", r.Command, isID}, {"operation", r.Op, isID}, {"object's type", r.Object.Type, isCode}, {"object", r.Object.ID, isID},
 		{"reason", r.Reason, isCode}, {"emergency", r.Glass, isID}, {"outcome", r.Outcome, isCode},
 	} {
 		if f.s != "" && !f.form(f.s) { // the value itself may be what must not be written down

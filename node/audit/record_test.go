@@ -51,7 +51,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := audit.Record{Kind: audit.Kind(rapid.IntRange(1, 3).Draw(t, "kind")), Time: now,
 			Actor:   edge.Actor{Kind: edge.ActorKind(rapid.IntRange(0, 4).Draw(t, "who")), ID: id.Draw(t, "id"), Site: id.Draw(t, "site")},
-			Session: id.Draw(t, "session"), Door: code.Draw(t, "door"), Request: id.Draw(t, "request"), Op: code.Draw(t, "op"),
+			Session: id.Draw(t, "session"), Door: code.Draw(t, "door"), Request: id.Draw(t, "request"), Command: id.Draw(t, "command"), Op: code.Draw(t, "op"),
 			Object: audit.Object{Type: code.Draw(t, "type"), ID: id.Draw(t, "object")}, Class: edge.Class(rapid.IntRange(0, 3).Draw(t, "class")),
 			Money: rapid.Bool().Draw(t, "money"), Denied: rapid.Bool().Draw(t, "denied"), Reason: code.Draw(t, "reason"), Outcome: code.Draw(t, "outcome")}
 		e, err := r.ToEvent()
@@ -74,6 +74,7 @@ func TestRecordsRefuseWhatIsNoID(t *testing.T) {
 		"a clear address": func(r *audit.Record) { r.Address = "192.0.2.7" },
 		"a quote":         func(r *audit.Record) { r.Op = `a","money":true,"x":"` },
 		"a line":          func(r *audit.Record) { r.Request = "a\nb" },
+		"two words":       func(r *audit.Record) { r.Command = "a b" },
 		"a long id":       func(r *audit.Record) { r.Glass = strings.Repeat("a", 129) },
 		"a policy":        func(r *audit.Record) { r.Policies = []string{"may do"} },
 		"many policies":   func(r *audit.Record) { r.Policies = make([]string, 17) },
@@ -131,7 +132,7 @@ func TestNothingSecretIsWrittenDown(t *testing.T) {
 		return x, nil
 	})
 	m.OnDone(mask(t).Done)
-	c := edge.Command{ID: edge.NewID(), Type: "patients.register", Actor: tx.By, Body: []byte(`{"Name":"` + canary + `","Secret":"` + canary + `"}`)}
+	c := edge.Command{ID: edge.NewID(), Type: "patients.register", Actor: tx.By, Request: "req-77", Body: []byte(`{"Name":"` + canary + `","Secret":"` + canary + `"}`)}
 	h, err := m.Handler(c.Type)
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +159,7 @@ func TestNothingSecretIsWrittenDown(t *testing.T) {
 		}
 	}
 	got, err := audit.FromEvent(tx.Events[facts])
-	if err != nil || got.Request != c.ID.String() || got.Op != c.Type || got.Object.Type != "patient" || got.Outcome != audit.OK || !got.Time.Equal(now) {
+	if err != nil || got.Command != c.ID.String() || got.Request != c.Request || got.Op != c.Type || got.Object.Type != "patient" || got.Outcome != audit.OK || !got.Time.Equal(now) {
 		t.Errorf("%v %+v", err, got)
 	}
 }

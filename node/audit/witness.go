@@ -235,9 +235,9 @@ func (w *Witness) forked(ctx context.Context, o Origin, had witnessed, q Request
 	f := Fork{Time: w.o.Now().UTC(), By: who, Had: had.Checkpoint, Got: q.Checkpoint, Old: q.OldSize, Proof: q.Proof}
 	had.Forks++
 	if err := w.put(ctx, o, had, &f); err != nil {
-		w.o.Logger.Error("the evidence of a rewritten audit cannot be kept", "origin", c.Origin, "node", who.Short(), "error", err)
+		w.o.Logger.ErrorContext(ctx, "the evidence of a rewritten audit cannot be kept", "origin", c.Origin, "node", who.Short(), "error", err)
 	}
-	w.o.Logger.Error("an audit was rewritten", "origin", c.Origin, "node", who.Short(), "why", why)
+	w.o.Logger.ErrorContext(ctx, "an audit was rewritten", "origin", c.Origin, "node", who.Short(), "why", why)
 	if w.o.Alarm != nil {
 		w.o.Alarm(f, e)
 	}

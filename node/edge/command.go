@@ -26,10 +26,11 @@ type Actor struct {
 
 // A Command asks a service for a change. It is evaluated once, on the leader.
 type Command struct {
-	ID    ID     // chosen by the client; makes retries harmless
-	Type  string // "wallet.transfer"
-	Actor Actor  // as the gateway proved it
-	Body  []byte
+	ID      ID     // chosen by the client; makes retries harmless
+	Type    string // "wallet.transfer"
+	Actor   Actor  // as the gateway proved it
+	Body    []byte
+	Request string // id of the request it came with, for logs and audit; not part of what is asked for
 }
 
 // An Outcome is the answer to a command. A retry of the same command gets the same Outcome.

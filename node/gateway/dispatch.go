@@ -81,7 +81,7 @@ func (g *Gateway) saidNo(ctx context.Context, a Access, err error) {
 		return
 	}
 	if nerr := g.o.Guard.Note(ctx, a, Verdict{Refused: err, Why: whyRefused}); nerr != nil {
-		g.o.Logger.Debug("a refusal is not recorded", "request", a.Request.ID, "error", nerr)
+		g.o.Logger.DebugContext(ctx, "a refusal is not recorded", "error", nerr)
 	}
 }
 

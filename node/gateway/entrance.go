@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -146,7 +145,7 @@ func (e *Entrance) ours(host string) bool {
 
 // request gathers what r says of its sender. Forwarded headers do not count: anybody can write them.
 func (e *Entrance) request(r *http.Request) call.Request {
-	req := call.Request{ID: requestID(r.Header.Get(call.RequestID)), Door: "http", Secure: r.TLS != nil || e.Local}
+	req := call.Request{ID: call.Name(r.Header.Get(call.RequestID)), Door: "http", Secure: r.TLS != nil || e.Local}
 	req.Peer = peerOf(r)
 	req.Secure = req.Secure || req.Peer.IsLoopback()
 	req.Credentials = auth.Credentials{Peer: req.Peer, Local: e.Local}
@@ -205,23 +204,3 @@ func clip(s string, n int) string {
 		return r
 	}, s[:min(len(s), n)])
 }
-
-// requestID takes over the name a caller gave its request, where it is harmless, or makes one.
-func requestID(given string) string {
-	if len(given) > 0 && len(given) <= 64 && !strings.ContainsFunc(given, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '_'
-	}) {
-		return given
-	}
-	var b [16]byte
-	for i, n := 0, rand.Uint64(); i < 8; i, n = i+1, n>>5 {
-		b[i] = letters[n&31]
-	}
-	for i, n := 8, rand.Uint64(); i < 16; i, n = i+1, n>>5 {
-		b[i] = letters[n&31]
-	}
-	return string(b[:])
-}
-
-// letters are those of base32, small (RFC 4648 section 6).
-const letters = "abcdefghijklmnopqrstuvwxyz234567"

@@ -26,7 +26,7 @@ func (g *Gateway) outer(next connect.ServerFunc) connect.ServerFunc {
 		ctx, end := g.o.Trace.Call(ctx, op, r.Door, r.ID)
 		defer func() {
 			if p := recover(); p != nil {
-				g.o.Logger.Error("a call panicked", "procedure", spec.Procedure, "request", call.From(ctx).ID, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
+				g.o.Logger.ErrorContext(ctx, "a call panicked", "procedure", spec.Procedure, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
 				err = edge.E(edge.Internal, "a fault of the program")
 			}
 			end(codeName(err))
@@ -58,7 +58,7 @@ func (g *Gateway) finish(ctx context.Context, spec connect.Spec, op string, bega
 		o.Code = problem.Code(err)
 	}
 	if o.Code == connect.CodeInternal || o.Code == connect.CodeDataLoss {
-		g.o.Logger.Error("a call failed", "op", o.Op, "request", o.Request.ID, "error", err)
+		g.o.Logger.ErrorContext(ctx, "a call failed", "op", o.Op, "error", err)
 	}
 	g.note(ctx, o)
 	if g.o.Observe != nil {
@@ -74,7 +74,7 @@ func (g *Gateway) note(ctx context.Context, o Observation) {
 	if o.Code == 0 || !g.o.Logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	g.o.Logger.LogAttrs(ctx, slog.LevelDebug, "a call was not served", slog.String("request", o.Request.ID), slog.String("op", o.Op), slog.String("door", o.Request.Door),
+	g.o.Logger.LogAttrs(ctx, slog.LevelDebug, "a call was not served", slog.String("op", o.Op), slog.String("door", o.Request.Door),
 		slog.String("code", o.Code.String()), slog.Duration("took", o.Took), slog.String("peer", o.Request.Peer.String()))
 }
 
@@ -105,7 +105,7 @@ func (g *Gateway) turnedAway(ctx context.Context, r call.Request, m *method.Meth
 		return
 	}
 	if nerr := g.o.Guard.Note(ctx, Access{Request: r, Method: m}, Verdict{Refused: err, Why: whyRejected}); nerr != nil {
-		g.o.Logger.Debug("a refusal is not recorded", "request", r.ID, "error", nerr)
+		g.o.Logger.DebugContext(ctx, "a refusal is not recorded", "error", nerr)
 	}
 }
 

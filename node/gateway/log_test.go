@@ -10,6 +10,7 @@ import (
 
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/gateway/call"
+	"github.com/aielon/edge/node/telemetry"
 )
 
 // TestLog: a refused call leaves one line with its request's id; addresses stand there at debug only, secrets never.
@@ -18,7 +19,7 @@ func TestLog(t *testing.T) {
 	for level, want := range map[slog.Level]int{slog.LevelDebug: 1, slog.LevelInfo: 0} {
 		b := newBench(t)
 		var out bytes.Buffer
-		b.g.o.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level}))
+		b.g.o.Logger = telemetry.Logger(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level})))
 		r := httptest.NewRequest("GET", "http://127.0.0.1/v1/status", nil)
 		r.RemoteAddr = "192.0.2.77:1234"
 		r.Header.Set("Authorization", "Bearer "+secret)

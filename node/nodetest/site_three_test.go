@@ -19,6 +19,7 @@ import (
 type siteNode struct {
 	*sitebox.Client
 	cfg    node.Config
+	log    *slog.Logger // nil: what it logs is thrown away
 	n      *node.Node
 	cancel context.CancelFunc
 	done   chan error
@@ -43,7 +44,10 @@ func newSiteNode(t *testing.T) *siteNode {
 
 func (s *siteNode) start(t *testing.T) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	log := s.log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	if os.Getenv("SITE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("at", s.cfg.Cluster.Addr)
 	}

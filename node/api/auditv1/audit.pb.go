@@ -43,7 +43,7 @@ type AuditRecord struct {
 	Door string `protobuf:"bytes,7,opt,name=door,proto3" json:"door,omitempty"`
 	// Where the request came from, hidden: equal addresses look equal.
 	Address string `protobuf:"bytes,8,opt,name=address,proto3" json:"address,omitempty"`
-	// Joins the records of one request.
+	// Joins the records of one request. It stands in logs and in answers too.
 	Request string `protobuf:"bytes,9,opt,name=request,proto3" json:"request,omitempty"`
 	// The operation: devices.register_device.
 	Op         string `protobuf:"bytes,10,opt,name=op,proto3" json:"op,omitempty"`
@@ -64,7 +64,9 @@ type AuditRecord struct {
 	// The journal it is in: readings.ledger of the node, site.ledger of the site.
 	Journal string `protobuf:"bytes,20,opt,name=journal,proto3" json:"journal,omitempty"`
 	// Where in the journal: epoch and number.
-	Position      string `protobuf:"bytes,21,opt,name=position,proto3" json:"position,omitempty"`
+	Position string `protobuf:"bytes,21,opt,name=position,proto3" json:"position,omitempty"`
+	// The command the request was. Every try of one command has the same.
+	Command       string `protobuf:"bytes,22,opt,name=command,proto3" json:"command,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,6 +248,13 @@ func (x *AuditRecord) GetPosition() string {
 	return ""
 }
 
+func (x *AuditRecord) GetCommand() string {
+	if x != nil {
+		return x.Command
+	}
+	return ""
+}
+
 type ListAuditRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of who asked.
@@ -262,7 +271,7 @@ type ListAuditRecordsRequest struct {
 	Since *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=since,proto3" json:"since,omitempty"`
 	// Before.
 	Until *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=until,proto3" json:"until,omitempty"`
-	// All records of one request.
+	// All records of one request, or of one command.
 	Request string `protobuf:"bytes,9,opt,name=request,proto3" json:"request,omitempty"`
 	// How many to return, 100 if left out. A page may have fewer, or none, and still not be the last.
 	PageSize      int32  `protobuf:"varint,10,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -1349,7 +1358,7 @@ var File_node_api_auditv1_audit_proto protoreflect.FileDescriptor
 
 const file_node_api_auditv1_audit_proto_rawDesc = "" +
 	"\n" +
-	"\x1cnode/api/auditv1/audit.proto\x12\x0faielon.audit.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12node/api/api.proto\"\xb0\x04\n" +
+	"\x1cnode/api/auditv1/audit.proto\x12\x0faielon.audit.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12node/api/api.proto\"\xca\x04\n" +
 	"\vAuditRecord\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1d\n" +
@@ -1374,7 +1383,8 @@ const file_node_api_auditv1_audit_proto_rawDesc = "" +
 	"\temergency\x18\x12 \x01(\tR\temergency\x12\x18\n" +
 	"\aoutcome\x18\x13 \x01(\tR\aoutcome\x12\x18\n" +
 	"\ajournal\x18\x14 \x01(\tR\ajournal\x12\x1a\n" +
-	"\bposition\x18\x15 \x01(\tR\bposition\"\xc2\x03\n" +
+	"\bposition\x18\x15 \x01(\tR\bposition\x12\x18\n" +
+	"\acommand\x18\x16 \x01(\tR\acommand\"\xc2\x03\n" +
 	"\x17ListAuditRecordsRequest\x12\x1d\n" +
 	"\x05actor\x18\x01 \x01(\tB\a\x9a\xdb\x18\x03\x18\x80\x01R\x05actor\x12\x17\n" +
 	"\x02op\x18\x02 \x01(\tB\a\x9a\xdb\x18\x03\x18\x80\x01R\x02op\x12'\n" +

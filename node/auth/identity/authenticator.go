@@ -43,9 +43,9 @@ func (s *Service) Authenticate(ctx context.Context, c auth.Credentials) (auth.Ca
 	case token.Is(token.Service, c.Bearer):
 		return s.byToken(c.Bearer)
 	case c.Bearer != "":
-		return s.bySession(c.Bearer)
+		return s.bySession(ctx, c.Bearer)
 	case c.Cookie != "":
-		return s.bySession(c.Cookie)
+		return s.bySession(ctx, c.Cookie)
 	case c.Certificate != nil:
 		return s.byCertificate(ctx, c.Certificate)
 	case c.Local:
@@ -68,7 +68,7 @@ func (s *Service) byCertificate(ctx context.Context, c *x509.Certificate) (auth.
 }
 
 // bySession asks the state for the session and its person, each by one look.
-func (s *Service) bySession(secret string) (caller auth.Caller, err error) {
+func (s *Service) bySession(ctx context.Context, secret string) (caller auth.Caller, err error) {
 	if !token.Is(token.Session, secret) {
 		return auth.Caller{}, Ended()
 	}
@@ -84,7 +84,7 @@ func (s *Service) bySession(secret string) (caller auth.Caller, err error) {
 		used := s.uses.note(id, row.Used, s.o.Now(), row.Idle/4)
 		if here {
 			row.Used = used
-			s.touchLocal(row)
+			s.touchLocal(ctx, row)
 		}
 		caller = callerOf(s.o.Site, row, p, used)
 		return nil
@@ -151,10 +151,10 @@ func (s *Service) byToken(secret string) (caller auth.Caller, err error) {
 }
 
 // touchLocal keeps the last use of a session that the site does not know, now and then.
-func (s *Service) touchLocal(row session) {
+func (s *Service) touchLocal(ctx context.Context, row session) {
 	if old, ok := s.locals.session(row.ID); ok && row.Used.Sub(old.Used) >= row.Idle/4 {
 		if err := s.locals.touch(row); err != nil {
-			s.o.Logger.Warn("the last use of a session could not be kept", "session", row.ID, "error", err)
+			s.o.Logger.WarnContext(ctx, "the last use of a session could not be kept", "session", row.ID, "error", err)
 		}
 	}
 }

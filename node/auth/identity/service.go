@@ -167,7 +167,7 @@ func (s *Service) background(ctx context.Context, f func(context.Context) error)
 	ctx, cancel := context.WithTimeout(ctx, backgroundTo)
 	defer cancel()
 	if err := f(ctx); err != nil && !edge.IsKind(err, edge.Unavailable) {
-		s.o.Logger.Warn("the site could not be told about sessions", "error", err)
+		s.o.Logger.WarnContext(ctx, "the site could not be told about sessions", "error", err)
 	}
 }
 

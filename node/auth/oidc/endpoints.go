@@ -98,10 +98,10 @@ func (s *Service) known(named string, c client) (id string) {
 func (s *Service) failed(ctx context.Context, endpoint, client string, err error) *fault {
 	f := told(err)
 	if f.cause != nil && f.code == serverError {
-		s.o.Logger.Error("OAuth failed", "endpoint", endpoint, "error", f.cause)
+		s.o.Logger.ErrorContext(ctx, "OAuth failed", "endpoint", endpoint, "error", f.cause)
 	}
 	if nerr := s.o.Note(ctx, Note{What: "oauth.token_refused", Client: client, Refused: f.code}); nerr != nil {
-		s.o.Logger.Warn("a refusal of OAuth could not be recorded", "error", nerr)
+		s.o.Logger.WarnContext(ctx, "a refusal of OAuth could not be recorded", "error", nerr)
 	}
 	return f
 }

@@ -180,7 +180,7 @@ func (s *Service) care(ctx context.Context) error {
 		err = s.propose(ctx, opSweep, none{}, nil)
 	}
 	if err != nil && ctx.Err() == nil && !edge.IsKind(err, edge.Unavailable) {
-		s.o.Logger.Warn("the keys and grants of OAuth are not looked after", "error", err)
+		s.o.Logger.WarnContext(ctx, "the keys and grants of OAuth are not looked after", "error", err)
 	}
 	return err
 }

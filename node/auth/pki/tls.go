@@ -14,17 +14,36 @@ type Proto string
 
 const (
 	ProtoRaft   Proto = "aielon-raft/1"   // the consensus of a site
-	ProtoSite   Proto = "aielon-site/1"   // commands forwarded within a site
+	ProtoSite   Proto = "aielon-site/2"   // commands forwarded within a site
 	ProtoGossip Proto = "aielon-gossip/1" // membership hints within a site
 	ProtoSync   Proto = "aes/1"           // the uplink
 	ProtoJoin   Proto = "aielon-join/1"   // no client certificate; guarded by join codes
 	ProtoRenew  Proto = "aielon-renew/1"  // new certificates; the only one that opens to expired ones
 )
 
+// protoSite1 is what the first version of the program speaks in the place of ProtoSite.
+const protoSite1 Proto = "aielon-site/1"
+
+// Earlier lists the versions before p that are still spoken, newest first: offered after it, and answered like it.
+func (p Proto) Earlier() []Proto {
+	if p == ProtoSite {
+		return []Proto{protoSite1}
+	}
+	return nil
+}
+
+// spoken are protocols with the earlier versions of each after it.
+func spoken(protos []Proto) (all []Proto) {
+	for _, p := range protos {
+		all = append(append(all, p), p.Earlier()...)
+	}
+	return all
+}
+
 // callers says who may call under a protocol, callees who may answer. An unknown protocol is for nobody.
 func (p Proto) callers() Peers {
 	switch p {
-	case ProtoRaft, ProtoSite, ProtoGossip:
+	case ProtoRaft, ProtoSite, protoSite1, ProtoGossip:
 		return SameSite
 	case ProtoSync, ProtoRenew:
 		return SameSite | Below
@@ -34,7 +53,7 @@ func (p Proto) callers() Peers {
 
 func (p Proto) callees() Peers {
 	switch p {
-	case ProtoRaft, ProtoSite, ProtoGossip:
+	case ProtoRaft, ProtoSite, protoSite1, ProtoGossip:
 		return SameSite
 	case ProtoSync:
 		return Above
@@ -77,6 +96,7 @@ func NewEndpoint(id *Identity, t *Trust, known func(edge.NodeID) bool) *Endpoint
 // ServerConfig accepts connections under the protocols named, the first the client also offers. All
 // checks are made in VerifyConnection, which also runs where a session is resumed; see DESIGN.md.
 func (e *Endpoint) ServerConfig(protos ...Proto) *tls.Config {
+	protos = spoken(protos)
 	c := e.base(names(protos))
 	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
 		for _, p := range protos {
@@ -135,7 +155,7 @@ func (e *Endpoint) RenewConfig(want Peers, pin edge.NodeID) *tls.Config {
 }
 
 func (e *Endpoint) client(p Proto, want Peers, pin edge.NodeID) *tls.Config {
-	c := e.base([]string{string(p)})
+	c := e.base(names(spoken([]Proto{p})))
 	c.InsecureSkipVerify = true // #nosec G402 -- names here are not host names: VerifyConnection checks all there is, also on resumption
 	c.ServerName = serverName
 	c.SessionTicketsDisabled = p.lane()

@@ -208,6 +208,25 @@ func TestSessionsEndWithTheirTicketKeysAndProtocols(t *testing.T) {
 	}
 }
 
+// TestVersionsOfAProtocolMeet: nodes of two versions speak the older one, and whoever may not come in does not come in
+// under the older one.
+func TestVersionsOfAProtocolMeet(t *testing.T) {
+	w := newWorld(t)
+	a := w.site("clinic-a")
+	b, stranger := w.node(a), w.site("clinic-b")
+	for _, c := range []struct{ server, client, want Proto }{
+		{ProtoSite, ProtoSite, ProtoSite}, {protoSite1, ProtoSite, protoSite1}, {ProtoSite, protoSite1, protoSite1},
+	} {
+		server := b.ServerConfig(ProtoRaft, c.server)
+		if _, cs, serr, cerr := meet(t, server, a.ClientConfig(c.client, b.ID.ID())); serr != nil || cerr != nil || cs.NegotiatedProtocol != string(c.want) {
+			t.Errorf("%+v: %q, %v, %v", c, cs.NegotiatedProtocol, serr, cerr)
+		}
+		if _, _, serr, _ := meet(t, server, stranger.ClientConfig(c.client, edge.NodeID{})); serr == nil {
+			t.Errorf("%+v: a node of another site was let in", c)
+		}
+	}
+}
+
 func TestExpiredLeafOpensTheRenewalLaneOnly(t *testing.T) {
 	w := newWorld(t)
 	a := w.site("clinic-a")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aielon/edge/node/auth"
+	"github.com/aielon/edge/node/edge"
 )
 
 // Names of the headers by which a request and its answer speak of the site's state. They are header fields on
@@ -64,8 +65,11 @@ type carrying struct {
 
 // Value implements context.Context.
 func (c *carrying) Value(k any) any {
-	if k == (key{}) {
+	switch k.(type) {
+	case key:
 		return &c.r
+	case edge.RequestKey:
+		return c.r.ID
 	}
 	return c.Context.Value(k)
 }

@@ -54,7 +54,7 @@ func New(o Options) (*Door, error) {
 	srv.SetDisableSuggestion(true)
 	srv.SetValidationRulesFn(silentRules)
 	srv.SetRecoverFunc(func(ctx context.Context, p any) error {
-		o.Logger.Error("GraphQL panicked", "request", call.From(ctx).ID, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
+		o.Logger.ErrorContext(ctx, "GraphQL panicked", "panic", edge.Panicked(p), "stack", string(debug.Stack()))
 		return gqlError(edge.E(edge.Internal, "a fault of the program"), nil)
 	})
 	srv.Use(limits{s, o.Introspect, o.Knock})

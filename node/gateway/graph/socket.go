@@ -15,7 +15,6 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/aielon/edge/node/edge"
-	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/wsconn"
 )
 
@@ -174,7 +173,7 @@ func (s *socket) begin(f frame) bool {
 func (s *socket) run(ctx context.Context, f frame) (complete bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("GraphQL panicked", "request", call.From(ctx).ID, "panic", edge.Panicked(p), "stack", string(debug.Stack()))
+			s.log.ErrorContext(ctx, "GraphQL panicked", "panic", edge.Panicked(p), "stack", string(debug.Stack()))
 			s.refuse(f.ID, gqlerror.List{gqlError(edge.E(edge.Internal, "a fault of the program"), nil)})
 			complete = false
 		}

@@ -173,7 +173,7 @@ func record(mask *audit.Mask, a gateway.Access, v gateway.Verdict) audit.Record 
 		Op: a.Method.Op, Object: audit.Object{Type: rule.GetObject(), ID: mask.ID(a.Object)}, Class: edge.Class(rule.GetClass()), Money: rule.GetMoney(),
 		Policies: v.Policies, Reason: v.Why, Glass: v.Glass}
 	if !a.Command.IsZero() {
-		r.Kind, r.Request = audit.Decision, a.Command.String()
+		r.Kind, r.Command = audit.Decision, a.Command.String()
 	}
 	if r.Session == "" { // which sign-in it claimed to be; its secret is not part of that
 		r.Session = claimed(req.Credentials)
