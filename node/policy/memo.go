@@ -12,15 +12,27 @@ import (
 
 const (
 	maxMemo      = 512 // answers a lane remembers, about 400 bytes each
+	maxMemoList  = 8   // of them to one caller about one object
 	maxMemoRoles = 4   // of a caller; those with more are asked about each time
 )
 
 // A memo remembers what the rules of one lane permitted. Its key holds everything those rules may look at, and a new
 // engine has new lanes, so a remembered answer is the one the rules would give. Times, scopes and proofs are looked
 // at anew with each request, and so is whatever was refused.
+//
+// A key is long, and to compare two that share their strings costs less than to hash one: so answers are kept in
+// short lists by who asks about what.
 type memo struct {
-	mu sync.RWMutex // guards by
-	by map[memoKey]Decision
+	mu    sync.RWMutex // guards what follows
+	by    map[memoHead][]remembered
+	count int
+}
+
+type memoHead struct{ id, objectID string }
+
+type remembered struct {
+	key memoKey
+	Decision
 }
 
 // A memoKey is a question as the rules see it. What they do not look at is left empty.
@@ -82,15 +94,27 @@ func (k *memoKey) look(q *Request, name types.String) bool {
 func (m *memo) get(k *memoKey) (Decision, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	d, ok := m.by[*k]
-	return d, ok
+	list := m.by[memoHead{k.id, k.objectID}]
+	for i := range list {
+		if list[i].key == *k {
+			return list[i].Decision, true
+		}
+	}
+	return Decision{}, false
 }
 
 func (m *memo) put(k *memoKey, d Decision) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.by == nil || len(m.by) >= maxMemo {
-		m.by = map[memoKey]Decision{}
+	if m.by == nil || m.count >= maxMemo {
+		m.by, m.count = map[memoHead][]remembered{}, 0
 	}
-	m.by[*k] = d
+	head := memoHead{k.id, k.objectID}
+	list := m.by[head]
+	if len(list) >= maxMemoList {
+		m.count -= len(list)
+		list = nil
+	}
+	m.by[head] = append(list, remembered{*k, d})
+	m.count++
 }
