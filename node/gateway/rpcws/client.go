@@ -26,7 +26,7 @@ const maxNesting = 64
 type client struct {
 	door *Door
 	conn *wsconn.Conn
-	wg   sync.WaitGroup // calls under way
+	crew *crew
 
 	mu      sync.Mutex // guards what follows
 	calls   int
@@ -35,12 +35,12 @@ type client struct {
 }
 
 func newClient(d *Door, c *wsconn.Conn) *client {
-	return &client{door: d, conn: c, streams: map[string]context.CancelFunc{}}
+	return &client{door: d, conn: c, crew: newCrew(), streams: map[string]context.CancelFunc{}}
 }
 
 // serve takes calls until the connection ends. Who keeps sending what is none is cut off.
 func (c *client) serve() {
-	defer c.wg.Wait()
+	defer c.crew.dismiss()
 	for bad := 0; bad < maxBad; {
 		b, err := c.conn.Read()
 		if err != nil {
@@ -79,14 +79,14 @@ func (c *client) take(q request) error {
 		name := strconv.Itoa(c.next)
 		ctx, cancel := context.WithCancel(c.conn.Context())
 		c.streams[name] = cancel
-		c.wg.Go(func() { c.stream(ctx, q, m, name) })
+		c.crew.do(func() { c.stream(ctx, q, m, name) })
 		return nil
 	}
 	if c.calls >= maxCalls {
 		return edge.E(edge.Exhausted, "%d calls are under way on this connection, no more may be", maxCalls).WithHint("wait for an answer")
 	}
 	c.calls++
-	c.wg.Go(func() { c.unary(q, m) })
+	c.crew.do(func() { c.unary(q, m) })
 	return nil
 }
 

@@ -175,6 +175,9 @@ func (c *Conn) broken(err error) error {
 
 // Send queues a message. Where the queue is full it waits; a client that has read nothing for so long is cut off.
 func (c *Conn) Send(b []byte) error {
+	if c.sendNow(b) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.slowest)
 	defer cancel()
 	n := min(int64(len(b)), queueBytes)
@@ -191,6 +194,25 @@ func (c *Conn) Send(b []byte) error {
 	case <-ctx.Done():
 		c.release(b)
 		return c.full(ctx.Err())
+	}
+}
+
+// sendNow queues a message where it need not wait.
+func (c *Conn) sendNow(b []byte) bool {
+	n := min(int64(len(b)), queueBytes)
+	if c.ctx.Err() != nil || !c.queued.TryAcquire(n) {
+		return false
+	}
+	if !c.room.queued.TryAcquire(n) {
+		c.queued.Release(n)
+		return false
+	}
+	select {
+	case c.out <- b:
+		return true
+	default:
+		c.release(b)
+		return false
 	}
 }
 
