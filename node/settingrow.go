@@ -25,25 +25,26 @@ func appendSetting(b []byte, s Setting) []byte {
 
 // parseSetting reads what appendSetting wrote of the setting called key. It fails with Corrupt.
 func parseSetting(key string, b []byte) (Setting, error) {
-	bad := edge.E(edge.Corrupt, "the setting %q cannot be read", key)
 	if len(b) == 0 || b[0] != settingRow {
-		return Setting{}, bad
+		return Setting{}, badRow(key)
 	}
 	s := Setting{Key: key}
 	version, n := binary.Uvarint(b[1:])
 	if n <= 0 || len(b) < 1+n+8 {
-		return Setting{}, bad
+		return Setting{}, badRow(key)
 	}
 	s.Version, b = version, b[1+n:]
 	s.Changed, b = time.Unix(0, int64(binary.BigEndian.Uint64(b))).UTC(), b[8:]
 	by, n := binary.Uvarint(b)
 	if n <= 0 || by > uint64(len(b)-n) {
-		return Setting{}, bad
+		return Setting{}, badRow(key)
 	}
 	b = b[n:]
 	s.By, s.Value = string(b[:by]), string(b[by:])
 	return s, nil
 }
+
+func badRow(key string) error { return edge.E(edge.Corrupt, "the setting %q cannot be read", key) }
 
 // loadSetting reads one setting; found is false where there is none.
 func loadSetting(v edge.View, key string) (s Setting, found bool, err error) {

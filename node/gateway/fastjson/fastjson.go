@@ -108,18 +108,25 @@ func appendTime(dst []byte, t *timestamppb.Timestamp) ([]byte, error) {
 	if err := t.CheckValid(); err != nil {
 		return nil, err
 	}
-	layout := "2006-01-02T15:04:05.000000000Z"
-	switch n := t.GetNanos(); {
-	case n == 0:
-		layout = "2006-01-02T15:04:05Z"
-	case n%1e6 == 0:
-		layout = "2006-01-02T15:04:05.000Z"
-	case n%1e3 == 0:
-		layout = "2006-01-02T15:04:05.000000Z"
+	dst = time.Unix(t.GetSeconds(), 0).UTC().AppendFormat(append(dst, '"'), time.RFC3339) // this layout has a path of its own
+	if n := t.GetNanos(); n != 0 {
+		dst = appendFraction(dst[:len(dst)-1], n)
 	}
-	dst = append(dst, '"')
-	dst = time.Unix(t.GetSeconds(), int64(t.GetNanos())).UTC().AppendFormat(dst, layout)
 	return append(dst, '"'), nil
+}
+
+// appendFraction appends a fraction of a second, and the Z after it.
+func appendFraction(dst []byte, nanos int32) []byte {
+	digits := 9
+	for digits > 3 && nanos%1000 == 0 {
+		nanos, digits = nanos/1000, digits-3
+	}
+	dst = append(dst, ".000000000"[:1+digits]...)
+	for i := len(dst) - 1; nanos > 0; i-- {
+		dst[i] += byte(nanos % 10)
+		nanos /= 10
+	}
+	return append(dst, 'Z')
 }
 
 func (w *Writer) value(dst []byte, f protoreflect.FieldDescriptor, v protoreflect.Value) (_ []byte, err error) {

@@ -118,15 +118,22 @@ func (g *Guard) question(a gateway.Access) (policy.Request, error) {
 	if edge.Class(rule.GetClass()) < edge.Clinical || a.Object == "" {
 		return q, nil
 	}
+	var err error
 	q.Object.Subject = a.Object
-	err := g.o.View(func(v edge.View) (err error) {
-		if q.Context.Consent, err = policy.FindConsent(v, a.Object); err != nil {
+	q.Context.Consent, q.Context.BreakGlass, err = g.about(a.Object, r.Caller.ID)
+	return q, err
+}
+
+// about looks up what a person decided of its data, and the emergency access somebody has to them.
+func (g *Guard) about(person, caller string) (c *policy.Consent, b *policy.BreakGlass, err error) {
+	err = g.o.View(func(v edge.View) (err error) {
+		if c, err = policy.FindConsent(v, person); err != nil {
 			return err
 		}
-		q.Context.BreakGlass, err = policy.FindBreakGlass(v, r.Caller.ID, a.Object)
+		b, err = policy.FindBreakGlass(v, caller, person)
 		return err
 	})
-	return q, err
+	return c, b, err
 }
 
 // asked is a question of a caller, with how and when it asks.

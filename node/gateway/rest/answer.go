@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -10,6 +8,7 @@ import (
 	"strings"
 
 	"connectrpc.com/connect/v2"
+	"github.com/cespare/xxhash/v2"
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -95,10 +94,16 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 func (d *Door) answer(w http.ResponseWriter, r *http.Request, m *method.Method, b binding, out proto.Message) error {
 	if raw, ok := out.(*httpbody.HttpBody); ok {
 		w.Header().Set("Content-Type", raw.GetContentType())
+		measured(w.Header(), len(raw.GetData()))
 		w.Write(raw.GetData())
 		return nil
 	}
-	body, err := d.encode(b, out)
+	room := d.room.Get().(*[]byte)
+	defer d.room.Put(room)
+	body, err := d.encode((*room)[:0], b, out)
+	if cap(body) <= keptRoom {
+		*room = body
+	}
 	if err != nil {
 		return edge.E(edge.Internal, "an answer cannot be encoded: %w", err)
 	}
@@ -123,23 +128,38 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, m *method.Method, 
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	measured(h, len(body))
 	w.Write(body)
 	return nil
 }
 
-func (d *Door) encode(b binding, out proto.Message) ([]byte, error) {
-	if b.out != nil {
-		return d.json.AppendField(nil, out, b.out)
+// measured says how long an answer is, of n bytes, and that others might get it compressed. Of a short one the
+// server says the first itself, and the second is not so.
+func measured(h http.Header, n int) {
+	if n < compressible {
+		return
 	}
-	return d.json.Append(make([]byte, 0, 512), out)
+	h["Content-Length"] = []string{strconv.Itoa(n)}
+	if h["Vary"] == nil {
+		h["Vary"] = varied
+	}
 }
 
-// etag names the bytes of an answer, with the version of what it shows before, where it has one: If-Match
+// keptRoom is up to how many bytes the room of an answer is kept for the next.
+const keptRoom = 64 << 10
+
+// encode writes an answer into room, or into more.
+func (d *Door) encode(room []byte, b binding, out proto.Message) ([]byte, error) {
+	if b.out != nil {
+		return d.json.AppendField(room, out, b.out)
+	}
+	return d.json.Append(room, out)
+}
+
+// etag names the bytes of an answer by a checksum, which keeps nothing secret and guards against nobody, with the version of what it shows before, where it has one: If-Match
 // needs that.
 func etag(out proto.Message, body []byte) (tag string, versioned bool) {
-	sum := sha256.Sum256(body)
-	tag = base64.RawURLEncoding.EncodeToString(sum[:12])
+	tag = strconv.FormatUint(xxhash.Sum64(body), 36)
 	m := out.ProtoReflect()
 	f := m.Descriptor().Fields().ByName("version")
 	if versioned = f != nil && f.Kind() == protoreflect.Uint64Kind; versioned {

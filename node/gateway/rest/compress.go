@@ -6,10 +6,13 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 )
 
+// compressible is from how many bytes on an answer is worth compressing.
+const compressible = 1 << 10
+
 // compressed compresses answers of more than a kilobyte, with a length that varies so that it tells nothing of
 // secrets within (BREACH). Streams are sent as they come.
 func compressed(h http.Handler) http.Handler {
-	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.CompressionLevel(1), gzhttp.RandomJitter(32, 0, false), gzhttp.EnableZstd(true))
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(compressible), gzhttp.CompressionLevel(1), gzhttp.RandomJitter(32, 0, false), gzhttp.EnableZstd(true))
 	if err != nil { // constant options
 		return h
 	}
@@ -19,11 +22,6 @@ func compressed(h http.Handler) http.Handler {
 			full.ServeHTTP(w, r)
 			return
 		}
-		if v := w.Header(); v["Vary"] == nil {
-			v["Vary"] = varied
-		} else {
-			v.Add("Vary", "Accept-Encoding")
-		}
-		h.ServeHTTP(w, r)
+		h.ServeHTTP(w, r) // long answers say themselves that others would get them compressed
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"connectrpc.com/connect/v2"
 
@@ -26,11 +27,12 @@ type Door struct {
 	json   *fastjson.Writer
 	routes *http.ServeMux
 	verbs  []string
+	room   sync.Pool // of *[]byte: answers are written there before they are sent
 }
 
 // New returns a Door. It fails with Invalid on a route that cannot be served.
 func New(server *connect.Server, methods *method.Table, json *fastjson.Writer) (*Door, error) {
-	d := &Door{server: server, json: json, routes: http.NewServeMux()}
+	d := &Door{server: server, json: json, routes: http.NewServeMux(), room: sync.Pool{New: func() any { return new(make([]byte, 0, 512)) }}}
 	for _, m := range methods.All() {
 		for _, r := range m.Routes {
 			h, err := d.handler(m, r)

@@ -110,7 +110,7 @@ func (s *many) Send(m any) error {
 			return err
 		}
 	}
-	b, err := s.door.encode(s.b, out)
+	b, err := s.door.encode(nil, s.b, out)
 	if err != nil {
 		return edge.E(edge.Internal, "an answer cannot be encoded: %w", err)
 	}
