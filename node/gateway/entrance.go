@@ -63,14 +63,18 @@ func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func guardHeaders(h http.Header, r *http.Request) {
 	h["Content-Security-Policy"] = nothingElse
 	h["X-Content-Type-Options"] = noSniff
-	h["Referrer-Policy"] = noReferrer
 	h["Cross-Origin-Resource-Policy"] = sameOrigin
-	h["Cross-Origin-Opener-Policy"] = sameOrigin
-	h["Permissions-Policy"] = cameraOnly
 	h["Cache-Control"] = noStore
 	if r.TLS != nil {
 		h["Strict-Transport-Security"] = oneYear
 	}
+}
+
+// guardPages are for what a browser may show as a page. An answer in JSON links to nothing and runs nothing.
+func guardPages(h http.Header) {
+	h["Referrer-Policy"] = noReferrer
+	h["Cross-Origin-Opener-Policy"] = sameOrigin
+	h["Permissions-Policy"] = cameraOnly
 }
 
 // Values of the fields above. Nobody changes them: who adds to one of them copies it.

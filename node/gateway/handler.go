@@ -35,18 +35,17 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	connecthttp.Mount(newRPCMux(mux, g.server), g.server, connecthttp.WithReadMaxBytes(answerRoom), connecthttp.WithCompressMinBytes(1024),
+	mux, at := http.NewServeMux(), places{}
+	connecthttp.Mount(newRPCMux(at, mux, g.server), g.server, connecthttp.WithReadMaxBytes(answerRoom), connecthttp.WithCompressMinBytes(1024),
 		connecthttp.WithCompressors(connectgzip.New()), connecthttp.WithCodecs(connectproto.NewBinaryCodec(), jsonCodec{json}))
-	mux.Handle("/v1/", r)
 	sockets := wsconn.Options{Room: wsconn.NewRoom(), Origins: g.o.Hosts, While: g.While, Prove: g.prove}
 	graphs, err := graph.New(graph.Options{Server: g.server, Methods: g.o.Methods, Schema: api.Schema, JSON: json, Knock: g.knock,
 		Introspect: g.mayIntrospect, Sockets: sockets, Logger: g.o.Logger})
 	if err != nil {
 		return nil, err
 	}
-	mux.Handle("/graphql", graphs)
-	mux.Handle("/ws", rpcws.New(g.server, g.o.Methods, json, sockets))
+	at["/graphql"] = graphs
+	at["/ws"] = rpcws.New(g.server, g.o.Methods, json, sockets)
 	described, err := openapi.Handlers(openapi.Options{Methods: g.o.Methods, Schema: api.Schema, Title: "AiElon Edge", Version: cmp.Or(g.o.Version, "0"), Cookie: CookieSecure})
 	if err != nil {
 		return nil, err
@@ -60,7 +59,25 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 	if others["/"] == nil {
 		mux.HandleFunc("/", nothingHere)
 	}
-	return mux, nil
+	return at.among(r, mux), nil
+}
+
+// places are the handlers of addresses that are called often, by path. They need no patterns.
+type places map[string]http.Handler
+
+// among serves REST below /v1/, what has a place there, and the rest by its pattern.
+func (p places) among(rest, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch h, ok := p[r.URL.Path]; {
+		case ok:
+			h.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/v1/"):
+			rest.ServeHTTP(w, r)
+		default:
+			guardPages(w.Header())
+			others.ServeHTTP(w, r)
+		}
+	})
 }
 
 // unhurried serves what may take as long as its reader needs.
@@ -116,12 +133,13 @@ func (g *Gateway) Reflect() { grpcreflect.Register(g.server) }
 // rpcMux names the door of calls that come over Connect, gRPC and gRPC-Web, and bounds how long an answer that is
 // no stream may take to be read.
 type rpcMux struct {
-	*http.ServeMux
+	places  places
+	others  *http.ServeMux
 	streams map[string]bool // procedures whose answer is a stream
 }
 
-func newRPCMux(mux *http.ServeMux, server *connect.Server) rpcMux {
-	m := rpcMux{mux, map[string]bool{}}
+func newRPCMux(at places, others *http.ServeMux, server *connect.Server) rpcMux {
+	m := rpcMux{at, others, map[string]bool{}}
 	for spec := range server.Specs() {
 		m.streams[spec.Procedure] = spec.StreamType != connect.StreamTypeUnary
 	}
@@ -130,7 +148,7 @@ func newRPCMux(mux *http.ServeMux, server *connect.Server) rpcMux {
 
 // Handle implements connecthttp.ServeMux.
 func (m rpcMux) Handle(pattern string, h http.Handler) {
-	m.ServeMux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	named := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		door := "connect"
 		if kind := r.Header.Get("Content-Type"); strings.HasPrefix(kind, "application/grpc-web") {
 			door = "grpc-web"
@@ -144,7 +162,12 @@ func (m rpcMux) Handle(pattern string, h http.Handler) {
 			w = whole{w}
 		}
 		h.ServeHTTP(w, call.Named(r, door))
-	}))
+	})
+	if strings.HasSuffix(pattern, "/") { // methods that a service does not have
+		m.others.Handle(pattern, named)
+		return
+	}
+	m.places[pattern] = named
 }
 
 // whole is a ResponseWriter whose answer leaves at once when it is complete, as one message needs it. Sent bit by bit,
