@@ -114,6 +114,7 @@ func TestNothingPersonalGetsOut(t *testing.T) {
 	for _, path := range []string{"/readyz", "/healthz", "/api/v1/status"} {
 		sinks.add(path, a.shown(a.b, path), "")
 	}
+	handed := a.handedOver()
 	a.backup()
 	a.b.stop()
 	a.hub.stop()
@@ -123,6 +124,12 @@ func TestNothingPersonalGetsOut(t *testing.T) {
 	sinks.add("what webhooks send along", a.posted.String(), "webhook-id")
 	a.check(sinks)
 	a.checkFiles()
+	for _, what := range []string{"name of a device", "topic it may not"} { // of the site's things, which its hub may know
+		delete(a.canaries, what)
+	}
+	sinks = sinks[:0]
+	sinks.add("what the hub has of the ledgers", handed, "identity.signed_in")
+	a.check(sinks)
 }
 
 // sinks are texts by what they are.
@@ -186,6 +193,27 @@ func (a *aviary) checkFiles() {
 func (a *aviary) shown(b *box, path string) string {
 	_, text := b.overSocket("GET", path, "")
 	return text
+}
+
+// handedOver is every record of a ledger that the hub has: what happened to whom by ids, which name nobody there.
+func (a *aviary) handedOver() string {
+	list, err := a.hub.hub.h.Sources(a.Context())
+	if err != nil {
+		a.Fatal(err)
+	}
+	var text strings.Builder
+	for _, s := range list {
+		if !audited(s) || s.ID().Origin == "site:"+a.hub.cfg.Site {
+			continue
+		}
+		for r, err := range s.Read(a.Context(), edge.Pos{}) {
+			if err != nil {
+				a.Fatal(err)
+			}
+			fmt.Fprintf(&text, "%s %s %s %s\n", s.Stream(), r.Type, r.Subject, r.Body)
+		}
+	}
+	return text.String()
 }
 
 // refused asks for what has to be refused, and keeps the answer, which strangers read.

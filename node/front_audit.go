@@ -67,7 +67,7 @@ func (b *auditBook) list(ctx context.Context, in *auditv1.ListAuditRecordsReques
 	if err != nil {
 		return nil, err
 	}
-	w := auditWish{actor: in.GetActor(), op: in.GetOp(), object: audit.Object{Type: in.GetObjectType(), ID: b.n.trail.mask.ID(in.GetObjectId())}, kind: in.GetKind(), request: in.GetRequest(), denied: in.GetDenied()}
+	w := auditWish{actor: in.GetActor(), op: in.GetOp(), object: audit.Object{Type: in.GetObjectType(), ID: b.n.trail.mask.ID(in.GetObjectId())}, hidden: b.n.trail.mask.Hidden(in.GetObjectId()), kind: in.GetKind(), request: in.GetRequest(), denied: in.GetDenied()}
 	q := search{name: fmt.Sprintf("audit %q", fmt.Sprint(w)), size: size, journals: [2]backward{b.journals[0], b.journals[1]}, wants: w.wants}
 	if q.since, err = bound(in.GetSince(), "since", math.MinInt64); err != nil {
 		return nil, err
@@ -90,6 +90,7 @@ func (b *auditBook) list(ctx context.Context, in *auditv1.ListAuditRecordsReques
 type auditWish struct {
 	actor, op, kind, request string
 	object                   audit.Object
+	hidden                   string // the object's id as it stands where it was hidden
 	denied                   bool
 }
 
@@ -103,7 +104,7 @@ func (w auditWish) wants(rec edge.Record) bool {
 	}
 	r, err := audit.FromEvent(rec.Event)
 	is := func(want, got string) bool { return want == "" || want == got }
-	return err == nil && is(w.actor, r.Actor.ID) && (is(w.request, r.Request) || w.request == r.Command) && is(w.object.Type, r.Object.Type) && is(w.object.ID, r.Object.ID) &&
+	return err == nil && is(w.actor, r.Actor.ID) && (is(w.request, r.Request) || w.request == r.Command) && is(w.object.Type, r.Object.Type) && (is(w.object.ID, r.Object.ID) || w.hidden == r.Object.ID) &&
 		(w.op == "" || w.op == r.Op || strings.HasPrefix(r.Op, w.op+".")) && (r.Denied || !w.denied)
 }
 

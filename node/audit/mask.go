@@ -40,7 +40,25 @@ func (m *Mask) ID(id string) string {
 	if id == "" || isID(id) {
 		return id
 	}
+	return m.Hidden(id)
+}
+
+// Hidden is the form an id has where it was hidden.
+func (m *Mask) Hidden(id string) string {
+	if id == "" {
+		return ""
+	}
 	return "hidden:" + m.hide("id", id)
+}
+
+// Asked is ID for what a request says it is about. A stranger may write anything there, and a person may be asked for
+// by a number of a phone: what is not known to be an id is hidden.
+func (m *Mask) Asked(typ, id string, proven bool) string {
+	_, err := edge.ParseID(id)
+	if !proven || typ == "person" && err != nil {
+		return m.Hidden(id)
+	}
+	return m.ID(id)
 }
 
 func (m *Mask) hide(kind, s string) string {

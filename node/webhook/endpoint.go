@@ -70,10 +70,15 @@ func (e *Endpoint) signing(now time.Time) (list []string) {
 	return list
 }
 
-// public is e without its secrets.
-func (e Endpoint) public() Endpoint {
-	e.Secrets = nil
-	return e
+// told is what an event says of e. Neither its address, which may hold a secret itself, nor what somebody wrote about
+// it is in there: events go to the hub, and to other webhooks.
+func (e Endpoint) told() any {
+	return struct {
+		ID       string     `json:"id"`
+		Types    []string   `json:"types,omitempty"`
+		Class    edge.Class `json:"class,omitempty"`
+		Disabled bool       `json:"disabled,omitempty"`
+	}{e.ID, e.Types, e.Class, e.Disabled != ""}
 }
 
 // check refuses, with Invalid, an endpoint nothing could or should be sent to.

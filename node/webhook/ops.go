@@ -223,14 +223,14 @@ func load(v edge.View, id string) (e Endpoint, err error) {
 	return e, nil
 }
 
-// save writes an endpoint and says so, in an event without its secrets.
+// save writes an endpoint and says so, in an event.
 func save(tx edge.Tx, e Endpoint, what string) error {
 	b, err := json.Marshal(e)
 	if err != nil {
 		return edge.E(edge.Internal, "a webhook cannot be encoded: %w", err)
 	}
 	tx.Set([]byte(endpointPrefix+e.ID), b)
-	return emit(tx, what, e.ID, e.public())
+	return emit(tx, what, e.ID, e.told())
 }
 
 func emit(tx edge.Tx, what, id string, body any) error {

@@ -177,7 +177,7 @@ func (g *Guard) Note(ctx context.Context, a gateway.Access, v gateway.Verdict) e
 func record(mask *audit.Mask, a gateway.Access, v gateway.Verdict) audit.Record {
 	req, rule := a.Request, a.Method.Rule
 	r := audit.Record{Kind: audit.Access, Actor: req.Caller.Actor, Session: req.Caller.Session, Door: req.Door, Address: mask.Address(req.Peer), Request: req.ID,
-		Op: a.Method.Op, Object: audit.Object{Type: rule.GetObject(), ID: mask.ID(a.Object)}, Class: edge.Class(rule.GetClass()), Money: rule.GetMoney(),
+		Op: a.Method.Op, Object: audit.Object{Type: rule.GetObject(), ID: mask.Asked(rule.GetObject(), a.Object, req.Caller.Proven())}, Class: edge.Class(rule.GetClass()), Money: rule.GetMoney(),
 		Policies: v.Policies, Reason: v.Why, Glass: v.Glass}
 	if !a.Command.IsZero() {
 		r.Kind, r.Command = audit.Decision, a.Command.String()
