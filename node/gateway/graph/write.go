@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -21,7 +22,7 @@ const (
 
 // decode fills in a request from the arguments of a field.
 func decode(args map[string]any, in proto.Message) error {
-	if len(args) == 0 {
+	if texts(args, in.ProtoReflect()) {
 		return nil
 	}
 	b, err := json.Marshal(args)
@@ -32,6 +33,22 @@ func decode(args map[string]any, in proto.Message) error {
 		return edge.E(edge.Invalid, "the arguments cannot be read: %s", strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "proto:")), " "))
 	}
 	return nil
+}
+
+// texts fills in arguments that are texts, and reports whether all of them were: most requests name a thing and say
+// no more. Otherwise it has done nothing.
+func texts(args map[string]any, in protoreflect.Message) bool {
+	fields := in.Descriptor().Fields()
+	for name, v := range args {
+		f := fields.ByJSONName(name)
+		if s, ok := v.(string); !ok || !utf8.ValidString(s) || f == nil || f.Kind() != protoreflect.StringKind || f.IsList() || f.ContainingOneof() != nil {
+			return false
+		}
+	}
+	for name, v := range args {
+		in.Set(fields.ByJSONName(name), protoreflect.ValueOfString(v.(string)))
+	}
+	return true
 }
 
 // writer writes of a message what was selected.
