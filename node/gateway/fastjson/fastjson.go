@@ -20,19 +20,21 @@ import (
 
 // A Writer keeps the plans of the types it has met. It is safe for concurrent use.
 type Writer struct {
-	plans sync.Map // protoreflect.FullName -> *plan
+	plans sync.Map // protoreflect.MessageDescriptor -> *plan
 }
 
 // New returns a Writer.
 func New() *Writer { return &Writer{} }
 
 type plan struct {
+	known  bool // a type with a JSON form of its own
 	fields []field
 }
 
 type field struct {
 	desc protoreflect.FieldDescriptor
 	key  string // `"name":`
+	bare bool   // always there and zero unless said: an empty text is left out without being looked for twice
 }
 
 // Append appends m. It fails on what has no JSON form, such as text that is not UTF-8.
@@ -50,44 +52,54 @@ func (w *Writer) AppendField(dst []byte, m proto.Message, f protoreflect.FieldDe
 }
 
 func (w *Writer) planOf(d protoreflect.MessageDescriptor) *plan {
-	if p, ok := w.plans.Load(d.FullName()); ok {
+	if p, ok := w.plans.Load(d); ok {
 		return p.(*plan)
 	}
-	p := &plan{}
+	p := &plan{known: d.ParentFile().Package() == "google.protobuf"}
 	for i := range d.Fields().Len() {
 		f := d.Fields().Get(i)
-		p.fields = append(p.fields, field{f, strconv.Quote(f.JSONName()) + ":"})
+		p.fields = append(p.fields, field{f, strconv.Quote(f.JSONName()) + ":", f.Kind() == protoreflect.StringKind && !f.HasPresence() && !f.IsList()})
 	}
 	slices.SortFunc(p.fields, func(a, b field) int { return int(a.desc.Number()) - int(b.desc.Number()) })
-	w.plans.Store(d.FullName(), p)
+	w.plans.Store(d, p)
 	return p
 }
 
 func (w *Writer) message(dst []byte, m protoreflect.Message) ([]byte, error) {
-	if wellKnown(m.Descriptor()) {
+	p := w.planOf(m.Descriptor())
+	if p.known {
 		return w.known(dst, m)
 	}
 	dst = append(dst, '{')
 	first := true
 	var err error
-	for _, f := range w.planOf(m.Descriptor()).fields {
-		if !m.Has(f.desc) {
+	for i := range p.fields {
+		f := &p.fields[i]
+		var v protoreflect.Value
+		if f.bare {
+			if v = m.Get(f.desc); v.String() == "" {
+				continue
+			}
+		} else if !m.Has(f.desc) {
 			continue
+		} else {
+			v = m.Get(f.desc)
 		}
 		if !first {
 			dst = append(dst, ',')
 		}
 		first = false
 		dst = append(dst, f.key...)
-		if dst, err = w.value(dst, f.desc, m.Get(f.desc)); err != nil {
+		if f.bare {
+			dst, err = appendString(dst, v.String())
+		} else {
+			dst, err = w.value(dst, f.desc, v)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return append(dst, '}'), nil
-}
-
-func wellKnown(d protoreflect.MessageDescriptor) bool {
-	return d.ParentFile().Package() == "google.protobuf"
 }
 
 // known writes the types with a JSON form of their own. All but times are rare and left to protojson, whose
