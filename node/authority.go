@@ -15,6 +15,8 @@ const (
 )
 
 type authorityRow struct {
+	edge.Redacted
+
 	Export []byte `json:"export"`         // pki.Authority.Export; the site's state is sealed at rest and replicated over TLS
 	Secret []byte `json:"secret"`         // of gossip
 	Next   []byte `json:"next,omitempty"` // the successor of Export, trusted and not used yet

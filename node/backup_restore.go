@@ -94,6 +94,8 @@ func mounted(dir string) bool {
 
 // A restoreKey is the storage key of the node that made a backup.
 type restoreKey struct {
+	edge.Redacted
+
 	key    []byte
 	beside bool // it is to be kept in the data directory; otherwise it has a place already
 }

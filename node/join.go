@@ -17,6 +17,8 @@ import (
 
 // JoinRequest asks a node to join a hub or a site.
 type JoinRequest struct {
+	edge.Redacted
+
 	Addr string `json:"addr"` // the join port of the hub, or the cluster port of a node of the site
 	Code string `json:"code"`
 }
@@ -35,6 +37,8 @@ type InviteRequest struct {
 
 // An Invitation is a code and where it is to be used.
 type Invitation struct {
+	edge.Redacted
+
 	Code    string    `json:"code"`
 	Addr    string    `json:"addr"`
 	Expires time.Time `json:"expires"`

@@ -233,6 +233,8 @@ func (k *keys) issue(u pki.Use, ca *pki.Authority, n pki.Name) error {
 
 // A link is what joining told a node about others.
 type link struct {
+	edge.Redacted
+
 	Hubs    []string      `json:"hubs,omitempty"`    // addresses of the hub's sync port
 	Renew   []string      `json:"renew,omitempty"`   // addresses of the hub's join port, where certificates are renewed
 	Peers   []string      `json:"peers,omitempty"`   // cluster addresses of the site's other nodes

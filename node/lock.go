@@ -25,6 +25,8 @@ func lockDir(dir string) (unlock func() error, err error) {
 
 // linkFile is keys/link.json with its newest content in memory.
 type linkFile struct {
+	edge.Redacted
+
 	k   *keys
 	mu  sync.Mutex // guards cur and the file
 	cur link

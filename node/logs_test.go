@@ -150,7 +150,7 @@ func from(fset *token.FileSet, exports map[string]string) types.Importer {
 func check(t *testing.T, fset *token.FileSet, path string, files []*ast.File, imports types.Importer) typedPackage {
 	t.Helper()
 	c := types.Config{Importer: imports}
-	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
 	if _, err := c.Check(path, fset, files, info); err != nil {
 		t.Fatal(err)
 	}
@@ -280,6 +280,9 @@ func (l *logLint) value(e ast.Expr) {
 	if m, _, _ := types.LookupFieldOrMethod(t, true, nil, "ProtoReflect"); !isMessage && m != nil {
 		l.report(e, "a message of the doors is logged")
 		return
+	}
+	if !hides(t) && holds(t, 0) { // as JSON it would be written down with all it holds
+		l.report(e, "a value with a secret inside is logged")
 	}
 	name := t.String()
 	for strings.HasPrefix(name, "*") {

@@ -249,6 +249,8 @@ type DeviceInfo struct {
 
 // DeviceCredentials is what a new device needs, shown once.
 type DeviceCredentials struct {
+	edge.Redacted
+
 	ID       string `json:"id"`
 	Password string `json:"password"`
 	Example  string `json:"example"`

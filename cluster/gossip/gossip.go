@@ -25,6 +25,8 @@ import (
 
 // Options for Open. Site, Secret, Key and Verify must be given.
 type Options struct {
+	edge.Redacted
+
 	Site    string        // name of the site; other sites on the same network are not heard
 	Secret  []byte        // of the site, 16 bytes or more; keys are derived
 	Key     crypto.Signer // of this node, ECDSA
@@ -62,6 +64,8 @@ type Event struct {
 
 // Gossip is this node's part in the site's gossip.
 type Gossip struct {
+	edge.Redacted
+
 	o      Options
 	list   *memberlist.Memberlist
 	guard  *guard

@@ -16,6 +16,8 @@ import (
 
 // A Log is one node's part in the log of its site.
 type Log struct {
+	edge.Redacted
+
 	o     Options
 	log   *slog.Logger
 	store Storage

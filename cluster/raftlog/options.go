@@ -40,6 +40,8 @@ func DefaultTiming() Timing {
 // Options for Open. ID, Applier and either Dir with Key or Storage must be given, and either Streams with
 // PeerID or Transport.
 type Options struct {
+	edge.Redacted
+
 	ID      edge.NodeID
 	Applier edge.Applier
 

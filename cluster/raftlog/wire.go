@@ -35,6 +35,8 @@ const (
 // wire is a raft.Transport over Streams. Unlike raft's own it knows who is at the other end of each
 // connection and lets a request through only if the guard admits it from that node.
 type wire struct {
+	edge.Redacted
+
 	o        Options
 	guard    guard
 	consumer chan raft.RPC

@@ -21,6 +21,8 @@ const currentFile = "CURRENT"
 //	<dir>/CURRENT            one line: the name of the directory in use
 //	<dir>/state-<number>/    the store; others than CURRENT's are leftovers and are removed by OpenShelf
 type Shelf struct {
+	edge.Redacted
+
 	opt state.Options // Dir is the shelf's own
 
 	mu    sync.RWMutex // guards the rest

@@ -17,6 +17,8 @@ import (
 
 // BridgeOptions say which broker to take messages from.
 type BridgeOptions struct {
+	edge.Redacted
+
 	URL      string      // "tcp://10.0.0.5:1883", "ssl://broker:8883"
 	TLS      *tls.Config // for ssl://
 	ClientID string      // under which the broker keeps our session while we are away; required
@@ -36,6 +38,8 @@ type BridgeOptions struct {
 // A Bridge takes messages from a broker that is already there. It acknowledges a message to that broker
 // only when the intake says it survives a power cut.
 type Bridge struct {
+	edge.Redacted
+
 	o     BridgeOptions
 	slots chan struct{}
 	bytes *semaphore.Weighted

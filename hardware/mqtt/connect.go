@@ -4,10 +4,14 @@ import (
 	"encoding/binary"
 	"strings"
 	"time"
+
+	"github.com/aielon/edge/node/edge"
 )
 
 // A connect is a CONNECT packet, read.
 type connect struct {
+	edge.Redacted
+
 	version   byte
 	clean     bool
 	keepalive uint16 // seconds

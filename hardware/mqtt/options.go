@@ -31,6 +31,8 @@ type Intake interface {
 
 // Credentials are what a client shows at CONNECT.
 type Credentials struct {
+	edge.Redacted
+
 	ClientID    string
 	Username    string
 	Password    []byte

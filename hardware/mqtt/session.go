@@ -7,11 +7,15 @@ import (
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
+
+	"github.com/aielon/edge/node/edge"
 )
 
 // A session is one connected client, from CONNECT to the end of its connection. What outlives the
 // connection is in kept and in the engine.
 type session struct {
+	edge.Redacted
+
 	b        *Broker
 	c        *conn
 	key      string // device/client identifier: what the engine knows it by

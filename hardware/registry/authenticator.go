@@ -38,6 +38,8 @@ type Authenticator struct {
 
 // Enrolment is the body of OpEnrol.
 type Enrolment struct {
+	edge.Redacted
+
 	ID       string `json:"id"`
 	Password string `json:"password_hash,omitempty"` // device.HashPassword
 	Token    string `json:"token_hash,omitempty"`    // hex of device.TokenHash

@@ -29,6 +29,8 @@ const (
 // A Key is what a node signs its own checkpoints with and cosigns those of others: two Ed25519 keys made from one
 // seed, and the statement by which the node's certified key vouches for both.
 type Key struct {
+	edge.Redacted
+
 	log, witness ed25519.PrivateKey
 	statement    Statement
 }

@@ -12,7 +12,10 @@ import (
 
 // A Mask writes down what may not stand in the clear so that equal things look equal and nothing can be read
 // back. All nodes of a site must use one key, or one address looks like several.
-type Mask struct{ key []byte }
+type Mask struct {
+	edge.Redacted
+	key []byte
+}
 
 // NewMask returns a Mask of a key of 32 bytes, from which its own key is derived. It fails with Invalid.
 func NewMask(key []byte) (*Mask, error) {
@@ -23,7 +26,7 @@ func NewMask(key []byte) (*Mask, error) {
 	if err != nil {
 		return nil, edge.E(edge.Internal, "no key can be derived: %w", err)
 	}
-	return &Mask{k}, nil
+	return &Mask{key: k}, nil
 }
 
 // Address hides where a request came from; empty for no address. The zone of an address does not count.

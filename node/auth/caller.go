@@ -2,7 +2,6 @@ package auth
 
 import (
 	"crypto/x509"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -41,6 +40,8 @@ func (c Caller) Has(role string) bool { return slices.Contains(c.Roles, role) }
 
 // Credentials are what came with a request to prove who sends it. All of it is unproven.
 type Credentials struct {
+	edge.Redacted
+
 	Bearer      string            // of the Authorization header
 	Cookie      string            // of the session
 	Proof       *Proof            // that came with Bearer, where the Authorization header spoke of DPoP
@@ -49,18 +50,11 @@ type Credentials struct {
 	Local       bool              // over the node's own socket, by its own user or root
 }
 
-// String and LogValue keep secrets out of logs, whoever writes one down by mistake.
-func (Credentials) String() string { return "[redacted]" }
-
-// GoString is String.
-func (Credentials) GoString() string { return "[redacted]" }
-
-// LogValue implements slog.LogValuer.
-func (Credentials) LogValue() slog.Value { return slog.StringValue("[redacted]") }
-
 // A Proof is what shows that whoever sends a token holds the key it is bound to (DPoP, RFC 9449), and which request it
 // came with. It is one and the same Proof for all that is asked over one request: proofs are good once.
 type Proof struct {
+	edge.Redacted
+
 	JWT    string // of the DPoP header; empty where there was none, or several
 	Method string
 	URL    string // scheme, host and path

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/aielon/edge/node/edge"
 )
 
 // A Request is what came with a call besides its credentials, for the methods that sign people in.
@@ -16,6 +18,8 @@ type Request struct {
 
 // A Grant is what the browser is to keep in cookies, or to forget.
 type Grant struct {
+	edge.Redacted
+
 	Session string    // empty: forget the one it has
 	Until   time.Time // of the session
 	Device  string    // empty: keep the one it has

@@ -36,6 +36,8 @@ func ParseHash(s string) (h Hash, err error) {
 
 // Options says how a store of blobs is opened.
 type Options struct {
+	edge.Redacted
+
 	Dir     string
 	Key     []byte       // 32 bytes; all keys are derived from it
 	Limit   int64        // bytes all files may take together, default 1 GiB
@@ -56,6 +58,8 @@ const (
 
 // A Store is one directory of blobs. It is safe for concurrent use.
 type Store struct {
+	edge.Redacted
+
 	o       Options
 	root    *os.Root
 	seal    []byte

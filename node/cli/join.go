@@ -11,9 +11,12 @@ import (
 	"time"
 
 	"github.com/aielon/edge/node"
+	"github.com/aielon/edge/node/edge"
 )
 
 type joinCmd struct {
+	edge.Redacted
+
 	Addr, Code string
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/klauspost/compress/s2"
 	"golang.org/x/crypto/chacha20"
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/aielon/edge/node/edge"
 )
 
 // A sealed value is
@@ -34,6 +36,8 @@ var errUnauthentic = errors.New("the seal of a stored value is broken")
 
 // An envelope seals and opens values. It is safe for concurrent use, except that one goroutine seals.
 type envelope struct {
+	edge.Redacted
+
 	key      []byte
 	maxValue int
 	session  [16]byte

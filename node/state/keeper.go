@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/aielon/edge/node/edge"
 )
 
 // keepEvery is how soon a new table gets its sum, and keepIdle how many looks without a change end the
@@ -19,6 +21,8 @@ const (
 
 // A keeper keeps SUMS up to date with Badger's tables.
 type keeper struct {
+	edge.Redacted
+
 	s    *Store
 	key  []byte
 	mu   sync.Mutex    // guards sums, and that one at a time writes SUMS

@@ -11,6 +11,8 @@ import (
 
 // Options says how a store is opened. Dir, Name and Key are required (Dir not with InMemory).
 type Options struct {
+	edge.Redacted
+
 	Dir          string
 	Name         string       // "readings", "site", "hub": used in messages, in metrics and to bind backups to the store
 	Key          []byte       // 32 bytes; all keys of the store are derived from it, it is never used itself

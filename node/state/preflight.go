@@ -22,6 +22,8 @@ import (
 // A preflight looks at the files of a store before Badger does: Badger panics on some damage, calls
 // damaged keys missing on other, and on a damaged MANIFEST deletes tables.
 type preflight struct {
+	edge.Redacted
+
 	s        *Store
 	dir      string
 	key      []byte // of SUMS

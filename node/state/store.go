@@ -26,6 +26,8 @@ var seqKey = []byte("!state!seq")
 
 // A Store is one open Badger directory.
 type Store struct {
+	edge.Redacted
+
 	opt Options
 	log *slog.Logger
 	db  atomic.Pointer[badger.DB] // replaced once at most, see reopen

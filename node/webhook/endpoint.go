@@ -29,6 +29,8 @@ const Rotation = 24 * time.Hour
 
 // An Endpoint is where events are sent, and which.
 type Endpoint struct {
+	edge.Redacted
+
 	ID           string     `json:"id"`
 	URL          string     `json:"url"`
 	Description  string     `json:"description,omitempty"`
@@ -45,6 +47,8 @@ type Endpoint struct {
 
 // A Secret signs messages. Its value is "whsec_" and base64.
 type Secret struct {
+	edge.Redacted
+
 	Value string    `json:"value"`
 	Until time.Time `json:"until,omitzero"` // zero: until it is replaced
 }

@@ -25,6 +25,8 @@ const (
 
 // A target is an endpoint while this node delivers.
 type target struct {
+	edge.Redacted
+
 	d       *Dispatcher
 	id      string
 	breaker *limit.Breaker

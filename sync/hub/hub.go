@@ -17,6 +17,8 @@ import (
 
 // A Hub listens, takes in and gives out. It does not own its Store and Codec.
 type Hub struct {
+	edge.Redacted
+
 	o      Options
 	codec  *wire.Codec
 	in     *intake

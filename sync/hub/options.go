@@ -14,6 +14,8 @@ import (
 
 // Options describe a hub. Addr, TLS, PeerID, Store and Codec are required.
 type Options struct {
+	edge.Redacted
+
 	Addr   string // host:port, the same for UDP and TCP; port 0 chooses one
 	TLS    *tls.Config
 	PeerID func(tls.ConnectionState) (edge.NodeID, string, error) // who a verified certificate names

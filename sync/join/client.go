@@ -19,6 +19,8 @@ type Dial func(ctx context.Context, addr string) (net.Conn, error)
 
 // A Request is what a joiner brings.
 type Request struct {
+	edge.Redacted
+
 	Code   pki.Code
 	Server string // host:port
 	Dial   Dial   // nil: plain TCP
@@ -33,6 +35,8 @@ type Request struct {
 
 // A Result is what a joiner got, checked against the code's pin. Nothing is in force before Apply.
 type Result struct {
+	edge.Redacted
+
 	Role         pki.JoinRole
 	Site, Region string
 	Chain        [][]byte          // JoinNode: this node's chain

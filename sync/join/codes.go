@@ -31,6 +31,8 @@ const (
 // An Invitation is a code's record on its way into the site's state. The code itself is made beside the
 // person who asked for it and never enters the state, nor the memory of answered commands.
 type Invitation struct {
+	edge.Redacted
+
 	Key  string       `json:"key"`
 	Hash []byte       `json:"hash"`
 	Role pki.JoinRole `json:"role"`
@@ -40,6 +42,8 @@ type Invitation struct {
 
 // Spending asks to burn a code.
 type Spending struct {
+	edge.Redacted
+
 	Key  string      `json:"key"`
 	Hash []byte      `json:"hash"`
 	Node edge.NodeID `json:"node"`

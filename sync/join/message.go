@@ -15,6 +15,8 @@ import (
 
 // joinRequest asks to be let in. It is sent only after the server has proved to be the code's maker.
 type joinRequest struct {
+	edge.Redacted
+
 	V      int          `json:"v"`
 	Code   string       `json:"code"`   // Code.Key
 	Secret []byte       `json:"secret"` // Code.Secret
@@ -32,6 +34,8 @@ type joinRequest struct {
 
 // joinAnswer lets in, or says why not.
 type joinAnswer struct {
+	edge.Redacted
+
 	V       int           `json:"v"`
 	Refused *refusal      `json:"refused,omitempty"`
 	Site    string        `json:"site,omitempty"`

@@ -50,6 +50,8 @@ type Members interface {
 
 // A Welcome is what a machine gets to know once it is in.
 type Welcome struct {
+	edge.Redacted
+
 	Hubs    []string      // addresses of the region's hubs
 	Peers   []string      // cluster addresses of the site's nodes
 	Members []edge.NodeID // the site's nodes themselves

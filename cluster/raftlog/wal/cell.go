@@ -32,6 +32,8 @@ var cellMagic = [4]byte{'A', 'E', 'C', '1'}
 // a damaged copy is mended from the other at the next Open. The value is never older than the last Save
 // that returned.
 type Cell struct {
+	edge.Redacted
+
 	mu      gosync.Mutex // guards the fields below
 	f       *os.File
 	key     []byte

@@ -17,6 +17,8 @@ import (
 
 // Options for Open. Dir and Key must be given.
 type Options struct {
+	edge.Redacted
+
 	Dir     string
 	Key     []byte // 32 bytes
 	Segment int64  // size of a segment file in bytes, default 8 MiB; one more lies ready
@@ -25,6 +27,8 @@ type Options struct {
 
 // A WAL is an open log. Append, CutAfter, CutBefore and Clear are serialised; Get may run beside them.
 type WAL struct {
+	edge.Redacted
+
 	o Options
 
 	disk    disk         // replaced in tests only

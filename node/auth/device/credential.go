@@ -13,6 +13,8 @@ import (
 
 // A Credential is what is kept of how a device proves itself. None of it is enough to be the device.
 type Credential struct {
+	edge.Redacted
+
 	Token    []byte    `json:"token,omitempty"`    // TokenHash
 	Old      []byte    `json:"old,omitempty"`      // hash of the token before, good until OldUntil
 	OldUntil time.Time `json:"old_until,omitzero"` //

@@ -34,7 +34,7 @@ func HashPassword(password []byte) (string, error) {
 	}
 	salt := make([]byte, argonSalt)
 	rand.Read(salt)
-	p := phc{argonMemory, argonPasses, 1, salt, nil}
+	p := phc{memory: argonMemory, passes: argonPasses, threads: 1, salt: salt}
 	p.key = p.derive(password)
 	return p.String(), nil
 }
@@ -47,6 +47,8 @@ func CheckPasswordHash(s string) error {
 }
 
 type phc struct {
+	edge.Redacted
+
 	memory, passes uint32
 	threads        uint8
 	salt, key      []byte

@@ -21,6 +21,8 @@ const (
 
 // A Proof is what a device presented.
 type Proof struct {
+	edge.Redacted
+
 	ID     string // who it says it is
 	Secret []byte // token or password; nil: none
 	Key    []byte // SHA-256 of the public key of a certificate for ID that TLS has checked; nil: none
@@ -30,6 +32,8 @@ type Proof struct {
 // such a device: a token costs one SHA-256 and a password one argon2id, also where nobody is known by
 // that name or the device has no password. Only a password that was right before is quicker.
 type Verifier struct {
+	edge.Redacted
+
 	slots   chan struct{} // one per argon2id under way
 	waiting chan struct{}
 	dummy   phc
@@ -50,7 +54,7 @@ type memory struct {
 func NewVerifier() *Verifier {
 	v := &Verifier{slots: make(chan struct{}, parallelHashes), waiting: make(chan struct{}, waitingHashes), right: map[string]memory{}, remember: rememberMax}
 	rand.Read(v.secret[:])
-	v.dummy = phc{argonMemory, argonPasses, 1, make([]byte, argonSalt), make([]byte, argonKey)}
+	v.dummy = phc{memory: argonMemory, passes: argonPasses, threads: 1, salt: make([]byte, argonSalt), key: make([]byte, argonKey)}
 	rand.Read(v.dummy.salt)
 	rand.Read(v.dummy.key)
 	return v

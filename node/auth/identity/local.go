@@ -24,6 +24,8 @@ const (
 
 // locals are what this node decided while the site could not. They are few, and all of them are in memory.
 type locals struct {
+	edge.Redacted
+
 	store Local
 
 	mu       sync.Mutex // guards the rest, and keeps two sign-ins from using one code

@@ -21,6 +21,8 @@ const (
 
 // A setup is what makes the first administrator.
 type setup struct {
+	edge.Redacted
+
 	Hash    token.Hash `json:"hash"`
 	Renew   bool       `json:"renew,omitempty"` // also where there is one: whoever asks has the box
 	Person  person     `json:"person,omitzero"`
@@ -129,6 +131,8 @@ func invited(tx edge.Tx, by int) error {
 
 // An accepting is an invitation taken up.
 type accepting struct {
+	edge.Redacted
+
 	ID      edge.ID    `json:"id"`
 	Hash    token.Hash `json:"hash"`
 	Person  person     `json:"person"` // new, or with the id of the invitation's person

@@ -14,6 +14,8 @@ import (
 
 // A proof is a change of what proves a person, made by themselves.
 type proof struct {
+	edge.Redacted
+
 	Person   edge.ID      `json:"person"`
 	Session  edge.ID      `json:"session,omitzero"` // which asks, and is spared where others end
 	Password string       `json:"password,omitempty"`

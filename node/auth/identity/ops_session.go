@@ -17,6 +17,8 @@ const longest = portalUntil + time.Hour
 // An opening is a session together with what it used up: a code of the app, a recovery code, one signature of
 // a passkey. All of it is kept at once or none.
 type opening struct {
+	edge.Redacted
+
 	Session session    `json:"session"`
 	Step    int64      `json:"step,omitempty"`
 	Code    token.Hash `json:"code,omitzero"`

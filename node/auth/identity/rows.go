@@ -22,6 +22,8 @@ const (
 
 // A person is what may be told of somebody. Generation counts up whenever all their sessions end at once.
 type person struct {
+	edge.Redacted
+
 	ID         edge.ID   `json:"id"`
 	Login      string    `json:"login"`
 	Name       string    `json:"name,omitempty"`
@@ -38,6 +40,8 @@ type person struct {
 
 // proofs are what proves a person. They lie in a row of their own, which no list ever reads.
 type proofs struct {
+	edge.Redacted
+
 	Password string        `json:"password,omitempty"` // password.Hasher.Hash
 	Short    bool          `json:"short,omitempty"`    // too short to open an account alone
 	TOTP     []byte        `json:"totp,omitempty"`     // the secret
@@ -51,6 +55,8 @@ func (p proofs) second() bool { return len(p.TOTP) > 0 }
 
 // A session is somebody who signed in.
 type session struct {
+	edge.Redacted
+
 	ID         edge.ID       `json:"id"` // token.IDOf its secret
 	Hash       token.Hash    `json:"hash"`
 	Person     edge.ID       `json:"person"`
@@ -67,6 +73,8 @@ type session struct {
 
 // A tokenRow is how a program proves itself.
 type tokenRow struct {
+	edge.Redacted
+
 	ID      edge.ID    `json:"id"`
 	Hash    token.Hash `json:"hash"`
 	Name    string     `json:"name"`
@@ -80,6 +88,8 @@ type tokenRow struct {
 
 // An invitation lets somebody become a person, or a person choose new proofs.
 type invitation struct {
+	edge.Redacted
+
 	ID      edge.ID    `json:"id"` // token.IDOf the code
 	Hash    token.Hash `json:"hash"`
 	Roles   []string   `json:"roles,omitempty"`
@@ -92,6 +102,8 @@ type invitation struct {
 
 // site is what there is once: the code that makes the first administrator, the key that marks browsers.
 type site struct {
+	edge.Redacted
+
 	Setup      token.Hash `json:"setup,omitzero"`
 	SetupUntil time.Time  `json:"setup_until,omitzero"`
 	Devices    []byte     `json:"devices,omitempty"`

@@ -98,6 +98,8 @@ func second(p person, x proofs, typed string, now time.Time) (o opening, ok bool
 
 // An account is whom somebody says they are: known or not, it is treated alike.
 type account struct {
+	edge.Redacted
+
 	p    person
 	x    proofs
 	from lockout.Caller

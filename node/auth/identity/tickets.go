@@ -94,11 +94,15 @@ func (t *tickets) drop(secret string) {
 
 // pendingTOTP are secrets of authenticator apps that no code was shown for yet.
 type pendingTOTP struct {
+	edge.Redacted
+
 	mu  sync.Mutex // guards all
 	all map[edge.ID]pendingSecret
 }
 
 type pendingSecret struct {
+	edge.Redacted
+
 	secret []byte
 	until  time.Time
 	tries  int

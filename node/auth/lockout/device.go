@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"strings"
 	"time"
+
+	"github.com/aielon/edge/node/edge"
 )
 
 const (
@@ -23,7 +25,11 @@ const (
 // Devices signs and reads the cookies by which a browser shows that an account's owner signed in from it
 // before (OWASP, "Slow down online guessing attacks with device cookies"). Such a cookie proves nobody; it
 // only gives the browser a count of its own.
-type Devices struct{ Key []byte } // KeyBytes, the same on all nodes of a site; nil: no browser is known
+type Devices struct {
+	edge.Redacted
+
+	Key []byte // KeyBytes, the same on all nodes of a site; nil: no browser is known
+}
 
 // Issue makes a cookie for the account that has just signed in.
 func (d Devices) Issue(account string, now time.Time) string {

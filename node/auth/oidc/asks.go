@@ -4,6 +4,8 @@ import (
 	"crypto/subtle"
 	"sync"
 	"time"
+
+	"github.com/aielon/edge/node/edge"
 )
 
 // Bounds on what waits for people at one node.
@@ -15,6 +17,8 @@ const (
 
 // An ask is a page that a person was shown and has not answered, or whose code was given out just now.
 type ask struct {
+	edge.Redacted
+
 	authRequest
 	id, seal   string // secrets of the page
 	person     string

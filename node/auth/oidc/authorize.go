@@ -14,6 +14,8 @@ import (
 
 // An authRequest is what a client asks a person for (RFC 6749 section 4.1.1).
 type authRequest struct {
+	edge.Redacted
+
 	client    client
 	redirect  string
 	state     string

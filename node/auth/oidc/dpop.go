@@ -17,6 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/aielon/edge/node/auth"
+	"github.com/aielon/edge/node/edge"
 )
 
 const maxSeen = 16 << 10 // proofs that are remembered at a node
@@ -36,6 +37,8 @@ func proofKey(key any) bool {
 
 // A proof is what a DPoP proof says (RFC 9449 section 4.2).
 type proof struct {
+	edge.Redacted
+
 	ID     string  `json:"jti"`
 	Method string  `json:"htm"`
 	URL    string  `json:"htu"`

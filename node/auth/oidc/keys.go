@@ -63,12 +63,16 @@ func keepKey(tx edge.Tx, in keyProposal) (none, error) {
 
 // A signer is a key that was opened.
 type signer struct {
+	edge.Redacted
+
 	keyRow
 	private *ecdsa.PrivateKey
 }
 
 // ring opens the site's keys once each.
 type ring struct {
+	edge.Redacted
+
 	secret func() []byte
 	mu     sync.Mutex // guards opened
 	opened map[string]signer

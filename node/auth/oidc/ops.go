@@ -185,6 +185,8 @@ func dropGrant(tx edge.Tx, g grant) {
 
 // A redemption is the use of an authorization code or a refresh token.
 type redemption struct {
+	edge.Redacted
+
 	Grant   string    `json:"grant"`
 	Secret  edge.ID   `json:"secret"` // token.IDOf it
 	Key     string    `json:"key,omitempty"`

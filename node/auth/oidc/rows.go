@@ -44,6 +44,8 @@ type client struct {
 // A grant is what somebody let a client do, from the authorization code to the last refresh token. It is the consent,
 // and the family of its refresh tokens: of them only the current one's id is kept.
 type grant struct {
+	edge.Redacted
+
 	ID         string    `json:"id"`
 	Client     edge.ID   `json:"client"`
 	Person     string    `json:"person,omitempty"`     // empty: the client acts for itself

@@ -13,6 +13,8 @@ import (
 
 // An asking is a request of a client that has proven itself as far as it can.
 type asking struct {
+	edge.Redacted
+
 	client client
 	form   form
 	proof  proof // zero: there was none

@@ -12,7 +12,10 @@ import (
 )
 
 // user is a Person in the library's words.
-type user struct{ p Person }
+type user struct {
+	edge.Redacted
+	p Person
+}
 
 func (u user) WebAuthnID() []byte          { return u.p.ID[:] }
 func (u user) WebAuthnName() string        { return u.p.Login }

@@ -76,6 +76,8 @@ func CheckName(name string) error {
 
 // A Person is whom a key is made for.
 type Person struct {
+	edge.Redacted
+
 	ID    edge.ID // the user handle: it names nobody outside the site
 	Login string
 	Name  string
@@ -104,7 +106,7 @@ type Begun struct {
 
 // BeginRegister asks a browser to make a key for p, on an authenticator that has none for p yet.
 func (r *Relying) BeginRegister(p Person, now time.Time) (Begun, error) {
-	creation, session, err := r.w.BeginRegistration(user{p}, webauthn.WithExclusions(webauthn.Credentials(user{p}.WebAuthnCredentials()).CredentialDescriptors()))
+	creation, session, err := r.w.BeginRegistration(user{p: p}, webauthn.WithExclusions(webauthn.Credentials(user{p: p}.WebAuthnCredentials()).CredentialDescriptors()))
 	if err != nil {
 		return Begun{}, edge.E(edge.Internal, "a passkey cannot be asked for: %w", err)
 	}
@@ -122,7 +124,7 @@ func (r *Relying) FinishRegister(p Person, ceremony string, response []byte, now
 	if err != nil {
 		return Key{}, err
 	}
-	session.UserID, session.CredParams = user{p}.WebAuthnID(), webauthn.CredentialParametersDefault()
+	session.UserID, session.CredParams = user{p: p}.WebAuthnID(), webauthn.CredentialParametersDefault()
 	if len(response) > maxResponse {
 		return Key{}, tooLong()
 	}
@@ -130,7 +132,7 @@ func (r *Relying) FinishRegister(p Person, ceremony string, response []byte, now
 	if err != nil {
 		return Key{}, unreadable(err)
 	}
-	c, err := r.w.CreateCredential(user{p}, session, parsed)
+	c, err := r.w.CreateCredential(user{p: p}, session, parsed)
 	if err != nil {
 		return Key{}, over(Refused(), err)
 	}
@@ -174,7 +176,7 @@ func (r *Relying) FinishSignIn(ceremony string, response []byte, find func(edge.
 			return nil, Refused()
 		}
 		who, err = find(edge.ID(handle))
-		return user{who}, err
+		return user{p: who}, err
 	}, session, parsed)
 	switch {
 	case err != nil:

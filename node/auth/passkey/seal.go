@@ -34,6 +34,8 @@ const (
 // A sealer hands challenges out with our signature and takes each of them back once. It remembers only those
 // that were answered with a good signature of a registered key, so strangers cannot fill it.
 type sealer struct {
+	edge.Redacted
+
 	key [32]byte // of this process
 
 	mu    sync.Mutex // guards spent

@@ -19,6 +19,8 @@ const (
 
 // A Hasher hashes and checks passwords, a few at a time. A process needs one.
 type Hasher struct {
+	edge.Redacted
+
 	slots   chan struct{} // one per argon2id under way
 	waiting chan struct{}
 	cost    Cost

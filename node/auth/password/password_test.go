@@ -132,10 +132,10 @@ func TestOnce(t *testing.T) {
 
 func TestPHCProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := phc{Cost{uint32(rapid.IntRange(8, 64<<10).Draw(t, "m")), uint32(rapid.IntRange(1, 10).Draw(t, "t")), uint8(rapid.IntRange(1, 4).Draw(t, "p"))},
-			rapid.SliceOfN(rapid.Byte(), saltLen, saltLen).Draw(t, "salt"), rapid.SliceOfN(rapid.Byte(), keyLen, keyLen).Draw(t, "key")}
+		p := phc{Cost: Cost{uint32(rapid.IntRange(8, 64<<10).Draw(t, "m")), uint32(rapid.IntRange(1, 10).Draw(t, "t")), uint8(rapid.IntRange(1, 4).Draw(t, "p"))},
+			salt: rapid.SliceOfN(rapid.Byte(), saltLen, saltLen).Draw(t, "salt"), key: rapid.SliceOfN(rapid.Byte(), keyLen, keyLen).Draw(t, "key")}
 		if got, err := parsePHC(p.String()); err != nil || got.String() != p.String() {
-			t.Fatalf("%s came back as %s, %v", p, got, err)
+			t.Fatalf("%s came back as %s, %v", p.String(), got.String(), err)
 		}
 	})
 }

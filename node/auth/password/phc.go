@@ -31,6 +31,8 @@ const (
 
 // phc is one kept password: $argon2id$v=19$m=19456,t=2,p=1$salt$key.
 type phc struct {
+	edge.Redacted
+
 	Cost
 	salt, key []byte
 }

@@ -38,6 +38,8 @@ const (
 // An Authority is a CA: its key, its self-signed certificate and, for a site's, the cross certificate by
 // which a region vouches for it. Methods may be called from many goroutines.
 type Authority struct {
+	edge.Redacted
+
 	scope Scope
 	label string // of the site or the region
 	key   *ecdsa.PrivateKey

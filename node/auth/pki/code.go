@@ -34,6 +34,8 @@ func (r JoinRole) Valid() bool { return r == JoinNode || r == JoinSite || r == J
 // A Code is what a person carries from the machine that lets in to the machine that wants in. CA tells the
 // joiner whom it may trust, before it sends anything; ID and Secret tell the server who was invited.
 type Code struct {
+	edge.Redacted
+
 	CA     edge.NodeID // hash of the CA's key
 	ID     [5]byte
 	Secret [16]byte
@@ -144,6 +146,8 @@ func checkChars(n byte, s string) string {
 
 // A CodeRecord is what a server keeps of a code it made. It holds no secret.
 type CodeRecord struct {
+	edge.Redacted
+
 	Key     string      `json:"key"`            // Code.Key
 	Hash    [32]byte    `json:"hash,omitzero"`  // Code.Hash
 	Role    JoinRole    `json:"role"`           // what the bearer may become

@@ -50,6 +50,8 @@ func (c *Chain) good(now time.Time) bool {
 // An Identity is a node's key and the chains that certify it. Chains are swapped while connections run;
 // the key never changes.
 type Identity struct {
+	edge.Redacted
+
 	dir    string // empty: nothing is kept
 	key    *ecdsa.PrivateKey
 	id     edge.NodeID

@@ -27,6 +27,8 @@ const (
 
 // A Request is one request as its door sees it. A door makes it, interceptors fill in the caller.
 type Request struct {
+	edge.Redacted
+
 	ID          string // of this request, in logs, traces and audit records
 	Door        string // rest, graphql, grpc, connect, websocket, fhir, local
 	Peer        netip.Addr
@@ -59,6 +61,8 @@ type key struct{}
 
 // carrying is a context with a request in it: one allocation for both.
 type carrying struct {
+	edge.Redacted
+
 	context.Context
 	r Request
 }
@@ -75,7 +79,7 @@ func (c *carrying) Value(k any) any {
 }
 
 // With returns a context that carries r.
-func With(ctx context.Context, r Request) context.Context { return &carrying{ctx, r} }
+func With(ctx context.Context, r Request) context.Context { return &carrying{Context: ctx, r: r} }
 
 // From returns the request a context carries, and an empty one where it carries none.
 func From(ctx context.Context) Request {
