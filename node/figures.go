@@ -31,6 +31,7 @@ func (n *Node) openFigures(f *front, methods *method.Table) {
 		}
 	}
 	f.calls = telemetry.NewCalls(n.figures, names)
+	n.outgoing = telemetry.NewOutgoing(n.figures, n.traces, calledHook)
 	for _, read := range []func(telemetry.Page){n.recordFigures, n.siteFigures, n.boxFigures, n.attentionFigures, n.auditFigures, n.doorFigures, n.hooks.figures, n.gossipFigures, n.hubFigures} {
 		n.figures.Look(read)
 	}

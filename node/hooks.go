@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -48,7 +49,7 @@ func (n *Node) openHooks(context.Context) (err error) {
 		return v, v.Close
 	}
 	propose := func(ctx context.Context, op string, in any) error { return n.propose(ctx, op, in, nil) }
-	h.d, err = webhook.New(webhook.Options{Store: n.readings, View: view, Journals: journals, Propose: propose, Origin: site.Origin(n.keys.trust.Site()), Logger: n.part("webhooks")})
+	h.d, err = webhook.New(webhook.Options{Watch: h, Store: n.readings, View: view, Journals: journals, Propose: propose, Origin: site.Origin(n.keys.trust.Site()), Logger: n.part("webhooks")})
 	n.hooks = h
 	return err
 }
@@ -204,11 +205,29 @@ func (h *hooks) wait(ctx context.Context, u edge.Urgency, p edge.Pos) edge.Pos {
 	return p
 }
 
+// calledHook is what a webhook is to the figures of calls that go out.
+const calledHook = "webhook"
+
+// Begin and Retry implement webhook.Watcher.
+func (h *hooks) Begin(ctx context.Context, head http.Header) (context.Context, func(string)) {
+	return h.n.outgoing.Begin(ctx, calledHook, head)
+}
+
+// Retry is told of further tries.
+func (h *hooks) Retry(made bool) { h.n.outgoing.Retry(calledHook, made) }
+
 // figures implements what telemetry asks for.
 func (h *hooks) figures(p telemetry.Page) {
 	s := h.d.Sums()
 	p.Gauge("aielon_webhooks_waiting", "Messages to webhooks that wait on this node.", float64(s.Waiting))
 	p.Gauge("aielon_webhooks_resting", "Webhooks that are left alone for a while because nobody answers.", float64(s.Resting))
+	for id, since := range h.d.Resting() {
+		rests := 0.0
+		if !since.IsZero() {
+			rests = time.Since(since).Seconds()
+		}
+		p.Gauge("aielon_webhook_resting_seconds", "For how long nobody has answered at a webhook that is left alone for a while; 0: somebody does.", rests, "endpoint", id)
+	}
 	p.Gauge("aielon_webhooks_disabled", "Webhooks nothing is sent to.", float64(s.Disabled))
 	p.Counter("aielon_webhooks_delivered_total", "Messages receivers took from this node.", s.Delivered)
 	p.Counter("aielon_webhooks_failed_total", "Tries of this node that failed.", s.Failed)

@@ -154,6 +154,12 @@ func TestWebhooksOverREST(t *testing.T) {
 	if !strings.Contains(body, r.URL) || strings.Contains(body, "whsec_") {
 		t.Errorf("%s", body)
 	}
+	_, page := b.overSocket("GET", "/api/metrics", "")
+	for _, want := range []string{`aielon_webhook_resting_seconds{endpoint="` + h.Webhook.ID + `"} 0`, `aielon_outgoing_total{result="ok",to="webhook"} 2`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("there is no %s", want)
+		}
+	}
 	if h := b.hooks.Report(t.Context()); h.Level != edge.OK {
 		t.Errorf("%+v", h)
 	}

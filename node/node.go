@@ -79,6 +79,7 @@ type Node struct {
 	registered *registry.Authenticator // finds devices by what they show
 	front      *front
 	figures    *telemetry.Figures
+	outgoing   *telemetry.Outgoing
 	traces     *telemetry.Tracer // nil where nobody collects them
 	linkTrace  linkTrace
 	attendant  attendant

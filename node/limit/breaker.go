@@ -32,6 +32,7 @@ type Breaker struct {
 	mu    sync.Mutex // guards all below
 	w     window     // answered, failed
 	until time.Time  // open until then; zero: closed
+	since time.Time  // when it opened; zero: closed
 	pause time.Duration
 	probe uint64 // number of the call that looks whether it is over; 0: none
 	calls uint64
@@ -84,7 +85,7 @@ func (b *Breaker) done(n uint64, now time.Time, how Outcome) {
 		b.probe = 0 // the next call looks
 		return
 	case n == b.probe && how == Answered:
-		b.until, b.probe, b.pause = time.Time{}, 0, b.o.Open
+		b.until, b.since, b.probe, b.pause = time.Time{}, time.Time{}, 0, b.o.Open
 		b.w.clear()
 		return
 	case n == b.probe:
@@ -100,8 +101,15 @@ func (b *Breaker) done(n uint64, now time.Time, how Outcome) {
 	b.w.add(1)
 	good, bad := b.w.sum()
 	if total := good + bad; total >= uint64(b.o.Least) && float64(bad) >= b.o.Ratio*float64(total) {
-		b.until = now.Add(b.pause)
+		b.until, b.since = now.Add(b.pause), now
 	}
+}
+
+// Since is when the last answer failed to come that opened the breaker; the zero time where it is closed.
+func (b *Breaker) Since() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.since
 }
 
 // Open reports whether calls are being stopped.

@@ -45,8 +45,8 @@ func TestBreaker(t *testing.T) {
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
-	if call(b, at, Failed); !b.Open() {
-		t.Fatal("3 of 4 failed and it is closed")
+	if call(b, at, Failed); !b.Open() || !b.Since().Equal(at) {
+		t.Fatalf("3 of 4 failed and it is open since %v", b.Since())
 	}
 	if _, err := b.Allow(at); !edge.IsKind(err, edge.Unavailable) {
 		t.Fatalf("got %v, want Unavailable", err)
@@ -54,6 +54,7 @@ func TestBreaker(t *testing.T) {
 	if early(at, Answered); !b.Open() {
 		t.Error("a call from before closed it")
 	}
+	opened := at
 	late(at.Add(unit-1), Failed)                        // nor does it make the pause longer
 	for _, pause := range []time.Duration{1, 2, 3, 3} { // it doubles, up to the longest
 		if call(b, at.Add(pause*unit-1), Answered) {
@@ -69,15 +70,15 @@ func TestBreaker(t *testing.T) {
 		}
 		probe(at, Failed)
 		probe(at, Answered) // only the first word counts
-		if !b.Open() {
-			t.Fatal("a probe that failed closed it")
+		if !b.Open() || !b.Since().Equal(opened) {
+			t.Fatalf("after a probe that failed it is open since %v", b.Since())
 		}
 	}
 	at = at.Add(3 * unit)
 	if !call(b, at, Abandoned) || !b.Open() {
 		t.Fatal("a probe that was abandoned settled it")
 	}
-	if !call(b, at, Answered) || b.Open() {
+	if !call(b, at, Answered) || b.Open() || !b.Since().IsZero() {
 		t.Fatal("a probe that was answered did not close it")
 	}
 	for range 3 {

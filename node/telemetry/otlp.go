@@ -59,6 +59,7 @@ type exporter struct {
 	client   *http.Client
 	resource []keyValue
 	queue    chan span
+	calls    *Outgoing // nil: nobody measures; set before run
 
 	sent, dropped atomic.Uint64
 }
@@ -198,19 +199,24 @@ func (e *exporter) post(ctx context.Context, batch []span) bool {
 		return e.drop(batch)
 	}
 	q.Header.Set("Content-Type", "application/json")
+	end := e.calls.measure(Collector)
 	a, err := e.client.Do(q)
 	if err != nil {
+		end(Failed)
 		return false
 	}
 	defer a.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(a.Body, spanAnswer))
 	switch a.StatusCode {
 	case http.StatusOK:
+		end(Taken)
 		e.sent.Add(uint64(len(batch)))
 		return true
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout: // OTLP: to be repeated
+		end(Failed)
 		return false
 	}
+	end(Refused)
 	return e.drop(batch)
 }
 

@@ -110,8 +110,3 @@ func Incoming(ctx context.Context, h http.Header) context.Context {
 	}
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": p})
 }
-
-// Outgoing says to which trace a request of ours belongs.
-func Outgoing(ctx context.Context, h http.Header) {
-	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
-}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -63,7 +64,8 @@ func TestSpans(t *testing.T) {
 		h := http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, "Tracestate": {"who=amina"}}
 		in, end := tr.Call(Incoming(context.Background(), h), "devices.list", "rest", "req1")
 		out := http.Header{}
-		Outgoing(in, out)
+		o := NewOutgoing(NewFigures(slog.New(slog.DiscardHandler)), nil, "webhook")
+		o.Begin(in, "webhook", out)
 		if got := out.Get("Traceparent"); !strings.HasPrefix(got, "00-0af7651916cd43dd8448eb211c80319c-") || strings.Contains(got, "b7ad6b7169203331") || out.Get("Tracestate") != "" {
 			t.Errorf("%v goes out", out)
 		}

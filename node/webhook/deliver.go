@@ -96,7 +96,11 @@ func (t *target) allow(m *message, now time.Time) ended {
 	}
 	if m.Attempts == 0 {
 		t.budget.Call(now)
-	} else if !t.budget.Retry(now) {
+		return end
+	}
+	made := t.budget.Retry(now)
+	t.d.o.Watch.Retry(made)
+	if !made {
 		end(now, limit.Abandoned)
 		return nil
 	}
@@ -171,6 +175,13 @@ func (d *Dispatcher) post(ctx context.Context, ep Endpoint, id string, body []by
 	if err := sign(req.Header, id, now, body, ep.signing(now)); err != nil {
 		return answer{err: err}
 	}
+	ctx, end := d.o.Watch.Begin(ctx, req.Header)
+	a := d.exchange(ep, req.WithContext(ctx))
+	end(a.result(ctx))
+	return a
+}
+
+func (d *Dispatcher) exchange(ep Endpoint, req *http.Request) answer {
 	res, err := d.client(ep).Do(req)
 	if err != nil {
 		return answer{err: err}
@@ -179,6 +190,19 @@ func (d *Dispatcher) post(ctx context.Context, ep Endpoint, id string, body []by
 	kept, _ := io.ReadAll(io.LimitReader(res.Body, keepResponse))
 	io.CopyN(io.Discard, res.Body, drainResponse)
 	return answer{status: res.StatusCode, body: strings.ToValidUTF8(string(kept), "\ufffd")}
+}
+
+// result names what a call came to, for the Watcher.
+func (a answer) result(ctx context.Context) string {
+	switch {
+	case a.ok():
+		return "ok"
+	case a.outcome() == limit.Answered:
+		return "refused"
+	case errors.Is(ctx.Err(), context.Canceled):
+		return "stopped"
+	}
+	return "failed"
 }
 
 // client returns the one that may reach what the endpoint may. Redirects are answers like others, and no good ones.

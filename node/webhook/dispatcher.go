@@ -30,8 +30,25 @@ type Options struct {
 	Resolver    *net.Resolver     // of names; default the system's
 	Transport   http.RoundTripper // tests: in place of the network
 	Now         func() time.Time  // default time.Now
+	Watch       Watcher           // default: nobody
 	Logger      *slog.Logger
 }
+
+// A Watcher is told of the calls that go out. It is called by many at once, and does not wait.
+type Watcher interface {
+	// Begin is told of a call, to whose headers it may add. end is told once what it came to: ok; refused, by an answer;
+	// failed, without one that counts; stopped, by us.
+	Begin(ctx context.Context, h http.Header) (_ context.Context, end func(result string))
+	// Retry is told of a further try, or that there is none now because there were too many.
+	Retry(made bool)
+}
+
+type nobody struct{}
+
+func (nobody) Begin(ctx context.Context, _ http.Header) (context.Context, func(string)) {
+	return ctx, func(string) {}
+}
+func (nobody) Retry(bool) {}
 
 // A Dispatcher delivers while Run runs, which is while this node leads its site.
 type Dispatcher struct {
@@ -64,6 +81,9 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Watch == nil {
+		o.Watch = nobody{}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

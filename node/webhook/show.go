@@ -65,6 +65,20 @@ func (d *Dispatcher) Delivers() bool {
 	return d.running
 }
 
+// Resting is since when nobody answers at those endpoints this node delivers to and leaves alone for a while; the zero
+// time where somebody does.
+func (d *Dispatcher) Resting() map[string]time.Time {
+	out := map[string]time.Time{}
+	for _, t := range d.all() {
+		t.mu.Lock()
+		if t.ep.Disabled == "" {
+			out[t.id] = t.breaker.Since()
+		}
+		t.mu.Unlock()
+	}
+	return out
+}
+
 // Sums are over all endpoints this node delivers to.
 type Sums struct {
 	Waiting, Resting, Disabled int

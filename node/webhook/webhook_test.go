@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,21 +85,21 @@ func TestFailures(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		fail func(w http.ResponseWriter, r *http.Request)
-		want string
+		fail           func(w http.ResponseWriter, r *http.Request)
+		want, watching string
 	}{
-		"500":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "Internal Server Error"},
-		"404":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "Not Found"},
-		"no reply": {func(w http.ResponseWriter, _ *http.Request) { cut(w) }, "EOF"},
+		"500":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "Internal Server Error", "failed"},
+		"404":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "Not Found", "refused"},
+		"no reply": {func(w http.ResponseWriter, _ *http.Request) { cut(w) }, "EOF", "failed"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusTemporaryRedirect)
-		}, "redirect"},
-		"304": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, "redirect"},
+		}, "redirect", "refused"},
+		"304": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, "redirect", "refused"},
 		"not HTTP": {func(w http.ResponseWriter, _ *http.Request) {
 			c, _, _ := w.(http.Hijacker).Hijack()
 			c.Write([]byte("220 smtp\r\n\r\n"))
 			c.Close()
-		}, "malformed HTTP"},
+		}, "malformed HTTP", "failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,7 +112,8 @@ func TestFailures(t *testing.T) {
 			clock := newClock()
 			s.now = clock.now
 			e := s.add(t, Endpoint{URL: r.URL, AllowPrivate: true, AllowPlain: true, Types: []string{"device.*"}})
-			d, _ := s.lead(t, openStore(t), nil)
+			w := &watcher{}
+			d, _ := s.lead(t, openStore(t), func(o *Options) { o.Watch = w })
 			s.emit(care, event(1))
 			for n := 1; n <= 3; n++ {
 				until(t, "the next attempt is in the log", func() bool {
@@ -127,8 +130,68 @@ func TestFailures(t *testing.T) {
 			if ids := r.ids(); len(ids) != 3 || ids[0] != ids[1] || ids[1] != ids[2] {
 				t.Errorf("ids %v", ids)
 			}
+			if got, want := w.all(), []string{c.watching, "again", c.watching, "again", "ok"}; !slices.Equal(got, want) || r.all()[2].header.Get("Traceparent") != "00-x" {
+				t.Errorf("%v, want %v; with %q", got, want, r.all()[2].header)
+			}
 		})
 	}
+}
+
+// A watcher notes what it is told.
+type watcher struct {
+	mu   sync.Mutex // guards told
+	told []string
+}
+
+func (w *watcher) Begin(ctx context.Context, h http.Header) (context.Context, func(string)) {
+	h.Set("Traceparent", "00-x")
+	return ctx, w.tell
+}
+
+func (w *watcher) Retry(made bool) { w.tell(map[bool]string{true: "again", false: "held back"}[made]) }
+
+func (w *watcher) tell(s string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told = append(w.told, s)
+}
+
+func (w *watcher) all() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.told)
+}
+
+// TestResting: it is known since when nobody answers, until somebody does or nothing is to be sent.
+func TestResting(t *testing.T) {
+	s, clock, r := newSite(), newClock(), newReceiver(t, false)
+	var answers atomic.Bool
+	r.answer = func(w http.ResponseWriter, _ *http.Request, _ int) {
+		if !answers.Load() {
+			w.WriteHeader(500)
+		}
+	}
+	s.now = clock.now
+	e := s.add(t, Endpoint{URL: r.URL, AllowPrivate: true, AllowPlain: true, Types: []string{"device.*"}})
+	began := clock.now()
+	d, _ := s.lead(t, openStore(t), nil)
+	for i := range 12 {
+		s.emit(care, event(i))
+	}
+	until(t, "it is left alone", func() bool { return !d.Resting()[e.ID].IsZero() })
+	if since := d.Resting()[e.ID]; since.Before(began) || since.After(clock.now()) {
+		t.Errorf("nobody has answered since %v", since)
+	}
+	answers.Store(true)
+	until(t, "somebody answers", func() bool {
+		clock.add(time.Minute)
+		d.target(e.ID).kick()
+		return d.Resting()[e.ID].IsZero()
+	})
+	if _, err := s.do(edge.Person, opDisable, e); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is disabled", func() bool { _, ok := d.Resting()[e.ID]; return !ok })
 }
 
 // Nobody listens; later somebody does.
