@@ -240,9 +240,11 @@ func page[T any](v edge.View, prefix, after string, size int32, want func(T) boo
 	if err != nil {
 		return nil, "", err
 	}
-	last, err := edge.ParsePageToken(prefix, after)
-	if err != nil {
-		return nil, "", err
+	var last []byte
+	if after != "" {
+		if last, err = edge.ParsePageToken(prefix, after); err != nil {
+			return nil, "", err
+		}
 	}
 	for k, b := range v.Scan([]byte(prefix)) {
 		id := k[len(prefix):]
