@@ -27,8 +27,15 @@ const (
 	heirBehind     = 256             // nor one that lacks more entries
 )
 
-// mux is everything this site can do.
+// mux is everything this site can do, with a record of what was done.
 func (n *Node) mux() *edge.Mux {
+	m := siteOps(n.policies.Base())
+	m.OnDone(n.trail.mask.Done)
+	return m
+}
+
+// siteOps is everything a site can do. base decides what a policy may say.
+func siteOps(base *policy.Engine) *edge.Mux {
 	m := edge.NewMux()
 	registerMembers(m)
 	join.Register(m)
@@ -37,8 +44,7 @@ func (n *Node) mux() *edge.Mux {
 	identity.Register(m)
 	webhook.Register(m)
 	oidc.Register(m)
-	policy.Register(m, n.policies.Base())
-	m.OnDone(n.trail.mask.Done)
+	policy.Register(m, base)
 	return m
 }
 

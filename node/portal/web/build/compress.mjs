@@ -28,4 +28,4 @@ for (const name of readdirSync(dist, { recursive: true }).sort()) {
 
 const budget = 150_000;
 console.log(`initial JavaScript: ${initial.br} bytes brotli, ${initial.gz} bytes gzip (budget ${budget})`);
-if (initial.br > budget) throw new Error('the initial JavaScript is over its budget');
+if (Math.max(initial.br, initial.gz) > budget) throw new Error('the initial JavaScript is over its budget');

@@ -8,6 +8,7 @@ import { welcome } from './api/node';
 import { Problem, Unreachable } from './api/problem';
 import { asked } from './api/proof';
 import { useStore } from './api/store';
+import { learnCodes } from './i18n';
 import { Shell } from './shell/Shell';
 import { Toasts } from './shell/Toasts';
 import { Failure, Skeleton } from './ui/States';
@@ -66,6 +67,9 @@ const inside = createRoute({
 const page = <P extends string>(path: P, load: () => Promise<{ default: () => React.ReactNode }>) =>
   createRoute({ getParentRoute: () => inside, path, component: lazyRouteComponent(load) });
 
+/** A page that shows operations, permissions or events has their names in the language first. */
+const named = <T,>(load: () => Promise<T>) => async () => (await Promise.all([load(), learnCodes()]))[0];
+
 const open = <P extends string>(path: P, load: () => Promise<{ default: () => React.ReactNode }>) =>
   createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load) });
 
@@ -74,13 +78,13 @@ const word = (x: unknown) => (typeof x === 'string' && x ? x : undefined);
 const tree = root.addChildren([
   inside.addChildren([
     page('/', () => import('./pages/home/Home')),
-    page('/devices', () => import('./pages/devices/Devices')),
-    page('/devices/$id', () => import('./pages/devices/Device')),
+    page('/devices', named(() => import('./pages/devices/Devices'))),
+    page('/devices/$id', named(() => import('./pages/devices/Device'))),
     page('/site', () => import('./pages/Site')),
     page('/hub', () => import('./pages/Hub')),
     page('/people', () => import('./pages/people/People')),
-    page('/people/roles', () => import('./pages/people/Roles')),
-    page('/people/$id', () => import('./pages/people/PersonPage')),
+    page('/people/roles', named(() => import('./pages/people/Roles'))),
+    page('/people/$id', named(() => import('./pages/people/PersonPage'))),
     createRoute({
       getParentRoute: () => inside,
       path: '/audit',
@@ -88,18 +92,20 @@ const tree = root.addChildren([
       validateSearch: (s: Record<string, unknown>): AuditFilter => ({
         actor: word(s.actor), op: word(s.op), kind: word(s.kind), about: word(s.about), request: word(s.request), from: word(s.from), to: word(s.to), refused: word(s.refused),
       }),
-      component: lazyRouteComponent(() => import('./pages/audit/Audit')),
+      component: lazyRouteComponent(named(() => import('./pages/audit/Audit'))),
     }),
-    page('/audit/$journal/$epoch/$number', () => import('./pages/audit/AuditRecord')),
-    page('/tokens', () => import('./pages/tokens/Tokens')),
-    page('/webhooks', () => import('./pages/webhooks/Webhooks')),
-    page('/webhooks/$id', () => import('./pages/webhooks/WebhookPage')),
+    page('/audit/$journal/$epoch/$number', named(() => import('./pages/audit/AuditRecord'))),
+    page('/tokens', named(() => import('./pages/tokens/Tokens'))),
+    page('/programs', named(() => import('./pages/programs/Programs'))),
+    page('/programs/$id', named(() => import('./pages/programs/ProgramPage'))),
+    page('/webhooks', named(() => import('./pages/webhooks/Webhooks'))),
+    page('/webhooks/$id', named(() => import('./pages/webhooks/WebhookPage'))),
     page('/settings', () => import('./pages/settings/Settings')),
     createRoute({
       getParentRoute: () => inside,
       path: '/search',
       validateSearch: (s: Record<string, unknown>): { q?: string; kind?: string } => ({ q: word(s.q), kind: word(s.kind) }),
-      component: lazyRouteComponent(() => import('./pages/Search')),
+      component: lazyRouteComponent(named(() => import('./pages/Search'))),
     }),
     page('/about', () => import('./pages/About')),
     page('/account', () => import('./pages/account/Account')),
@@ -111,7 +117,7 @@ const tree = root.addChildren([
     component: lazyRouteComponent(() => import('./pages/signin/SignIn')),
   }),
   open('/welcome', () => import('./pages/signin/Accept')),
-  open('/setup', () => import('./pages/setup/Setup')),
+  open('/setup', named(() => import('./pages/setup/Setup'))),
   open('/display', () => import('./pages/Display')),
   open('/install', () => import('./pages/Install')),
 ]);

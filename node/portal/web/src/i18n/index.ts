@@ -2,6 +2,7 @@ import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
 import type en from './en.json';
 import { Store } from '@/api/store';
+import { learnSayings } from './said';
 
 export const languages = {
   en: { name: 'English', dir: 'ltr' },
@@ -20,6 +21,27 @@ const texts: Record<Language, () => Promise<{ default: object }>> = {
   ur: () => import('./ur.json'),
   ar: () => import('./ar.json'),
 };
+
+/** Names of what the node only sends to a few pages: operations, permissions, events. They come with the first such page. */
+const codes: typeof texts = {
+  en: () => import('./codes/en.json'),
+  id: () => import('./codes/id.json'),
+  ms: () => import('./codes/ms.json'),
+  ur: () => import('./codes/ur.json'),
+  ar: () => import('./codes/ar.json'),
+};
+
+let coded = false;
+
+/** learnCodes is waited for before a page that shows such names. */
+export async function learnCodes() {
+  coded = true;
+  await addCodes(language.get());
+}
+
+async function addCodes(to: Language) {
+  if (!i18next.getResource(to, 'translation', 'op')) i18next.addResourceBundle(to, 'translation', (await codes[to]()).default, true);
+}
 
 declare module 'i18next' {
   interface CustomTypeOptions {
@@ -53,8 +75,10 @@ export async function startI18n() {
 /** speak switches the whole page, its direction included. */
 export async function speak(to: Language) {
   if (!i18next.hasResourceBundle(to, 'translation')) {
-    i18next.addResourceBundle(to, 'translation', (await texts[to]()).default);
+    const [bundle] = await Promise.all([texts[to](), learnSayings()]);
+    i18next.addResourceBundle(to, 'translation', bundle.default);
   }
+  if (coded) await addCodes(to);
   await i18next.changeLanguage(to);
   document.documentElement.lang = to;
   document.documentElement.dir = languages[to].dir;

@@ -24,7 +24,7 @@ export default function About() {
                 rows={[
                   [t('about.role'), t(s.role === 'hub' ? 'about.hub' : 'about.plain')],
                   [t('about.site'), <bdi className="latin">{[s.site, s.region].filter(Boolean).join(' · ')}</bdi>],
-                  [t('about.id'), <bdi className="latin font-mono text-xs break-all">{s.node}</bdi>],
+                  [t('about.id'), <bdi className="latin inline-block max-w-[32ch] font-mono text-xs break-all">{s.node}</bdi>],
                   [t('about.started'), `${f.moment(s.started)} (${f.ago(s.started)})`],
                   [t('about.clock'), f.moment(s.now)],
                 ]}

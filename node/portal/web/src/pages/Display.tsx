@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { type ReactNode, useEffect, useState } from 'react';
+import { type CSSProperties, type ReactNode, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { connection } from '@/api/connection';
 import { methods } from '@/api/devices';
@@ -32,14 +32,14 @@ export default function Display() {
     <main className="flex min-h-dvh flex-col justify-between gap-[3vmin] overflow-hidden p-[4vmin]">
       <header className="flex items-start justify-between gap-6">
         <div className="min-w-0">
-          <h1 className="truncate text-[clamp(1.5rem,5vmin,4rem)] leading-tight font-semibold">
+          <h1 className="truncate text-[clamp(1.5rem,6vmin,5rem)] leading-tight font-semibold">
             <bdi>{site?.siteName || site?.site || 'AiElon Edge'}</bdi>
           </h1>
-          <p className="text-[clamp(0.9rem,2.6vmin,2rem)] text-soft">
+          <p className="text-[clamp(0.9rem,3.2vmin,3rem)] text-soft">
             {f.day(now)} · {f.hijri(now)}
           </p>
         </div>
-        <time className="figures text-[clamp(2rem,9vmin,8rem)] leading-none font-semibold whitespace-nowrap">{f.clock(now)}</time>
+        <time className="figures text-[clamp(2rem,12vmin,11rem)] leading-none font-semibold whitespace-nowrap">{f.clock(now)}</time>
       </header>
       <Figures ledger={query.data ?? {}} known={query.data !== undefined} />
       <Verdict ledger={query.data ?? {}} known={query.data !== undefined} />
@@ -54,12 +54,13 @@ function Figures({ ledger, known }: { ledger: Ledger; known: boolean }) {
   const lost = Number(total.lost ?? 0) > 0;
   const figure = (name: ReactNode, n: string | undefined, colour = '') => (
     <div className="flex min-w-0 flex-col-reverse">
-      <dt className="text-[clamp(1rem,3.4vmin,2.5rem)] text-soft">{name}</dt>
-      <dd className={`figures text-[clamp(2.25rem,7vw,9rem)] leading-none font-semibold ${colour}`}>{known ? f.count(n) : '–'}</dd>
+      <dt className="text-[clamp(1rem,4.4vmin,4rem)] text-soft">{name}</dt>
+      <dd className={`figures text-[min(18vmin,150vw/var(--longest))] leading-none font-semibold sm:text-[min(23vmin,75vw/var(--longest))] ${colour}`}>{known ? f.count(n) : '–'}</dd>
     </div>
   );
   return (
-    <dl className="grid grow grid-cols-1 content-center gap-[4vmin] sm:grid-cols-2">
+    // As large as the longest of them allows, and all alike.
+    <dl style={{ '--longest': Math.max(4, f.count(total.accepted).length) } as CSSProperties} className="grid grow grid-cols-1 content-evenly gap-[3vmin] sm:grid-cols-2">
       {figure(t('ledger.accepted'), total.accepted)}
       {figure(t('ledger.onHub'), total.onHub)}
       {figure(t('ledger.waiting'), total.waiting)}
@@ -78,10 +79,10 @@ function Verdict({ ledger, known }: { ledger: Ledger; known: boolean }) {
   if (known) lines.push(lost === 0 ? ['good', t('ledger.nothingLost')] : ['bad', t('ledger.somethingLost', { count: lost })]);
   if (known && ledger.joined && !ledger.connected) lines.push(['warn', t('link.off')]);
   return (
-    <ul className="flex flex-wrap gap-x-[5vmin] gap-y-2 text-[clamp(1.1rem,3.4vmin,2.6rem)] font-medium" aria-live="polite">
+    <ul className="flex flex-wrap gap-x-[5vmin] gap-y-2 text-[clamp(1.1rem,4.4vmin,4rem)] font-medium" aria-live="polite">
       {lines.map(([tone, text]) => (
         <li key={text} className="flex items-center gap-3">
-          <Sign tone={tone} size={36} />
+          <Sign tone={tone} size="1.1em" />
           {text}
         </li>
       ))}

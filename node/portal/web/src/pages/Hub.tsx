@@ -8,6 +8,7 @@ import { useFormats } from '@/i18n/format';
 import { Badge, Notice, Sign } from '@/ui/Badge';
 import { Button } from '@/ui/Button';
 import { Card } from '@/ui/Card';
+import { Own } from '@/ui/Own';
 import { Page } from '@/ui/Page';
 import { Empty, Loaded } from '@/ui/States';
 import { JoinCodeDialog } from './JoinCodeDialog';
@@ -31,7 +32,7 @@ export default function Hub() {
     <Page title={t('nav.hub')} lead={t('hub.lead')} action={add}>
       {hub?.alarms?.map((a) => (
         <Notice key={a} tone="bad">
-          {a}
+          <Own text={a} />
         </Notice>
       ))}
       {hub && (
@@ -78,17 +79,17 @@ function Figure({ name, value, tone = '' }: { name: string; value: string; tone?
 }
 
 /** What waits at a site is what its nodes last said, so it is told when they did and how long the oldest has waited. */
-function Backlog({ site: s }: { site: Site }) {
+function Backlog({ site: s, here }: { site: Site; here?: boolean }) {
   const { t } = useTranslation();
   const f = useFormats();
   const lines = [
     Number(s.lost ?? 0) > 0 && t('hub.lostHint'),
     s.waitingSince && t('hub.oldest', { when: f.ago(s.waitingSince) }),
-    s.waitingSaid && !s.online && t('hub.said', { when: f.ago(s.waitingSaid) }),
+    s.waitingSaid && !here && t('hub.said', { when: f.ago(s.waitingSaid) }),
     Number(s.shed ?? 0) > 0 && t('hub.shed', { count: Number(s.shed), n: f.count(s.shed) }),
     (s.silent ?? 0) > 0 && t('hub.silent', { count: s.silent }),
   ].filter(Boolean);
-  return lines.length > 0 && <p className="mt-2 text-sm text-soft">{lines.join(' ')}</p>;
+  return lines.length > 0 && <p className="mt-2 text-sm text-soft sm:ms-8.5">{lines.join(' ')}</p>;
 }
 
 /** bySorrow puts what needs somebody first: what is lost, what is stopped, what waits at a site that is away. */
@@ -122,7 +123,7 @@ function SiteRow({ site: s }: { site: Site }) {
           <Figure name={t('ledger.lost')} value={f.count(s.lost)} tone={Number(s.lost ?? 0) > 0 ? 'text-bad' : 'text-good'} />
         </dl>
       </div>
-      <Backlog site={s} />
+      <Backlog site={s} here={here} />
       <SiteStreams site={s} />
     </li>
   );

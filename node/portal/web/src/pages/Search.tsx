@@ -11,6 +11,7 @@ import { Card } from '@/ui/Card';
 import { Field } from '@/ui/Field';
 import { text } from '@/ui/Form';
 import { Marked } from '@/ui/Marked';
+import { useCode } from '@/ui/useCode';
 import { Page } from '@/ui/Page';
 import { Empty, Failure, Skeleton } from '@/ui/States';
 import { hitAddress, hitKinds, type HitKind } from './hits';
@@ -136,6 +137,7 @@ const icons: Record<HitKind, LucideIcon> = { person: UserRound, device: Cpu, aud
 function Row({ hit: h }: { hit: Hit }) {
   const { t } = useTranslation();
   const f = useFormats();
+  const code = useCode();
   const known = hitKinds.includes(h.kind as HitKind) ? (h.kind as HitKind) : undefined;
   const Icon = known ? icons[known] : SearchX;
   const shown = (h.snippets ?? []).filter((s) => s.marks?.length && s.text !== h.title).slice(0, 3);
@@ -146,7 +148,7 @@ function Row({ hit: h }: { hit: Hit }) {
         <span className="min-w-0 grow">
           <span className="flex flex-wrap items-center gap-2">
             <span className="font-medium break-words">
-              <Marked text={h.title || h.id || ''} marks={h.title ? h.titleMarks : undefined} />
+              {h.kind === 'audit' && !h.titleMarks?.length ? code('op', h.title) : <Marked text={h.title || h.id || ''} marks={h.title ? h.titleMarks : undefined} />}
             </span>
             <Badge>{known ? t(`hitKind.${known}`) : h.kind}</Badge>
             <span className="grow text-end text-xs text-soft">{f.ago(h.time)}</span>

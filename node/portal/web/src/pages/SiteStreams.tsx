@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import type { Site } from '@/api/node';
 import { useFormats } from '@/i18n/format';
 import { Notice } from '@/ui/Badge';
+import { Own } from '@/ui/Own';
 import { Table } from '@/ui/Table';
 
 export function SiteStreams({ site }: { site: Site }) {
@@ -14,12 +15,12 @@ export function SiteStreams({ site }: { site: Site }) {
         .filter((s) => s.frozen)
         .map((s) => (
           <div key={`${s.origin}/${s.name}`} className="mt-3">
-            <Notice tone="bad" hint={s.frozen}>
+            <Notice tone="bad" hint={<Own text={s.frozen} />}>
               {t('hub.frozenStream', { name: s.name })}
             </Notice>
           </div>
         ))}
-      <details className="mt-1 text-sm sm:ms-8">
+      <details className="mt-1 text-sm sm:ms-8.5">
         <summary className="inline-block min-h-8 py-1 font-medium text-accent">{t('hub.streams', { count: streams.length })}</summary>
         <div className="-mx-4 sm:mx-0">
           <Table

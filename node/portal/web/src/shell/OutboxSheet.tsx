@@ -2,12 +2,14 @@ import { Inbox } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import type { Waiting } from '@/api/db';
 import { cancel, outbox, replay, sending } from '@/api/outbox';
+import { Problem } from '@/api/problem';
 import { useStore } from '@/api/store';
 import { useFormats } from '@/i18n/format';
 import { Badge, Notice } from '@/ui/Badge';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Empty } from '@/ui/States';
+import { useSentence } from '@/ui/useSentence';
 
 /** The outbox is never silent: what waits, since when, what was refused and why. */
 export default function OutboxSheet({ onClose }: { onClose: () => void }) {
@@ -37,6 +39,8 @@ function Item({ item }: { item: Waiting }) {
   const f = useFormats();
   // Which key it is was checked when the command was made; what is kept is text.
   const say = t as (key: string, values: Record<string, string>) => string;
+  const sentence = useSentence();
+  const why = item.refused && sentence(new Problem(item.refused));
   const onTheWay = useStore(sending) === item.id;
   return (
     <li className="space-y-2 py-3">
@@ -47,9 +51,9 @@ function Item({ item }: { item: Waiting }) {
         </div>
         {item.refused ? <Badge tone="bad">{t('outbox.refused')}</Badge> : <Badge tone="warn">{t(onTheWay ? 'outbox.sending' : 'outbox.waiting')}</Badge>}
       </div>
-      {item.refused && (
-        <Notice tone="bad" hint={item.refused.hint}>
-          {item.refused.detail ?? t('problem.status', { status: item.refused.status })}
+      {why && (
+        <Notice tone="bad" hint={why.hint}>
+          {why.text}
         </Notice>
       )}
       {!item.refused && item.attempts > 0 && <p className="text-xs text-soft">{t('outbox.maybe')}</p>}

@@ -1,11 +1,11 @@
-import { Cpu, Home, Info, KeyRound, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users, Webhook } from 'lucide-react';
+import { AppWindow, Cpu, Home, Info, KeyRound, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users, Webhook } from 'lucide-react';
 import { useQuery } from '@tanstack/react-query';
 import { may, me } from '@/api/identity';
 import { status } from '@/api/node';
 
 export interface Place {
-  to: '/' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/tokens' | '/webhooks' | '/settings' | '/about' | '/account';
-  name: 'home' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'tokens' | 'webhooks' | 'settings' | 'about' | 'account';
+  to: '/' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/tokens' | '/programs' | '/webhooks' | '/settings' | '/about' | '/account';
+  name: 'home' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'tokens' | 'programs' | 'webhooks' | 'settings' | 'about' | 'account';
   icon: LucideIcon;
   needs?: string;
   hubOnly?: boolean;
@@ -19,6 +19,7 @@ const all: Place[] = [
   { to: '/people', name: 'people', icon: Users, needs: 'identity.read' },
   { to: '/audit', name: 'audit', icon: ScrollText, needs: 'audit.read' },
   { to: '/tokens', name: 'tokens', icon: KeyRound, needs: 'tokens.manage' },
+  { to: '/programs', name: 'programs', icon: AppWindow, needs: 'identity.read' },
   { to: '/webhooks', name: 'webhooks', icon: Webhook, needs: 'webhooks.manage' },
   { to: '/settings', name: 'settings', icon: Settings, needs: 'settings.read' },
   { to: '/account', name: 'account', icon: UserRound },

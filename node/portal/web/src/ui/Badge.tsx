@@ -19,7 +19,7 @@ export function toneOf(level: string | undefined): Tone {
   return level === 'failed' ? 'bad' : 'none';
 }
 
-export function Sign({ tone, size = 18 }: { tone: Tone; size?: number }) {
+export function Sign({ tone, size = 18 }: { tone: Tone; size?: number | string }) {
   const Icon = signs[tone];
   const colour = { good: 'text-good', warn: 'text-warn', bad: 'text-bad', none: 'text-soft' }[tone];
   return <Icon size={size} aria-hidden className={`shrink-0 ${colour}`} />;

@@ -30,7 +30,7 @@ export function Facts({ rows }: { rows: [ReactNode, ReactNode][] }) {
       {rows.map(([name, value], i) => (
         <div key={i} className="flex flex-wrap justify-between gap-x-4 py-2">
           <dt className="text-soft">{name}</dt>
-          <dd className="figures min-w-0 text-end font-medium break-words">{value}</dd>
+          <dd className="figures ms-auto min-w-0 text-end font-medium break-words">{value}</dd>
         </div>
       ))}
     </dl>

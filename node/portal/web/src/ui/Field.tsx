@@ -1,5 +1,5 @@
 import { ChevronDown, Search } from 'lucide-react';
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, useId } from 'react';
+import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from 'react';
 
 const box =
   'min-h-11 w-full rounded-lg border border-line bg-card px-3 py-1.5 text-base text-ink focus-visible:outline-offset-0 disabled:opacity-60 sm:text-sm sm:min-h-10';
@@ -50,6 +50,16 @@ export function Field({ label, help, error, latin, className = '', ...rest }: Fi
         className={`${box} ${latin ? 'font-mono' : ''} ${className}`}
         {...rest}
       />
+    </Frame>
+  );
+}
+
+/** An Area holds addresses or keys, one a line: text that reads left to right in every language. */
+export function Area({ label, help, error, className = '', ...rest }: Common & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+  const id = useId();
+  return (
+    <Frame id={id} label={label} help={help} error={error}>
+      <textarea id={id} dir="ltr" spellCheck={false} autoCapitalize="off" aria-describedby={describedBy(id, { label, help, error })} className={`${box} block resize-y font-mono ${className}`} {...rest} />
     </Frame>
   );
 }

@@ -1,10 +1,11 @@
+import type { ReactNode } from 'react';
 import { Store } from '@/api/store';
 
 export interface Toast {
   id: number;
   tone: 'good' | 'bad' | 'none';
   text: string;
-  hint?: string;
+  hint?: ReactNode;
   action?: { label: string; run: () => void };
 }
 

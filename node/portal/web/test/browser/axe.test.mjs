@@ -50,7 +50,7 @@ test('dialogs, too', async () => {
   await page.getByRole('link', { name: /Yusuf Hidayat/ }).click();
   await page.getByRole('button', { name: 'Change', exact: true }).click();
   await look('person');
-  for (const [path, button] of [['/webhooks', 'Add a webhook'], ['/webhooks/w1', 'Send a test'], ['/tokens', 'New token'], ['/settings', 'Change']]) {
+  for (const [path, button] of [['/webhooks', 'Add a webhook'], ['/webhooks/w1', 'Send a test'], ['/tokens', 'New token'], ['/programs', 'Register a program'], ['/programs/c1', 'Remove'], ['/settings', 'Change']]) {
     await page.goto(w.node.url + path);
     await page.getByRole('main').getByRole('button', { name: button }).last().click();
     await look(path);

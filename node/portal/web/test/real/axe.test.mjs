@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launch } from '../fixture/browser.mjs';
 import { password, startDemo } from './demo.mjs';
+import { refresh } from './oauth.mjs';
 import { person } from './person.mjs';
 import { sessions, views, visit } from './views.mjs';
 
@@ -45,6 +46,23 @@ test.each([
   }
   expect(found).toEqual([]);
 }, 300_000);
+
+test('what a person let a program do is shown, and ended at once', async () => {
+  const { demo } = w;
+  const page = await person(w.browser, { size: 'phone', storageState: w.states.node });
+  await page.goto(`${demo.node}/programs`);
+  await page.getByRole('link', { name: /Ward tablet/ }).click();
+  const row = page.getByRole('listitem').filter({ hasText: 'Dr. Farid Rahman' });
+  await row.getByText('See which devices there are').waitFor();
+  const again = await refresh(demo.node, demo.program, demo.refreshToken);
+  expect(again.status).toBe(200);
+  await row.getByRole('button', { name: 'End' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'End' }).click();
+  await row.waitFor({ state: 'detached' });
+  expect((await refresh(demo.node, demo.program, again.refresh_token)).status).toBe(400);
+  expect(page.errors).toEqual([]);
+  await page.context().close();
+}, 60_000);
 
 /** Presses Tab until the first of what is named has the keyboard, and fails if it never does. */
 async function tabTo(page, role, name) {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { publish } from './mqtt.mjs';
+import { actAlone, letIn, newKey } from './oauth.mjs';
 import { Program, freePort, hubIn, nodeIn } from './world.mjs';
 
 export const password = 'tujuh kambing di atas bukit';
@@ -32,6 +33,20 @@ const devices = [
   ['genset', 'Generator', 'generator', undefined],
 ];
 
+/** A program two people let in, and one that comes by itself. */
+async function letPrograms(owner, url) {
+  const redirect = 'http://127.0.0.1/callback';
+  const scopes = ['openid', 'offline_access', 'devices.read', 'readings.read'];
+  const { id: program } = await owner.ask('POST', '/v1/oauth/clients', { name: 'Ward tablet', redirectUris: ['https://tablet.example.org/callback', redirect], scopes: [...scopes, 'patient/Observation.rs'] });
+  const key = newKey();
+  const { id: alone } = await owner.ask('POST', '/v1/oauth/clients', { name: 'Regional reports', proof: 'PROOF_KEY', jwks: key.jwks, scopes: ['devices.read', 'analytics.read'], roles: ['operator'], bound: false });
+  const asked = { password, client: program, redirect: redirect.replace('/callback', ':8123/callback'), scope: scopes.join(' ') };
+  await letIn(url, { ...asked, login: 'siti' });
+  const granted = await letIn(url, { ...asked, login: 'farid' });
+  await actAlone(url, alone, key, 'devices.read');
+  return { program, refreshToken: granted.refresh_token };
+}
+
 async function invite(owner, url, [login, displayName, roles]) {
   const { code } = await owner.ask('POST', '/v1/invitations', { roles, login });
   await new Program(url).ask('POST', '/v1/invitations/accept', { code, login, displayName, password, language: 'en' });
@@ -50,9 +65,10 @@ async function clinic(dir, hub) {
   await owner.ask('POST', `/v1/people/${all.find((p) => p.login === 'bilal').id}/suspend`);
   await owner.ask('POST', '/v1/tokens', { name: 'Monthly report', roles: ['auditor'] });
   const hook = await owner.ask('POST', '/v1/webhooks', { url: `http://127.0.0.1:${await freePort()}/in`, description: 'Laboratory', class: 'CLASS_SITE_ONLY', allowPrivate: true, allowPlain: true });
+  const programs = await letPrograms(owner, first.url);
   const { records } = await owner.ask('GET', '/v1/audit/records');
   const { journal, position } = records.find((r) => r.position);
-  const shown = { person: all.find((p) => p.login === 'farid').id, webhook: (hook.webhook ?? hook).id, record: `${journal}/${position}` };
+  const shown = { person: all.find((p) => p.login === 'farid').id, webhook: (hook.webhook ?? hook).id, ...programs, record: `${journal}/${position}` };
   const tokens = {};
   for (const [id, name, kind] of devices) tokens[id] = (await owner.ask('POST', '/v1/devices', { id, name, kind })).token;
   const invited = await hub.ask('POST', '/v1/join-codes', { role: 'site', site: 'clinic' });

@@ -12,6 +12,7 @@ import { asked } from '@/api/audit';
 import { bytesOf, includes } from '@/api/merkle';
 import { addressOf } from '@/pages/audit/words';
 import { byArea } from '@/pages/people/areas';
+import { discovery, faultOfKeys, programOf } from '@/pages/programs/words';
 import { idOf as idOfName } from '@/pages/people/names';
 import { hostOf } from '@/pages/webhooks/words';
 import { pieces } from '@/ui/Marked';
@@ -165,4 +166,25 @@ test('what is offered follows the roles', () => {
 test('a device is known by what its browser says', () => {
   expect(thisSystem('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)')).toBe('ios');
   expect(thisSystem('Mozilla/5.0 (Linux; Android 15)')).toBe('android');
+});
+
+test('a private key does not leave the page', () => {
+  expect(faultOfKeys('{"keys": [{"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}]}')).toBeUndefined();
+  expect(faultOfKeys('{"keys": [{"kty": "EC", "x": "a", "d": "secret"}]}')).toBe('program.keysPrivate');
+  expect(faultOfKeys('{"kty": "EC", "d": "secret"}')).toBe('program.keysPrivate');
+  expect(faultOfKeys('-----BEGIN PRIVATE KEY-----')).toBe('program.keysPrivate');
+  expect(faultOfKeys('{"keys": [{"d": "cut off')).toBe('program.keysPrivate');
+  for (const typed of ['', 'nonsense', '{"keys": "a"}', 'null']) expect(faultOfKeys(typed), typed).toBe('program.keysUnread');
+});
+
+test('a program is registered with what its kind has, and nothing that was typed before', () => {
+  const d = new FormData();
+  for (const [k, v] of Object.entries({ name: ' Lab ', redirects: 'https://a.example/cb\n https://b.example/cb\n', jwks: '{"keys": []}', smart: 'patient/Observation.rs  openid', roles: 'auditor', scopes: 'openid' })) d.append(k, v);
+  expect(programOf(d, 'app')).toEqual({ name: 'Lab', proof: 'PROOF_NONE', redirectUris: ['https://a.example/cb', 'https://b.example/cb'], jwks: '', scopes: ['openid', 'patient/Observation.rs'], roles: [], bound: false });
+  expect(programOf(d, 'self')).toMatchObject({ proof: 'PROOF_KEY', redirectUris: [], jwks: '{"keys": []}', roles: ['auditor'] });
+  expect(programOf(d, 'server')).toMatchObject({ proof: 'PROOF_KEY', roles: [] });
+});
+
+test('a program finds the rest under the name the node goes by', () => {
+  expect(discovery('https://192.168.1.5:8480/programs?x=1', 'clinic.example.org')).toBe('https://clinic.example.org:8480/.well-known/openid-configuration');
 });

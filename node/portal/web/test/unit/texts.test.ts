@@ -1,11 +1,14 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { known, word } from '@/pages/settings/known';
+import { learnSayings, said } from '@/i18n/said';
+import { sayings } from '@/i18n/sayings';
 import { preferred } from '@/i18n';
 
 type Texts = Record<string, Record<string, string>>;
 const src = new URL('../../src/', import.meta.url);
-const texts = (lang: string) => JSON.parse(readFileSync(new URL(`i18n/${lang}.json`, src), 'utf8')) as Texts;
+const files = (lang: string) => [`i18n/${lang}.json`, `i18n/codes/${lang}.json`].map((f) => readFileSync(new URL(f, src), 'utf8'));
+const texts = (lang: string) => Object.assign({}, ...files(lang).map((f) => JSON.parse(f) as Texts)) as Texts;
 const plural = /_(zero|one|two|few|many|other)$/;
 
 /** All texts by key, those in several forms under one key with the forms beside it. */
@@ -49,11 +52,70 @@ describe.each(['en', 'id', 'ms', 'ur', 'ar'])('texts in %s', (lang) => {
 });
 
 test('every text is used somewhere', () => {
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => /\.tsx?$/.test(f));
-  const code = files.map((f) => readFileSync(new URL(f, src), 'utf8')).join('\n');
-  const computed = /^(nav|role|roleDoc|area|class|part|dataClass|setting|setup|install|ledger|auditKind|auditReason|auditProof|actorKind|strength|linkProfile|hitKind|attentionOf|attentionDo)\./;
+  const sources = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => /\.tsx?$/.test(f));
+  const code = sources.map((f) => readFileSync(new URL(f, src), 'utf8')).join('\n');
+  const computed = /^(nav|role|roleDoc|area|class|part|dataClass|setting|setup|install|ledger|auditKind|auditReason|auditProof|actorKind|strength|linkProfile|hitKind|attentionOf|attentionDo|op|permission|event|thing|scope|level|problemKind|said|quantity)\.|^program\.(app|server|self)(Help)?$/;
   const unused = [...english.keys()].filter((k) => !code.includes(`'${k}'`) && !computed.test(k));
   expect(unused).toEqual([]);
+});
+
+/** Keys that stand twice in one object of a file: JSON.parse keeps the last and says nothing. */
+function twice(raw: string): string[] {
+  const inside: { path: string; keys: Set<string> }[] = [];
+  const found: string[] = [];
+  let last = '';
+  for (const [token, , colon] of raw.matchAll(/"((?:[^"\\]|\\.)*)"(\s*:)?|[{}]/g)) {
+    if (token === '{') inside.push({ path: last, keys: new Set() });
+    else if (token === '}') inside.pop();
+    else if (colon) {
+      last = `${inside.map((x) => x.path).join('.')}.${token}`;
+      if (inside.at(-1)!.keys.has(token)) found.push(last);
+      inside.at(-1)!.keys.add(token);
+    }
+  }
+  return found;
+}
+
+test('no text has two wordings: no key stands twice', () => {
+  expect(twice('{"a": {"b": "x\\" {", "c": ""}, "d": {"b": ""}}')).toEqual([]);
+  expect(twice('{"a": {"b": "x", "b": "y"}, "a": {}}')).toHaveLength(2);
+  for (const lang of ['en', 'id', 'ms', 'ur', 'ar']) expect(files(lang).flatMap(twice), lang).toEqual([]);
+});
+
+test('no section is in both files of a language', () => {
+  for (const lang of ['en', 'id', 'ms', 'ur', 'ar']) {
+    const [first, second] = files(lang).map((f) => Object.keys(JSON.parse(f) as Texts));
+    expect(first!.filter((s) => second!.includes(s)), lang).toEqual([]);
+  }
+});
+
+describe('what the node says', () => {
+  const top = new URL('../../../../../', import.meta.url);
+  const go = ['node', 'cluster', 'sync', 'hardware']
+    .flatMap((dir) => readdirSync(new URL(dir, top), { recursive: true, encoding: 'utf8' }).map((f) => `${dir}/${f}`))
+    .filter((f) => f.endsWith('.go') && !/_test\.go$|\.pb\.go$|\/web\//.test(f))
+    .map((f) => readFileSync(new URL(f, top), 'utf8'));
+  test.each(Object.entries(sayings))('is still said so: %s', (_, form) => {
+    const chunks = form.split(/%[dfqsv]/).filter((c) => c.trim().length > 2);
+    expect(go.some((file) => chunks.every((c) => file.includes(c))), form).toBe(true);
+  });
+  test('has words of its own, and keeps what stood in its places', async () => {
+    await learnSayings();
+    expect([...english.keys()].filter((k) => k.startsWith('said.')).sort()).toEqual(Object.keys(sayings).map((k) => `said.${k}`).sort());
+    expect(said('leading 3 nodes')).toEqual({ saying: 'leading', values: { a: '3' } });
+    expect(said('connected to hub over quic, 12 records wait')?.values).toEqual({ a: 'hub', b: 'quic', c: '12' });
+    expect(said('the certificate is good for another 6.9 days')?.values).toEqual({ a: '6.9' });
+    expect(said('browsers cannot be sent back to "http://x"')?.values).toEqual({ a: 'http://x' });
+    expect(said('leading 3 nodes and more')).toBeUndefined();
+    expect(said('')).toBeUndefined();
+  });
+});
+
+test('what the node knows a unit for has a name', () => {
+  const units = readFileSync(new URL('../../../../../hardware/device/units.go', import.meta.url), 'utf8').split('func unitOfWord(')[1]!.split('\n}')[0]!;
+  const words = [...units.matchAll(/case "([^"]+)"/g)].map((m) => m[1]!);
+  expect(words.length).toBeGreaterThan(20);
+  for (const w of words) expect(english.has(`quantity.${w}`), w).toBe(true);
 });
 
 test('every known setting has a name', () => {

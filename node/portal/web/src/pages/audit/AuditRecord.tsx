@@ -17,6 +17,7 @@ import { useAuditWords } from './words';
 export default function AuditRecordPage() {
   const { t } = useTranslation();
   const { journal, epoch, number } = useParams({ strict: false }) as { journal: string; epoch: string; number: string };
+  const words = useAuditWords();
   const query = useQuery(auditRecord(journal, epoch, number));
   const back = (
     <Link to="/audit" className={linkLooks()}>
@@ -24,7 +25,7 @@ export default function AuditRecordPage() {
     </Link>
   );
   return (
-    <Page title={t('audit.recordTitle')} lead={<bdi className="latin font-mono">{query.data?.record?.op ?? `${journal} ${epoch}/${number}`}</bdi>} action={back}>
+    <Page title={t('audit.recordTitle')} lead={query.data?.record ? words.op(query.data.record) : <bdi className="latin font-mono">{`${journal} ${epoch}/${number}`}</bdi>} action={back}>
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <Card title={t('audit.what')}>
           <Loaded query={query} lines={8}>
@@ -52,8 +53,8 @@ function What({ record: r }: { record: AuditRecord }) {
     [t('audit.time'), f.moment(r.time), true],
     [t('audit.kind'), words.kind(r), true],
     [t('audit.actor'), <><Thing type={r.actorKind} id={r.actor} text={name(r.actor)} /> <Badge>{words.actorKind(r)}</Badge></>, true],
-    [t('audit.action'), code(r.op), Boolean(r.op)],
-    [t('audit.about'), <><bdi>{r.objectType}</bdi> <Thing type={r.objectType} id={r.objectId} text={name(r.objectId)} /></>, Boolean(r.objectType)],
+    [t('audit.action'), <>{words.op(r)} <span className="block font-normal text-soft">{code(r.op)}</span></>, Boolean(r.op)],
+    [t('audit.about'), <>{words.object(r)} <Thing type={r.objectType} id={r.objectId} text={name(r.objectId)} /></>, Boolean(r.objectType)],
     [t('audit.outcome'), <Badge tone={tone}>{outcome}</Badge>, true],
     [t('audit.why'), words.reason(r), Boolean(words.reason(r))],
     [t('audit.policies'), code((r.policies ?? []).join(', ')), Boolean(r.policies?.length)],
@@ -72,5 +73,7 @@ function Thing({ type, id, text }: { type?: string; id?: string; text: string })
   const shown = <bdi>{text}</bdi>;
   if (type === 'person') return <Link to="/people/$id" params={{ id }} className="text-accent underline">{shown}</Link>;
   if (type === 'device') return <Link to="/devices/$id" params={{ id }} className="text-accent underline">{shown}</Link>;
+  if (type === 'webhook') return <Link to="/webhooks/$id" params={{ id }} className="text-accent underline">{shown}</Link>;
+  if (type === 'client') return <Link to="/programs/$id" params={{ id }} className="text-accent underline">{shown}</Link>;
   return shown;
 }

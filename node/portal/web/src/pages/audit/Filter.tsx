@@ -6,15 +6,17 @@ import { useNames } from '@/pages/people/names';
 import { Button } from '@/ui/Button';
 import { Check, Field, Select } from '@/ui/Field';
 import { text } from '@/ui/Form';
+import { useCode } from '@/ui/useCode';
 
 /** The parts of a site that leave records: the first half of every operation. */
-const services = ['devices', 'identity', 'node', 'policy', 'webhooks', 'audit', 'search'];
+const services = ['devices', 'identity', 'node', 'policy', 'oauth', 'webhooks', 'audit', 'search'];
 
 export function Filter({ filter }: { filter: AuditFilter }) {
   const { t } = useTranslation();
   const go = useNavigate();
   const names = useNames();
   const list = useId();
+  const code = useCode();
   const send = (form: HTMLFormElement) => {
     const d = new FormData(form);
     const word = (name: keyof AuditFilter) => text(d, name) || undefined;
@@ -59,7 +61,7 @@ export function Filter({ filter }: { filter: AuditFilter }) {
         </datalist>
         <datalist id={`${list}-ops`}>
           {services.map((s) => (
-            <option key={s} value={s} />
+            <option key={s} value={s} label={code('thing', s)} />
           ))}
         </datalist>
       </form>

@@ -8,6 +8,7 @@ import { useFormats } from '@/i18n/format';
 import { Notice, toneOf } from '@/ui/Badge';
 import { Button, linkLooks } from '@/ui/Button';
 import { Card } from '@/ui/Card';
+import { Own } from '@/ui/Own';
 import { useAttempt } from '@/ui/useAttempt';
 
 /** Whether the record is whole is proven, not promised: everything can be computed anew, here or by an auditor elsewhere. */
@@ -57,8 +58,8 @@ function Standing({ state }: { state: AuditState }) {
   const witnesses = new Set(trees.flatMap((x) => (x.checkpoint?.cosigned ?? []).map((s) => s.node))).size;
   if (state.level !== 'ok')
     return (
-      <Notice tone={toneOf(state.level)} hint={<bdi>{state.hint}</bdi>}>
-        <bdi>{state.text || t('audit.broken')}</bdi>
+      <Notice tone={toneOf(state.level)} hint={<Own text={state.hint} />}>
+        {state.text ? <Own text={state.text} /> : t('audit.broken')}
       </Notice>
     );
   if (signed === 0n) return <Notice tone="none">{t('audit.unsigned')}</Notice>;
@@ -86,7 +87,7 @@ function Run({ run: v }: { run: Verification }) {
       {v.holds ? (
         <Notice tone="good">{t('audit.holds', { name, size: f.count(v.checked) })}</Notice>
       ) : (
-        <Notice tone="bad" hint={<><bdi className="block">{v.problems?.[0]}</bdi>{t('audit.brokenHint')}</>}>
+        <Notice tone="bad" hint={<><span className="block"><Own text={v.problems?.[0]} /></span>{t('audit.brokenHint')}</>}>
           {t('audit.brokenIn', { name })}
         </Notice>
       )}

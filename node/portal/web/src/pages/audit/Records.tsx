@@ -30,10 +30,10 @@ export function Records({ rows }: { rows: AuditRecord[] }) {
           name: t('audit.action'),
           cell: (r) => (
             <>
-              <bdi className="font-mono text-xs break-all">{r.op}</bdi>
-              {r.objectType && (
+              <span className="break-words">{words.op(r)}</span>
+              {r.objectId && (
                 <span className="block text-xs text-soft">
-                  <bdi>{r.objectType}</bdi> <bdi>{name(r.objectId)}</bdi>
+                  {words.object(r)} <bdi className="break-all">{name(r.objectId)}</bdi>
                 </span>
               )}
               {/* On a phone there is no room for a column of names. */}

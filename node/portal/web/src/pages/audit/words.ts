@@ -1,20 +1,19 @@
-import type { ParseKeys } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import type { AuditRecord } from '@/api/audit';
 import type { Tone } from '@/ui/Badge';
-
-const reasons = ['not_known', 'not_proven', 'expired', 'not_permitted', 'forbidden', 'no_consent', 'out_of_scope', 'too_weak'];
-const kinds = ['decision', 'access', 'change'];
-const doors = ['person', 'device', 'node', 'service', 'nobody'];
+import { useCode } from '@/ui/useCode';
 
 /** useAuditWords says a record's codes in words; a code this build does not know stays as it is. */
 export function useAuditWords() {
   const { t } = useTranslation();
-  const say = (section: string, known: string[], code: string | undefined) => (known.includes(code ?? '') ? t(`${section}.${code}` as ParseKeys) : (code ?? ''));
+  const code = useCode();
   return {
-    kind: (r: AuditRecord) => say('auditKind', kinds, r.kind),
-    reason: (r: AuditRecord) => (r.reason === 'permitted' ? '' : say('auditReason', reasons, r.reason)),
-    actorKind: (r: AuditRecord) => say('actorKind', doors, r.actorKind),
+    kind: (r: AuditRecord) => code('auditKind', r.kind),
+    reason: (r: AuditRecord) => (r.reason === 'permitted' ? '' : code('auditReason', r.reason)),
+    actorKind: (r: AuditRecord) => code('actorKind', r.actorKind),
+    /** What was asked for: an operation, or where a door refused it before there was one, a permission. */
+    op: (r: AuditRecord) => code('op', r.op, code('permission', r.op)),
+    object: (r: AuditRecord) => code('thing', r.objectType),
     outcome: (r: AuditRecord): [Tone, string] => {
       if (r.denied || r.outcome === 'denied') return ['bad', t('audit.refused')];
       if (r.outcome === 'ok') return ['good', t('audit.done')];

@@ -6,11 +6,13 @@ import { useFormats } from '@/i18n/format';
 import { Card } from '@/ui/Card';
 import { Sign } from '@/ui/Badge';
 import { Loaded } from '@/ui/States';
+import { useQuantity } from './useQuantity';
 import { show } from './values';
 
 export function Alarms({ device }: { device: string }) {
   const { t } = useTranslation();
   const f = useFormats();
+  const quantity = useQuantity();
   const who = useQuery({ ...me, enabled: false }).data;
   const query = useQuery({ ...alarms(device), enabled: may(who, 'readings.read') });
   if (!may(who, 'readings.read')) return null;
@@ -31,12 +33,14 @@ export function Alarms({ device }: { device: string }) {
                         <bdi className="font-medium">{r.device}</bdi> ·{' '}
                       </>
                     )}
-                    <bdi dir="ltr">
-                      {(r.samples ?? [])
-                        .map((s) => show(s, f, t('common.on'), t('common.off')))
-                        .map((v) => `${v.name} ${v.text} ${v.unit}`.trim())
-                        .join(', ')}
-                    </bdi>
+                    {(r.samples ?? [])
+                      .map((s) => show(s, f, t('common.on'), t('common.off')))
+                      .map((v, i) => (
+                        <span key={i}>
+                          {i > 0 && ', '}
+                          <bdi>{quantity(v.name)}</bdi> <bdi dir="ltr">{`${v.text} ${v.unit}`.trim()}</bdi>
+                        </span>
+                      ))}
                   </span>
                   <time dateTime={r.time} className="figures text-xs text-soft">
                     {f.moment(r.time)}

@@ -41,16 +41,18 @@ export default function DevicePage() {
             )}
           </Loaded>
         </Card>
-        <Alarms device={id} />
+        <div className="min-w-0 space-y-4">
+          <Alarms device={id} />
+          <Quarantine device={id} />
+        </div>
       </div>
-      <Quarantine device={id} />
     </Page>
   );
 }
 
 function Topics({ list = [] }: { list?: string[] }) {
   return (
-    <span className="latin block text-start font-mono text-xs leading-5">
+    <span className="latin block font-mono text-xs leading-5">
       {list.slice(0, 4).map((topic) => (
         <span key={topic} className="block">
           {topic}

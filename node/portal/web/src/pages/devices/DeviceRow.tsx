@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import type { Device, Reading } from '@/api/devices';
 import { useFormats } from '@/i18n/format';
 import { Badge } from '@/ui/Badge';
+import { useQuantity } from './useQuantity';
 import { type Value, show } from './values';
 
 /** One line says what it is, what it says now, and how long ago. */
@@ -41,12 +42,13 @@ export function DeviceRow({ device, reading }: { device: Device; reading?: Readi
 }
 
 function Figure({ name, text, unit }: Value) {
+  const quantity = useQuantity();
   return (
     <span className="min-w-20 md:w-24 md:text-end">
       <bdi dir="ltr" className="figures block text-lg leading-snug font-semibold">
         {text} <span className="text-sm font-normal text-soft">{unit}</span>
       </bdi>
-      <bdi className="block max-w-32 truncate text-xs text-soft">{name}</bdi>
+      <bdi className="block max-w-32 truncate text-xs text-soft">{quantity(name)}</bdi>
     </span>
   );
 }

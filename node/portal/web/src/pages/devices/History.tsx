@@ -8,6 +8,7 @@ import { useFormats } from '@/i18n/format';
 import { Card } from '@/ui/Card';
 import { Empty, Loaded, Skeleton } from '@/ui/States';
 import { Table } from '@/ui/Table';
+import { useQuantity } from './useQuantity';
 import { type Series, series } from './values';
 
 const Chart = lazy(() => import('@/ui/Chart'));
@@ -71,24 +72,25 @@ function Lines({ readings }: { readings: Reading[] }) {
 function Line({ line }: { line: Series }) {
   const { t } = useTranslation();
   const f = useFormats();
+  const name = useQuantity()(line.name);
   const last = line.values.length - 1;
   const rows = line.times.map((time, i) => ({ time, value: line.values[i]! })).slice(-50).reverse();
   return (
     <figure className="min-w-0">
       <figcaption className="flex items-baseline justify-between gap-3">
-        <bdi className="latin truncate text-sm font-medium">{line.name}</bdi>
+        <bdi className="truncate text-sm font-medium">{name}</bdi>
         <span dir="ltr" className="figures text-xl font-semibold">
           {f.value(line.values[last]!)} <span className="text-sm font-normal text-soft">{line.unit}</span>
         </span>
       </figcaption>
       <Suspense fallback={<Skeleton lines={5} />}>
-        <Chart label={line.name} unit={line.unit} times={line.times} values={line.values} />
+        <Chart label={name} unit={line.unit} times={line.times} values={line.values} />
       </Suspense>
       <details className="text-sm">
         <summary className="inline-block py-1 text-accent">{t('devices.asTable')}</summary>
         <div className="max-h-56 overflow-y-auto">
           <Table
-            label={line.name}
+            label={name}
             rows={rows}
             id={(r) => String(r.time)}
             columns={[

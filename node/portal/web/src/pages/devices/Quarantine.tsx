@@ -4,6 +4,7 @@ import { type Quarantined, quarantine } from '@/api/devices';
 import { may, me } from '@/api/identity';
 import { useFormats } from '@/i18n/format';
 import { Card } from '@/ui/Card';
+import { Own } from '@/ui/Own';
 import { Loaded } from '@/ui/States';
 
 const shown = 4096;
@@ -52,7 +53,9 @@ function Message({ message: m }: { message: Quarantined }) {
       <details>
         <summary className="flex flex-wrap items-baseline gap-x-3">
           <bdi className="font-medium">{m.device}</bdi>
-          <bdi className="min-w-0 grow break-words text-soft">{m.reason}</bdi>
+          <span className="min-w-0 grow break-words text-soft">
+            <Own text={m.reason} />
+          </span>
           <time dateTime={m.time} className="figures text-xs text-soft">
             {f.moment(m.time)}
           </time>

@@ -9,6 +9,9 @@ import type { Status } from '@/api/node';
 import { useFormats } from '@/i18n/format';
 import { type Tone, Sign } from '@/ui/Badge';
 import { Card } from '@/ui/Card';
+import { Own } from '@/ui/Own';
+import { useCode } from '@/ui/useCode';
+import { usePartName } from './PartsCard';
 
 interface Matter {
   key: string;
@@ -66,8 +69,8 @@ function useMatters(s: Status): Matter[] {
   return (s.attention ?? []).map((a) => {
     const key = `attention/${a.id}`;
     const tone: Tone = a.severity === 'critical' ? 'bad' : 'warn';
-    const own = <bdi lang="en">{a.text}</bdi>;
-    if (!((a.id ?? '') in places)) return { key, tone, text: own, hint: <bdi lang="en">{a.hint}</bdi> };
+    const own = <Own text={a.text} />;
+    if (!((a.id ?? '') in places)) return { key, tone, text: own, hint: <Own text={a.hint} /> };
     const id = a.id as Known;
     const hint = (
       <>
@@ -87,14 +90,21 @@ const soon = 2 * 86_400_000;
 function useParts(s: Status): Matter[] {
   const { t } = useTranslation();
   const f = useFormats();
+  const name = usePartName();
+  const code = useCode();
   const found: Matter[] = [];
   const told = new Set((s.attention ?? []).map((a) => a.id));
   for (const p of s.parts ?? []) {
     if (told.has(p.name)) continue;
-    if (p.level === 'failed') found.push({ key: `part/${p.name}`, tone: 'bad', text: p.text, hint: p.hint });
-    if (p.level === 'degraded') found.push({ key: `part/${p.name}`, tone: 'warn', text: p.text, hint: p.hint });
+    if (p.level !== 'failed' && p.level !== 'degraded') continue;
+    const hint = (
+      <>
+        {p.text && <Own text={p.text} />} {p.hint && <Own text={p.hint} />}
+      </>
+    );
+    found.push({ key: `part/${p.name}`, tone: p.level === 'failed' ? 'bad' : 'warn', text: `${name(p.name)}: ${code('level', p.level)}`, hint });
   }
-  for (const a of s.hub?.alarms ?? []) found.push({ key: a, tone: 'bad', text: a, to: '/hub' });
+  for (const a of s.hub?.alarms ?? []) found.push({ key: a, tone: 'bad', text: <Own text={a} />, to: '/hub' });
   for (const m of s.members ?? []) {
     const until = m.certifiedUntil ? Date.parse(m.certifiedUntil) : undefined;
     if (until && until - Date.now() < soon && !(m.self && told.has('certificate'))) found.push({ key: `cert/${m.node}`, tone: 'warn', text: t('attention.certificate', { when: f.ago(m.certifiedUntil) }), to: '/site' });

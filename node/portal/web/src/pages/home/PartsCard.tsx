@@ -2,13 +2,13 @@ import { useTranslation } from 'react-i18next';
 import type { Part } from '@/api/node';
 import { Sign, toneOf } from '@/ui/Badge';
 import { Card } from '@/ui/Card';
-
-const names = ['raftlog', 'site', 'mqtt', 'certificates', 'authority', 'journal', 'disk', 'audit', 'audit trail', 'delivery', 'policies', 'search', 'webhooks', 'uplink', 'hub', 'gossip'] as const;
+import { Own } from '@/ui/Own';
+import { useCode } from '@/ui/useCode';
 
 /** A part has a name for people; one that this build does not know keeps the node's own. */
 export function usePartName() {
-  const { t } = useTranslation();
-  return (name = '') => (names.includes(name as never) ? t(`part.${name.replace(' ', '-') as 'site'}`) : name);
+  const code = useCode();
+  return (name = '') => code('part', name.replaceAll(' ', '-'), name);
 }
 
 /** What is not well is told; of what is, its number is enough, and the words of each for who asks. */
@@ -30,9 +30,10 @@ export function PartsCard({ parts }: { parts: Part[] }) {
   );
 }
 
-/** Each part speaks for itself, in the node's own words. */
+/** Each part speaks for itself. */
 function Rows({ parts }: { parts: Part[] }) {
   const name = usePartName();
+  const code = useCode();
   return (
     <ul className="grid gap-x-8 sm:grid-cols-2 lg:grid-cols-3">
       {parts.map((p) => (
@@ -44,8 +45,12 @@ function Rows({ parts }: { parts: Part[] }) {
             <p className="font-medium">
               <bdi>{name(p.name)}</bdi>
             </p>
-            {p.text && <bdi className="block text-xs break-words text-soft">{p.text}</bdi>}
-            {p.hint && <bdi className="block text-xs break-words">{p.hint}</bdi>}
+            {(p.text || p.level !== 'ok') && <p className="text-xs break-words text-soft">{p.text ? <Own text={p.text} /> : code('level', p.level)}</p>}
+            {p.hint && (
+              <p className="text-xs break-words">
+                <Own text={p.hint} />
+              </p>
+            )}
           </div>
         </li>
       ))}

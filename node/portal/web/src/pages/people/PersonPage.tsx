@@ -42,20 +42,24 @@ export default function PersonPage() {
   return (
     <Page title={p?.displayName || p?.login || id} lead={p && <bdi className="latin font-mono">{p.login}</bdi>} action={action}>
       <div className="grid items-start gap-4 lg:grid-cols-2">
-        <Card title={t('people.about')}>
-          <Loaded query={query} lines={7}>
-            {(p) => <About person={p} self={self} />}
-          </Loaded>
-        </Card>
-        <Card title={t('people.proofs')}>
-          <Loaded query={query} lines={3}>
-            {(p) => <Proofs person={p} />}
-          </Loaded>
-        </Card>
-        <PersonSessions id={id} />
-        {may(who, 'audit.read') && <PersonRecords id={id} />}
-        {may(who, 'breakglass.review') && <PersonEmergencies id={id} />}
-        {may(who, 'consent.read') && <PersonConsent id={id} />}
+        <div className="min-w-0 space-y-4">
+          <Card title={t('people.about')}>
+            <Loaded query={query} lines={7}>
+              {(p) => <About person={p} self={self} />}
+            </Loaded>
+          </Card>
+          <PersonSessions id={id} />
+          {may(who, 'breakglass.review') && <PersonEmergencies id={id} />}
+        </div>
+        <div className="min-w-0 space-y-4">
+          <Card title={t('people.proofs')}>
+            <Loaded query={query} lines={3}>
+              {(p) => <Proofs person={p} />}
+            </Loaded>
+          </Card>
+          {may(who, 'audit.read') && <PersonRecords id={id} />}
+          {may(who, 'consent.read') && <PersonConsent id={id} />}
+        </div>
       </div>
       {editing && p && <PersonDialog person={p} self={self} onClose={() => setEditing(false)} />}
     </Page>

@@ -34,7 +34,7 @@ export function PersonRecords({ id }: { id: string }) {
           {rows.map((r) => {
             const [tone, text] = words.outcome(r);
             const params = addressOf(r);
-            const op = <bdi className="font-mono text-xs break-all">{r.op}</bdi>;
+            const op = <span className="break-words">{words.op(r)}</span>;
             return (
               <li key={`${r.journal}/${r.position}`} className="flex flex-wrap items-center gap-x-3 py-2">
                 <span className="min-w-0 grow">{params ? <Link to="/audit/$journal/$epoch/$number" params={params} className="text-accent hover:underline">{op}</Link> : op}</span>

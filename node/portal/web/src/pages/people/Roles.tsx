@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
-import { type Role, me, people, roles } from '@/api/identity';
+import { me, people } from '@/api/identity';
 import { type Permission, type RoleRule, permissions, roleRules } from '@/api/policy';
 import { useFormats } from '@/i18n/format';
 import { Badge } from '@/ui/Badge';
@@ -9,7 +9,8 @@ import { linkLooks } from '@/ui/Button';
 import { Card } from '@/ui/Card';
 import { Page } from '@/ui/Page';
 import { Loaded } from '@/ui/States';
-import { type Area, areas, byArea } from './areas';
+import { useCode } from '@/ui/useCode';
+import { byArea } from './areas';
 import { useRoleName } from './roleNames';
 
 /** What each role may do. It is asked of the node's policies, so it is what is decided by and no table beside them. */
@@ -47,6 +48,7 @@ function RoleCard({ role, permissions }: { role: RoleRule; permissions: Permissi
   const { t } = useTranslation();
   const f = useFormats();
   const roleName = useRoleName();
+  const code = useCode();
   const name = role.name ?? '';
   const mine = useQuery({ ...me, enabled: false }).data?.roles?.includes(name);
   const holders = useQuery({ ...people, staleTime: 60_000 }).data?.people?.filter((p) => p.roles?.some((r) => r === name || r.startsWith(`${name}@`))).length;
@@ -61,7 +63,7 @@ function RoleCard({ role, permissions }: { role: RoleRule; permissions: Permissi
         </span>
       }
     >
-      {roles.includes(name as Role) && <p className="mb-2 text-sm text-soft">{t(`roleDoc.${name as Role}`)}</p>}
+      <p className="mb-2 text-sm text-soft">{code('roleDoc', name, role.doc)}</p>
       <p className="text-xs text-soft">{role.areas && t('roles.areas')}</p>
       <details className="text-sm">
         <summary className="inline-block min-h-8 py-1 font-medium text-accent">{t('roles.what', { count: role.permissions?.length ?? 0 })}</summary>
@@ -69,17 +71,17 @@ function RoleCard({ role, permissions }: { role: RoleRule; permissions: Permissi
           {rows.map((r) => (
             <div key={r.area} className="py-2">
               <dt className="flex flex-wrap items-center justify-between gap-2 font-medium">
-                {areas.includes(r.area as Area) ? t(`area.${r.area as Area}`) : <bdi>{r.area}</bdi>}
+                <bdi>{code('area', r.area)}</bdi>
                 <span className="flex gap-1.5">
                   {r.sees.length > 0 && <Badge>{t('roles.sees')}</Badge>}
                   {r.changes.length > 0 && <Badge tone="warn">{t('roles.changes')}</Badge>}
                 </span>
               </dt>
               <dd>
-                <ul lang="en" dir="ltr" className="mt-0.5 text-xs text-soft">
+                <ul className="mt-1 space-y-1 font-normal">
                   {[...r.sees, ...r.changes].map((p) => (
                     <li key={p.name}>
-                      <span className="font-mono">{p.name}</span> {p.doc}
+                      {code('permission', p.name, p.doc)} <bdi className="latin font-mono text-xs text-soft">{p.name}</bdi>
                     </li>
                   ))}
                 </ul>

@@ -1,12 +1,6 @@
 import type { Permission } from '@/api/policy';
 
-/** Parts of a site permissions are about: the first half of their names. */
-export const areas = [
-  'node', 'members', 'join', 'profile', 'devices', 'readings', 'quarantine', 'settings', 'webhooks', 'search', 'blobs', 'policy', 'sync', 'analytics', 'ai',
-  'identity', 'sessions', 'tokens', 'audit', 'consent', 'breakglass', 'health', 'wallet', 'zakat', 'community', 'oauth',
-] as const;
-export type Area = (typeof areas)[number];
-
+/** What is permitted of one part of a site: the first half of the permissions' names. */
 export interface AreaRights {
   area: string;
   sees: Permission[];

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { device } from '@/api/devices';
 import { may, me, people } from '@/api/identity';
+import { programs as registered } from '@/api/programs';
 import { tokens } from '@/api/tokens';
 
 export interface Named {
@@ -14,7 +15,8 @@ export function useNames() {
   const sees = may(who, 'identity.read');
   const all = useQuery({ ...people, enabled: sees, staleTime: 60_000 }).data?.people ?? [];
   const programs = useQuery({ ...tokens, enabled: sees, staleTime: 60_000 }).data?.tokens ?? [];
-  const list: Named[] = [...all.map((p) => ({ id: p.id, name: p.displayName || p.login || p.id })), ...programs.map((p) => ({ id: p.id, name: p.name || p.id }))];
+  const clients = useQuery({ ...registered, enabled: sees, staleTime: 60_000 }).data?.clients ?? [];
+  const list: Named[] = [...all.map((p) => ({ id: p.id, name: p.displayName || p.login || p.id })), ...[...programs, ...clients].map((p) => ({ id: p.id, name: p.name || p.id }))];
   const by = new Map(list.map((n) => [n.id, n.name]));
   if (who?.person) by.set(who.person.id, who.person.displayName || who.person.login || who.person.id);
   return {

@@ -1,8 +1,10 @@
-import { useTranslation } from 'react-i18next';
-import { type Role, roles } from '@/api/identity';
+import { useCode } from '@/ui/useCode';
 
-/** useRoleName names a role in the language of the page; one this build does not know keeps its own name. */
+/** useRoleName names a role in the language of the page, with the area it is confined to; one this build does not know keeps its own name. */
 export function useRoleName() {
-  const { t } = useTranslation();
-  return (role: string) => (roles.includes(role as Role) ? t(`role.${role as Role}`) : role);
+  const code = useCode();
+  return (role: string) => {
+    const [name, area] = role.split('@');
+    return area ? `${code('role', name)} (${area})` : code('role', name);
+  };
 }

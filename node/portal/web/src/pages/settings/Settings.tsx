@@ -22,33 +22,37 @@ export default function Settings() {
   return (
     <Page title={t('nav.settings')} lead={t('settings.lead')}>
       <div className="grid items-start gap-4 lg:grid-cols-2">
-        <Card title={t('settings.site')}>
-          <Loaded query={query}>
-            {({ settings = [] }) => {
-              const all = settings.some((s) => s.key === 'site.name') ? settings : [{ key: 'site.name' }, ...settings];
-              return (
-                <ul className="divide-y divide-line">
-                  {all
-                    .filter((s) => isKnown(s.key ?? ''))
-                    .map((s) => (
-                      <SettingRow key={s.key} setting={s} manages={manages} />
-                    ))}
-                </ul>
-              );
-            }}
-          </Loaded>
-        </Card>
-        <LinkCard />
-        {may(who, 'node.backup') && <Backups />}
-        {!joined && may(who, 'members.manage') && <HubCard />}
-        <Card title={t('install.title')}>
-          <p className="text-sm text-soft">{t('settings.install')}</p>
-          <div className="mt-3 flex justify-end">
-            <Link to="/install" className={linkLooks()}>
-              {t('settings.installGo')}
-            </Link>
-          </div>
-        </Card>
+        <div className="min-w-0 space-y-4">
+          <Card title={t('settings.site')}>
+            <Loaded query={query}>
+              {({ settings = [] }) => {
+                const all = settings.some((s) => s.key === 'site.name') ? settings : [{ key: 'site.name' }, ...settings];
+                return (
+                  <ul className="divide-y divide-line">
+                    {all
+                      .filter((s) => isKnown(s.key ?? ''))
+                      .map((s) => (
+                        <SettingRow key={s.key} setting={s} manages={manages} />
+                      ))}
+                  </ul>
+                );
+              }}
+            </Loaded>
+          </Card>
+          {may(who, 'node.backup') && <Backups />}
+        </div>
+        <div className="min-w-0 space-y-4">
+          <LinkCard />
+          {!joined && may(who, 'members.manage') && <HubCard />}
+          <Card title={t('install.title')}>
+            <p className="text-sm text-soft">{t('settings.install')}</p>
+            <div className="mt-3 flex justify-end">
+              <Link to="/install" className={linkLooks()}>
+                {t('settings.installGo')}
+              </Link>
+            </div>
+          </Card>
+        </div>
       </div>
     </Page>
   );

@@ -7,6 +7,7 @@ import { useLive } from '@/api/useLive';
 import { useFormats } from '@/i18n/format';
 import { AddDeviceForm } from '@/pages/devices/AddDevice';
 import { DeviceSecret } from '@/pages/devices/DeviceSecret';
+import { useQuantity } from '@/pages/devices/useQuantity';
 import { show } from '@/pages/devices/values';
 import { Button } from '@/ui/Button';
 import { Card } from '@/ui/Card';
@@ -35,6 +36,7 @@ export function FirstReading({ issued }: { issued?: IssuedDevice }) {
   const id = issued?.device?.id;
   const [first, setFirst] = useState<Reading>();
   useLive<Reading>(methods.watchReadings, { device: id ?? '' }, (r) => setFirst((old) => old ?? r), Boolean(id));
+  const quantity = useQuantity();
   const values = (first?.samples ?? []).map((s) => show(s, f, t('common.on'), t('common.off')));
   return (
     <div className="space-y-5">
@@ -45,7 +47,7 @@ export function FirstReading({ issued }: { issued?: IssuedDevice }) {
             <p className="font-medium">{t(first ? 'setup.arrived' : 'setup.waiting', { name: issued?.device?.name || id })}</p>
             {values.slice(0, 3).map((v) => (
               <p key={v.name} dir="ltr" className="figures text-3xl font-semibold">
-                {v.text} <span className="text-lg font-normal text-soft">{v.unit}</span> <span className="block text-xs font-normal text-soft">{v.name}</span>
+                {v.text} <span className="text-lg font-normal text-soft">{v.unit}</span> <span className="block text-xs font-normal text-soft">{quantity(v.name)}</span>
               </p>
             ))}
           </div>

@@ -14,6 +14,7 @@ import { Dialog } from '@/ui/Dialog';
 import { Check, Field, Select } from '@/ui/Field';
 import { Form, text } from '@/ui/Form';
 import { Secret } from '@/ui/Secret';
+import { useCode } from '@/ui/useCode';
 
 const day = 86_400;
 const lives = [30, 90, 365, 730];
@@ -84,9 +85,11 @@ function Roles() {
 
 function Scopes() {
   const { t } = useTranslation();
+  const code = useCode();
   const mine = useQuery({ ...me, enabled: false }).data?.may;
   const all = useQuery(permissions).data?.permissions ?? [];
-  const lendable = all.filter((p) => !mine || mine.includes(p.name ?? ''));
+  // What needs a person at the door, no token can do.
+  const lendable = all.filter((p) => !['password', 'two-factor', 'passkey'].includes(p.strength ?? '') && (!mine || mine.includes(p.name ?? '')));
   return (
     <details>
       <summary className="inline-block min-h-8 py-1 text-sm font-medium text-accent">{t('token.scopes')}</summary>
@@ -94,7 +97,7 @@ function Scopes() {
       <fieldset tabIndex={0} className="max-h-56 overflow-y-auto rounded-lg border border-line px-3 py-1">
         <legend className="sr-only">{t('token.scopes')}</legend>
         {lendable.map((p) => (
-          <Check key={p.name} label={p.name ?? ''} help={<span lang="en">{p.doc}</span>} name="scopes" value={p.name} />
+          <Check key={p.name} label={code('permission', p.name, p.doc)} help={<bdi className="latin font-mono">{p.name}</bdi>} name="scopes" value={p.name} />
         ))}
       </fieldset>
     </details>

@@ -14,6 +14,7 @@ import { Card } from '@/ui/Card';
 import { Confirm } from '@/ui/Confirm';
 import { Page } from '@/ui/Page';
 import { Empty, Loaded } from '@/ui/States';
+import { useCode } from '@/ui/useCode';
 import { CreateToken } from './CreateToken';
 
 /** By what other programs prove themselves here. */
@@ -59,6 +60,7 @@ function Row({ token: x, manages }: { token: ServiceToken; manages: boolean }) {
   const f = useFormats();
   const roleName = useRoleName();
   const { name } = useNames();
+  const code = useCode();
   const send = useCommand();
   const values = { name: x.name || x.id };
   const left = Date.parse(x.until ?? '') - Date.now();
@@ -72,7 +74,7 @@ function Row({ token: x, manages }: { token: ServiceToken; manages: boolean }) {
         <p className="text-xs text-soft">
           {t('token.by', { name: name(x.by), when: f.ago(x.created) })} · {x.used ? t('account.used', { when: f.ago(x.used) }) : t('token.unused')}
         </p>
-        {x.scopes && x.scopes.length > 0 && <p className="latin font-mono text-xs break-words text-soft">{x.scopes.join(' ')}</p>}
+        {x.scopes && x.scopes.length > 0 && <p className="text-xs break-words text-soft">{x.scopes.map((s) => code('permission', s)).join(' · ')}</p>}
       </div>
       <div className="flex flex-wrap gap-1.5">
         {(x.roles ?? []).map((r) => (

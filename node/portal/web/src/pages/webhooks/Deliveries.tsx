@@ -8,6 +8,7 @@ import { Badge, Notice } from '@/ui/Badge';
 import { Button } from '@/ui/Button';
 import { Card } from '@/ui/Card';
 import { Empty, Loaded } from '@/ui/States';
+import { useCode } from '@/ui/useCode';
 import { useWebhookWords } from './words';
 
 /** The newest tries, newest first, with what the receiver said. */
@@ -58,16 +59,17 @@ function Try({ hook, delivery: d }: { hook: string; delivery: Delivery }) {
   const f = useFormats();
   const send = useCommand();
   const words = useWebhookWords();
+  const code = useCode();
   const [tone, text] = words.outcome(d);
   const why = words.why(d);
   const again = () =>
-    void send({ method: 'POST', path: `${webhookPath(hook)}/redeliver`, body: { message: d.message }, label: 'webhook.againLabel', values: { type: d.type ?? '' } }, t('webhook.againDone'));
+    void send({ method: 'POST', path: `${webhookPath(hook)}/redeliver`, body: { message: d.message }, label: 'webhook.againLabel', values: { type: code('event', d.type) } }, t('webhook.againDone'));
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-1.5 py-2.5 text-sm">
       <span className="min-w-0 grow basis-56">
         <span className="flex flex-wrap items-center gap-2">
           <Badge tone={tone}>{text}</Badge>
-          <bdi className="font-mono text-xs break-all">{d.type}</bdi>
+          <bdi>{code('event', d.type)}</bdi>
         </span>
         {why && <span className="mt-0.5 block">{why}</span>}
         {(d.error || (d.response && d.outcome !== 'delivered')) && (

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { type DataClass, type Webhook, eventTypes } from '@/api/webhooks';
 import { Check, Field, Select } from '@/ui/Field';
 import { text } from '@/ui/Form';
+import { useCode } from '@/ui/useCode';
 import { classes, useWebhookWords } from './words';
 
 /** What is asked for of a webhook, new or changed. */
@@ -30,6 +31,7 @@ export function WebhookFields({ webhook: w = { id: '' } }: { webhook?: Webhook }
 
 function Types({ chosen = [] }: { chosen?: string[] }) {
   const { t } = useTranslation();
+  const code = useCode();
   const known = useQuery(eventTypes).data?.types ?? [];
   // What is chosen and not known any more stays choosable, or saving would drop it unseen.
   const all = [...known, ...chosen.filter((c) => !known.some((k) => k.type === c)).map((type) => ({ type, description: undefined }))];
@@ -39,7 +41,7 @@ function Types({ chosen = [] }: { chosen?: string[] }) {
       <p className="mb-1 text-xs text-soft">{t('webhook.typesHelp')}</p>
       <div tabIndex={0} role="group" aria-label={t('webhook.typesLegend')} className="max-h-56 overflow-y-auto rounded-lg border border-line px-3 py-1">
         {all.map((e) => (
-          <Check key={e.type} label={e.type ?? ''} help={e.description && <span lang="en">{e.description}</span>} name="types" value={e.type} defaultChecked={chosen.includes(e.type ?? '')} />
+          <Check key={e.type} label={code('event', e.type, e.description)} help={<bdi className="latin font-mono">{e.type}</bdi>} name="types" value={e.type} defaultChecked={chosen.includes(e.type ?? '')} />
         ))}
       </div>
     </fieldset>

@@ -6,8 +6,10 @@ import { useFormats } from '@/i18n/format';
 import { Badge, Notice } from '@/ui/Badge';
 import { linkLooks } from '@/ui/Button';
 import { Card, Facts } from '@/ui/Card';
+import { Own } from '@/ui/Own';
 import { Page } from '@/ui/Page';
 import { Loaded } from '@/ui/States';
+import { useCode } from '@/ui/useCode';
 import { Deliveries } from './Deliveries';
 import { WebhookActions } from './WebhookActions';
 import { hostOf, useWebhookWords } from './words';
@@ -27,7 +29,7 @@ export default function WebhookPage() {
     <Page title={w ? w.description || hostOf(w) : id} lead={<bdi className="latin font-mono break-all">{w?.url}</bdi>} action={back}>
       {w?.disabled && (
         <Notice tone="bad" hint={t('webhook.offHint')}>
-          {t('webhook.offBecause')} <bdi>{w.disabled}</bdi>
+          {t('webhook.offBecause')} <Own text={w.disabled} />
         </Notice>
       )}
       <div className="grid items-start gap-4 lg:grid-cols-3">
@@ -53,11 +55,12 @@ function About({ webhook: w }: { webhook: Webhook }) {
   const { t } = useTranslation();
   const f = useFormats();
   const { className } = useWebhookWords();
+  const code = useCode();
   const types = w.types?.length ? (
-    <span className="latin block font-mono text-xs">
+    <span className="block">
       {w.types.map((x) => (
         <span key={x} className="block">
-          {x}
+          {code('event', x)}
         </span>
       ))}
     </span>
