@@ -5,6 +5,7 @@ const dialog = (page) => page.getByRole('dialog').waitFor();
 export const views = [
   { name: 'home', path: '/', who: 'node' },
   { name: 'home-ledger', path: '/', who: 'node', then: (p) => p.locator('summary').first().click() },
+  { name: 'home-parts', path: '/', who: 'node', then: (p) => p.locator('summary').last().click() },
   { name: 'home-hub', path: '/', who: 'hub' },
   { name: 'hub', path: '/hub', who: 'hub' },
   { name: 'devices', path: '/devices', who: 'node' },

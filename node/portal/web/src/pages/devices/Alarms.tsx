@@ -42,7 +42,7 @@ export function Alarms({ device }: { device: string }) {
                         </span>
                       ))}
                   </span>
-                  <time dateTime={r.time} className="figures text-xs text-soft">
+                  <time dateTime={r.time} className="figures ms-auto text-xs text-soft">
                     {f.moment(r.time)}
                   </time>
                 </li>

@@ -64,9 +64,11 @@ function Row({ program: p }: { program: Program }) {
           <bdi className="block truncate font-medium">{p.name || p.id}</bdi>
           {p.redirectUris?.[0] && <bdi className="latin block truncate font-mono text-xs text-soft">{p.redirectUris[0]}</bdi>}
         </span>
+        <span className="md:order-last">
+          <Badge>{t(kindOf(p) === 'self' ? 'program.forItself' : 'program.forPeople')}</Badge>
+        </span>
         <span className="text-xs text-soft">{t('program.scopesCount', { count: p.scopes?.length ?? 0 })}</span>
         <span className="text-xs text-soft">{t('token.by', { name: name(p.createdBy), when: f.ago(p.createdAt) })}</span>
-        <Badge>{t(kindOf(p) === 'self' ? 'program.forItself' : 'program.forPeople')}</Badge>
       </Link>
     </li>
   );
