@@ -77,3 +77,61 @@ func TestRememberedAnswers(t *testing.T) {
 		t.Error("nothing was remembered")
 	}
 }
+
+// TestWhatIsRememberedFor: each thing a rule may look at is part of what an answer is remembered for. A question is
+// asked and permitted; then the one thing is another, so that a rule forbids it.
+func TestWhatIsRememberedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		when   string
+		change func(q *Request)
+	}{
+		"door":      {`context.door == "ws"`, func(q *Request) { q.Context.Door = "ws" }},
+		"address":   {`context has addr && context.addr.isInRange(ip("10.0.0.0/8"))`, func(q *Request) { q.Context.Addr = netip.MustParseAddr("10.1.2.3") }},
+		"local":     {`context.local`, func(q *Request) { q.Context.Local = true }},
+		"online":    {`context.online`, func(q *Request) { q.Context.Online = true }},
+		"hour":      {`context.hour >= 14`, func(q *Request) { q.Context.Now = noon.Add(3 * time.Hour) }},
+		"weekday":   {`context.weekday == 7`, func(q *Request) { q.Context.Now = noon.Add(6 * 24 * time.Hour) }},
+		"moment":    {`context.now > datetime("2026-11-23T12:30:00Z")`, func(q *Request) { q.Context.Now = noon.Add(45 * time.Minute) }},
+		"purpose":   {`context.purpose == "research"`, func(q *Request) { q.Context.Purpose = "research" }},
+		"owner":     {`resource.owner == "zaid"`, func(q *Request) { q.Object.Owner = "zaid" }},
+		"subject":   {`resource.subject == "zaid"`, func(q *Request) { q.Object.Subject = "zaid" }},
+		"own":       {`context.own`, func(q *Request) { q.Object.Subject = q.Caller.ID }},
+		"type":      {`resource.type == "account"`, func(q *Request) { q.Object.Type = "account" }},
+		"object":    {`resource.id == "2"`, func(q *Request) { q.Object.ID = "2" }},
+		"class":     {`resource.clinical`, func(q *Request) { q.Object.Class = edge.Clinical }},
+		"label":     {`resource.hasTag("ward") && resource.getTag("ward") == "3"`, func(q *Request) { q.Object.Labels = map[string]string{"ward": "3"} }},
+		"caller":    {`principal.id == "zaid"`, func(q *Request) { q.Caller.ID = "zaid" }},
+		"its site":  {`principal.site == "elsewhere"`, func(q *Request) { q.Caller.Site = "elsewhere" }},
+		"its kind":  {`principal is Service`, func(q *Request) { q.Caller.Kind = edge.Service }},
+		"its role":  {`principal in Role::"auditor"`, func(q *Request) { q.Caller.Roles = []string{"owner", "auditor"} }},
+		"its proof": {`principal.strength < 4`, func(q *Request) { q.Caller.Strength = auth.TwoFactor }},
+		"emergency": {`context.breakglass`, func(q *Request) {
+			q.Context.BreakGlass = &BreakGlass{ID: "g", Who: q.Caller.ID, Subject: "bilal", From: noon, Until: noon.Add(time.Hour)}
+		}},
+		"no consent": {`context.consent == "deny"`, func(q *Request) { q.Context.Consent = &Consent{Subject: "bilal", Deny: true} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := State{Version: 1, Settings: DefaultSettings(), Policies: []SitePolicy{{ID: "p", Version: 1, Forbid: true, Text: `forbid (principal, action, resource) when { ` + c.when + ` };`}}}
+			e, err := newEngine(t).With(s)
+			if err != nil || len(e.Broken()) > 0 {
+				t.Fatal(err, e.Broken())
+			}
+			q := Request{Action: "devices.read", Object: Object{Type: "device", ID: "1", Owner: "bilal", Subject: "bilal"}, Context: Context{Door: "rest", Now: noon},
+				Caller: auth.Caller{Actor: edge.Actor{Kind: edge.Person, ID: "amina", Site: "clinic"}, Roles: []string{"owner"}, Strength: auth.Passkey, Since: noon, Until: noon.Add(200 * time.Hour)}}
+			if name == "class" { // of what may be read at all, whatever its class
+				q.Action, q.Object.Subject = "audit.read", q.Caller.ID
+			}
+			for range 2 {
+				if d := e.Decide(q); !d.Allow {
+					t.Fatalf("forbidden from the start: %+v", d)
+				}
+			}
+			if c.change(&q); !newEngine(t).Decide(q).Allow {
+				t.Errorf("it is forbidden without the rule too: %+v", newEngine(t).Decide(q))
+			}
+			if e.Decide(q).Allow {
+				t.Errorf("what was permitted before is permitted still: %+v", e.Decide(q))
+			}
+		})
+	}
+}
