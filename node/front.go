@@ -71,7 +71,7 @@ func (n *Node) openFront(ctx context.Context) (err error) {
 	}
 	n.openFigures(f, methods)
 	f.guard = n.openGuard(f)
-	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: &auth.Recent{Next: proof{f}, Index: n.site.Applied}, Guard: f.guard, Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
+	f.gateway, err = gateway.New(gateway.Options{Methods: methods, Backend: backend{n}, Locals: n.localMethods(), Who: &auth.Recent{Next: proof{f}, Index: f.decided(n)}, Guard: f.guard, Limit: f.budgets, Hosts: n.cfg.Door.Hosts,
 		Version: n.version, Trace: n.traces, Observe: f.observe, Stream: func(op string, by int) { f.calls.Stream(op, float64(by)) }, Logger: n.part("door")})
 	if err != nil {
 		return err
@@ -91,6 +91,11 @@ func (n *Node) openPeople(f *front) (err error) {
 	f.people, err = identity.New(identity.Options{Site: n.keys.trust.Site(), SiteName: n.siteName, Node: n.ID(), View: n.withView, Propose: backend{n}, Deciding: n.deciding,
 		Applied: n.site.WaitApplied, Local: identityRows{n.readings}, Now: n.keys.trust.Now, Passkeys: func() *passkey.Relying { return f.relying }, Certified: n.certified, Logger: n.part("identity")})
 	return err
+}
+
+// decided moves with whatever may change who somebody is: what the site decides, and what this node decides alone.
+func (f *front) decided(n *Node) func() uint64 {
+	return func() uint64 { return n.site.Applied() + f.people.Version() }
 }
 
 // deciding reports whether the site can decide just now, as far as this node knows.

@@ -41,6 +41,7 @@ func peopleMethods(l *gateway.Locals, p *identity.Service) {
 	byCaller(l, p.ListMySessions)
 	byCaller(l, p.RevokeMySession)
 	byCaller(l, p.RevokeMyOtherSessions)
+	byCaller(l, p.RevokeSession)
 	byCaller(l, p.ResetPerson)
 	byCaller(l, p.CreateInvitation)
 	byCaller(l, p.CreateToken)

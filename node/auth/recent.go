@@ -13,17 +13,17 @@ import (
 const opaque = "ae"
 
 const (
-	recentFor  = time.Second // what only this node has decided shows after that long at the latest
+	recentFor  = time.Second // nothing is remembered for longer
 	recentMost = 4096        // callers that are remembered
 )
 
-// Recent remembers for a moment whom credentials prove, while the site's state stays what it was: whoever calls
-// often is looked up once. What the site decides shows at once, since every command moves the index.
+// Recent remembers for a moment whom credentials prove, while nothing is decided: whoever calls often is looked up
+// once. What the site or this node decides shows at once, since it moves the index.
 type Recent struct {
 	Next interface {
 		Authenticate(ctx context.Context, c Credentials) (Caller, error)
 	}
-	Index func() uint64    // of the site's state as this node has it
+	Index func() uint64    // moves with all that is decided, by the site and by this node alone
 	Now   func() time.Time // nil: time.Now
 
 	mu sync.Mutex // guards by

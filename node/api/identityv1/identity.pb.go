@@ -3288,7 +3288,9 @@ func (x *RevokeSessionRequest) GetId() string {
 }
 
 type RevokeSessionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It has ended at this node only: the others follow once most of the site's nodes reach each other again.
+	Offline       bool `protobuf:"varint,1,opt,name=offline,proto3" json:"offline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3321,6 +3323,13 @@ func (x *RevokeSessionResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use RevokeSessionResponse.ProtoReflect.Descriptor instead.
 func (*RevokeSessionResponse) Descriptor() ([]byte, []int) {
 	return file_node_api_identityv1_identity_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *RevokeSessionResponse) GetOffline() bool {
+	if x != nil {
+		return x.Offline
+	}
+	return false
 }
 
 type CreateTokenRequest struct {
@@ -3946,8 +3955,9 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\aoffline\x18\n" +
 	" \x01(\bR\aoffline\"0\n" +
 	"\x14RevokeSessionRequest\x12\x18\n" +
-	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18\x1aR\x02id\"\x17\n" +
-	"\x15RevokeSessionResponse\"\xa4\x01\n" +
+	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18\x1aR\x02id\"1\n" +
+	"\x15RevokeSessionResponse\x12\x18\n" +
+	"\aoffline\x18\x01 \x01(\bR\aoffline\"\xa4\x01\n" +
 	"\x12CreateTokenRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18dR\x04name\x12\x1e\n" +
 	"\x05roles\x18\x02 \x03(\tB\b\x9a\xdb\x18\x04\x18x8\x10R\x05roles\x12 \n" +
@@ -4023,7 +4033,7 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\x0fRevokeMySession\x12*.aielon.identity.v1.RevokeMySessionRequest\x1a+.aielon.identity.v1.RevokeMySessionResponse\"=\x92\xdb\x18\x1d\n" +
 	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\x16*\x14/v1/me/sessions/{id}\x12\xc7\x01\n" +
 	"\x15RevokeMyOtherSessions\x120.aielon.identity.v1.RevokeMyOtherSessionsRequest\x1a1.aielon.identity.v1.RevokeMyOtherSessionsResponse\"I\x92\xdb\x18\x1d\n" +
-	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/me/sessions/revoke-others2\xc9\x15\n" +
+	"\ridentity.self\x18\x02*\x06person@\x01H\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/me/sessions/revoke-others2\xcb\x15\n" +
 	"\bIdentity\x12\x91\x01\n" +
 	"\n" +
 	"ListPeople\x12%.aielon.identity.v1.ListPeopleRequest\x1a&.aielon.identity.v1.ListPeopleResponse\"4\x92\xdb\x18\x1b\n" +
@@ -4055,9 +4065,9 @@ const file_node_api_identityv1_identity_proto_rawDesc = "" +
 	"\x0fidentity.manage\x18\x02*\n" +
 	"invitation2\x02idH\x01\x82\xd3\xe4\x93\x02\x16*\x14/v1/invitations/{id}\x12\x9a\x01\n" +
 	"\fListSessions\x12'.aielon.identity.v1.ListSessionsRequest\x1a(.aielon.identity.v1.ListSessionsResponse\"7\x92\xdb\x18\x1c\n" +
-	"\ridentity.read\x18\x02*\asession8\x02\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/sessions\x90\x02\x01\x12\xa5\x01\n" +
-	"\rRevokeSession\x12(.aielon.identity.v1.RevokeSessionRequest\x1a).aielon.identity.v1.RevokeSessionResponse\"?\x92\xdb\x18\"\n" +
-	"\x0fsessions.manage\x18\x02*\asession2\x02idH\x01\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12\x93\x01\n" +
+	"\ridentity.read\x18\x02*\asession8\x02\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/sessions\x90\x02\x01\x12\xa7\x01\n" +
+	"\rRevokeSession\x12(.aielon.identity.v1.RevokeSessionRequest\x1a).aielon.identity.v1.RevokeSessionResponse\"A\x92\xdb\x18$\n" +
+	"\x0fsessions.manage\x18\x02*\asession2\x02id@\x01H\x01\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12\x93\x01\n" +
 	"\vCreateToken\x12&.aielon.identity.v1.CreateTokenRequest\x1a\x1c.aielon.identity.v1.NewToken\">\x92\xdb\x18%\n" +
 	"\rtokens.manage\x18\x02*\x05token@\x01H\x01P\x02Z\x05roles\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/tokens\x12\x8e\x01\n" +

@@ -31,6 +31,14 @@ type locals struct {
 	mu       sync.Mutex // guards the rest, and keeps two sign-ins from using one code
 	openings map[edge.ID]opening
 	revoked  map[edge.ID]bool
+	changes  uint64 // counts what is decided and forgotten here
+}
+
+// version moves whenever this node decides something alone, or forgets it.
+func (l *locals) version() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.changes
 }
 
 func openLocals(store Local) (*locals, error) {
@@ -79,6 +87,7 @@ func (l *locals) put(o opening) error {
 		return err
 	}
 	l.openings[o.Session.ID] = o
+	l.changes++
 	return nil
 }
 
@@ -138,6 +147,7 @@ func (l *locals) revoke(id edge.ID) error {
 		return err
 	}
 	l.revoked[id] = true
+	l.changes++
 	return nil
 }
 
@@ -162,6 +172,7 @@ func (l *locals) some() (t told) {
 func (l *locals) forget(t told) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.changes++
 	for _, o := range t.Openings {
 		if err := l.store.Delete(localOpening + o.Session.ID.String()); err != nil {
 			return err

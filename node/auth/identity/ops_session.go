@@ -191,30 +191,34 @@ func endAll(tx edge.Tx, p *person, spare edge.ID) error {
 func revokeSession(tx edge.Tx, in *identityv1.RevokeSessionRequest) (*identityv1.RevokeSessionResponse, error) {
 	id, err := edge.ParseID(in.Id)
 	if err != nil {
-		return nil, edge.E(edge.NotFound, "there is no such session")
+		return nil, noSession()
 	}
 	s, found, err := load[session](tx, sessions+id.String())
 	if err != nil {
 		return nil, err
 	}
+	if err := mayEnd(tx, tx.Actor(), s.Person); err != nil {
+		return nil, err
+	}
 	n := Notice{By: tx.Actor().ID}
 	if found {
-		p, known, err := load[person](tx, people+s.Person.String())
-		if err != nil {
-			return nil, err
-		}
-		if known {
-			if err := mayRule(tx, tx.Actor(), p.Roles); err != nil {
-				return nil, err
-			}
-		}
 		forgetSession(tx, s)
 		n.Person = s.Person.String()
-	} else if err := mayRule(tx, tx.Actor()); err != nil {
-		return nil, err
 	}
 	remember(tx, id) // also where it is not known: it may be one a node made that is cut off
 	return &identityv1.RevokeSessionResponse{}, tell(tx, SessionRevoked, "session:"+id.String(), n)
+}
+
+// mayEnd reports whether somebody may end a session of a person, who may not be known.
+func mayEnd(v edge.View, by edge.Actor, of edge.ID) error {
+	p, known, err := load[person](v, people+of.String())
+	switch {
+	case err != nil:
+		return err
+	case known:
+		return mayRule(v, by, p.Roles)
+	}
+	return mayRule(v, by)
 }
 
 // A dropping ends sessions of the person who asks.

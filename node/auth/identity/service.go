@@ -126,6 +126,9 @@ func (s *Service) open(ctx context.Context, o opening, x proofs) (offline bool, 
 	return true, nil
 }
 
+// Version moves whenever this node decides something alone, or what it decided has become the site's.
+func (s *Service) Version() uint64 { return s.locals.version() }
+
 func (s *Service) nudge() {
 	select {
 	case s.wake <- struct{}{}:
