@@ -32,14 +32,14 @@ export class Formats {
     return new Intl.NumberFormat(this.locale, { style: 'unit', unit: units[u], unitDisplay: 'short', maximumFractionDigits: v < 10 && u > 0 ? 1 : 0 }).format(v);
   }
   time(t: string | number | Date | undefined): string {
-    return t === undefined ? '' : new Intl.DateTimeFormat(this.locale, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(new Date(t));
+    return t === undefined ? '' : new Intl.DateTimeFormat(this.locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(new Date(t));
   }
-  /** moment is a day and a time; the year is left out where it is this one. */
+  /** moment is a day and a time, of 24 hours as on charts and clocks; the year is left out where it is this one. */
   moment(t: string | number | Date | undefined, now = new Date()): string {
     if (t === undefined) return '';
     const at = new Date(t);
     const year = at.getFullYear() === now.getFullYear() ? undefined : 'numeric';
-    return new Intl.DateTimeFormat(this.locale, { day: 'numeric', month: 'short', year, hour: '2-digit', minute: '2-digit' }).format(at);
+    return new Intl.DateTimeFormat(this.locale, { day: 'numeric', month: 'short', year, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
   }
   hijri(t: Date): string {
     return new Intl.DateTimeFormat(this.locale.replace('gregory', 'islamic-umalqura'), { dateStyle: 'long' }).format(t);

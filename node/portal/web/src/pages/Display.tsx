@@ -53,9 +53,9 @@ function Figures({ ledger, known }: { ledger: Ledger; known: boolean }) {
   const total = ledger.total ?? {};
   const lost = Number(total.lost ?? 0) > 0;
   const figure = (name: ReactNode, n: string | undefined, colour = '') => (
-    <div className="flex min-w-0 flex-col-reverse">
-      <dt className="text-[clamp(1rem,4.4vmin,4rem)] text-soft">{name}</dt>
-      <dd className={`figures text-[min(18vmin,150vw/var(--longest))] leading-none font-semibold sm:text-[min(23vmin,75vw/var(--longest))] ${colour}`}>{known ? f.count(n) : '–'}</dd>
+    <div className="flex min-w-0 flex-col-reverse gap-[1.2vmin]">
+      <dt className="text-[clamp(1rem,4.4vmin,4rem)] leading-tight text-soft">{name}</dt>
+      <dd className={`figures text-[min(18vmin,150vw/var(--longest))] leading-none font-semibold sm:text-[min(21vmin,75vw/var(--longest))] ${colour}`}>{known ? f.count(n) : '–'}</dd>
     </div>
   );
   return (

@@ -50,6 +50,9 @@ function Spans({ hours, onChange }: { hours: number; onChange: (h: number) => vo
   );
 }
 
+/** So many charts side by side that none is left alone beside a hole, where that can be. */
+const columns = (n: number) => (n === 1 ? '' : n % 3 === 0 ? 'xl:grid-cols-3' : 'xl:grid-cols-2');
+
 function Lines({ readings }: { readings: Reading[] }) {
   const { t } = useTranslation();
   const lines = useMemo(() => series(readings), [readings]);
@@ -61,7 +64,7 @@ function Lines({ readings }: { readings: Reading[] }) {
     );
   }
   return (
-    <div className="grid gap-x-8 gap-y-6 xl:grid-cols-2">
+    <div className={`grid gap-x-8 gap-y-6 ${columns(lines.length)}`}>
       {lines.slice(0, 8).map((l) => (
         <Line key={l.name} line={l} />
       ))}
