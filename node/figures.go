@@ -32,7 +32,7 @@ func (n *Node) openFigures(f *front, methods *method.Table) {
 	}
 	f.calls = telemetry.NewCalls(n.figures, names)
 	n.outgoing = telemetry.NewOutgoing(n.figures, n.traces, calledHook)
-	for _, read := range []func(telemetry.Page){n.recordFigures, n.siteFigures, n.boxFigures, n.attentionFigures, n.auditFigures, n.doorFigures, n.hooks.figures, n.gossipFigures, n.hubFigures} {
+	for _, read := range []func(telemetry.Page){n.recordFigures, n.siteFigures, n.boxFigures, n.attentionFigures, n.auditFigures, n.doorFigures, n.hooks.figures, n.searchFigures, n.gossipFigures, n.hubFigures} {
 		n.figures.Look(read)
 	}
 	if n.traces != nil {
@@ -151,6 +151,23 @@ func (n *Node) doorFigures(p telemetry.Page) {
 	for budget, refused := range n.front.budgets.Refused() {
 		p.Counter("aielon_limit_refused_total", "Requests refused because there were too many, by whose budget.", refused, "budget", budget)
 	}
+}
+
+func (n *Node) searchFigures(p telemetry.Page) {
+	st, err := n.finder.index.Stats()
+	if err != nil {
+		return // the store's own figures and the log tell
+	}
+	const help = "Searches by fate: answered; refused, because they asked for too much; failed, because they took too long or the index could not be read."
+	p.Counter("aielon_search_queries_total", help, st.Answered, "fate", "answered")
+	p.Counter("aielon_search_queries_total", help, st.Refused, "fate", "refused")
+	p.Counter("aielon_search_queries_total", help, st.Failed, "fate", "failed")
+	p.Sum("aielon_search_seconds_total", "How long the answered searches took together.", st.Took.Seconds())
+	p.Counter("aielon_search_rows_total", "Rows of the store that searches have read.", st.Rows)
+	p.Gauge("aielon_search_documents", "Documents that can be found.", float64(st.Documents))
+	p.Gauge("aielon_search_words", "Words of the search index held in memory, counted for each kind and class of documents.", float64(st.Terms))
+	p.Gauge("aielon_search_words_bytes", "Memory that these words take.", float64(st.Bytes))
+	p.Gauge("aielon_search_cache_bytes", "Memory that rows take which searches have left for the next ones; none when nobody searches.", float64(st.Cached))
 }
 
 func (n *Node) gossipFigures(p telemetry.Page) {

@@ -56,7 +56,8 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{`aielon_records{class="telemetry",fate="accepted"}`, `aielon_calls_total{code="ok",door="rest",op="node.get_status"} 1`, "aielon_messages_total 1\n",
 		"aielon_ready 1\n", "aielon_hub_sessions 0\n", `aielon_limit_refused_total{budget="stranger"} 0`, `aielon_audit_records_total{fate="failed"} 0`,
-		"# HELP aielon_outgoing_total ", `aielon_outgoing_total{result="failed",to="webhook"} 0`, `aielon_outgoing_retries_total{fate="held_back",to="webhook"} 0`, `aielon_outgoing_seconds_count{to="webhook"} 0`} {
+		"# HELP aielon_outgoing_total ", `aielon_outgoing_total{result="failed",to="webhook"} 0`, `aielon_outgoing_retries_total{fate="held_back",to="webhook"} 0`, `aielon_outgoing_seconds_count{to="webhook"} 0`,
+		`aielon_search_queries_total{fate="answered"} 0`, "aielon_search_seconds_total 0\n", "aielon_search_documents "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %s", want)
 		}

@@ -5,12 +5,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -19,17 +19,34 @@ import (
 
 // BenchmarkSearch indexes 50,000 documents once and prints the table of DESIGN.md. Run it with -benchtime 1x.
 func BenchmarkSearch(b *testing.B) {
-	n := benchDocs()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	s := benchStore(b)
 	ix := openIndex(b, s)
 	bb := newBabel(1, 20_000)
+	fill(b, ix, bb, benchDocs())
 	start := time.Now()
-	var ops []Op
-	if st, err := ix.Stats(); err == nil && st.Documents == uint64(n) {
-		n = 0 // kept by an earlier run
+	if err := ix.warm(context.Background()); err != nil {
+		b.Fatal(err)
 	}
+	st, _ := ix.Stats()
+	fmt.Printf("dictionaries: %d words read in %v\n", st.Terms, time.Since(start))
+	for _, c := range benchQueries(bb) {
+		b.Run(c.name, func(b *testing.B) {
+			bb.draw(2) // the same questions in every run
+			ask(b, ix, c)
+		})
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	fmt.Printf("heap in use %d MB\n", m.HeapInuse>>20)
+}
+
+func fill(b *testing.B, ix *Index, bb *babel, n int) {
+	if st, err := ix.Stats(); err == nil && st.Documents == uint64(n) {
+		return // kept by an earlier run
+	}
+	start, cpu := time.Now(), cpuTime(unix.RUSAGE_SELF)
+	var ops []Op
 	for i := range n {
 		d := bb.document(i)
 		ops = append(ops, Op{Put: &d})
@@ -41,66 +58,95 @@ func BenchmarkSearch(b *testing.B) {
 		}
 	}
 	took := time.Since(start)
-	b.Logf("indexed %d documents in %v: %.0f /s", n, took, float64(n)/took.Seconds())
-	start = time.Now()
-	if err := ix.warm(context.Background()); err != nil {
-		b.Fatal(err)
+	fmt.Printf("indexed %d documents in %v: %.0f /s, %v of processor time\n", n, took, float64(n)/took.Seconds(), cpuTime(unix.RUSAGE_SELF)-cpu)
+}
+
+// BenchmarkWrite puts 5,000 documents into a new index whose dictionaries are in memory, 256 at a time, and replaces
+// 1,000 of them, 20 at a time. Run it with -benchtime 1x.
+func BenchmarkWrite(b *testing.B) {
+	ix, bb := openIndex(b, openStore(b, false)), newBabel(1, 20_000)
+	write := func(what string, n, size int, id func() int) {
+		start, cpu := time.Now(), cpuTime(unix.RUSAGE_SELF)
+		for range n / size {
+			var ops []Op
+			for range size {
+				d := bb.document(id())
+				ops = append(ops, Op{Put: &d})
+			}
+			if err := ix.Apply(context.Background(), ops...); err != nil {
+				b.Fatal(err)
+			}
+			if err := ix.warm(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		each := func(d time.Duration) time.Duration { return (d / time.Duration(n)).Round(10 * time.Microsecond) }
+		fmt.Printf("%-8s %v a document, %v of processor time\n", what, each(time.Since(start)), each(cpuTime(unix.RUSAGE_SELF)-cpu))
 	}
-	st, _ := ix.Stats()
-	b.Logf("dictionaries: %d words read in %v", st.Terms, time.Since(start))
-	for _, c := range []struct {
-		name string
-		q    func() Query
-	}{
+	next := -1
+	write("put", 5120, 256, func() int { next++; return next })
+	write("replace", 1000, 20, func() int { return bb.rng.IntN(5000) })
+}
+
+type benchQuery struct {
+	name string
+	q    func() Query
+}
+
+func benchQueries(bb *babel) []benchQuery {
+	prefix := func(w string, n int) string { return string([]rune(w)[:min(n, utf8.RuneCountInString(w))]) }
+	return []benchQuery{
 		{"two words", func() Query { l := bb.rng.IntN(5); return Query{Text: bb.word(l) + " " + bb.word(l), Whole: true} }},
 		{"two frequent words", func() Query {
 			l := bb.rng.IntN(5)
 			return Query{Text: bb.words[l][bb.rng.IntN(4)] + " " + bb.words[l][bb.rng.IntN(4)], Whole: true}
 		}},
 		{"worst word", func() Query { return Query{Text: bb.words[bb.rng.IntN(5)][0], Whole: true} }},
-		{"prefix, 1 letter", func() Query { w := []rune(bb.word(bb.rng.IntN(5))); return Query{Text: string(w[:1])} }},
-		{"prefix, 3 letters", func() Query { w := []rune(bb.word(bb.rng.IntN(5))); return Query{Text: string(w[:3])} }},
-		{"word and prefix", func() Query {
-			l := bb.rng.IntN(5)
-			w := []rune(bb.word(l))
-			return Query{Text: bb.word(l) + " " + string(w[:2])}
-		}},
+		{"prefix, 1 letter", func() Query { return Query{Text: prefix(bb.word(bb.rng.IntN(5)), 1)} }},
+		{"prefix, 2 letters", func() Query { return Query{Text: prefix(bb.word(bb.rng.IntN(5)), 2)} }},
+		{"prefix, 3 letters", func() Query { return Query{Text: prefix(bb.word(bb.rng.IntN(5)), 3)} }},
+		{"word and prefix", func() Query { l := bb.rng.IntN(5); return Query{Text: bb.word(l) + " " + prefix(bb.word(l), 2)} }},
 		{"typo", func() Query {
 			w := []rune(bb.word(bb.rng.IntN(5)) + "x")
 			k := bb.rng.IntN(len(w) - 1)
 			w[k], w[k+1] = w[k+1], w[k]
 			return Query{Text: string(w), Whole: true}
 		}},
-		{"number", func() Query { return Query{Text: "MR-0123"} }},
-		{"phone", func() Query { return Query{Text: "0812 0012"} }},
+		{"number", func() Query { return Query{Text: fmt.Sprintf("MR-%04d", bb.rng.IntN(500))} }},
+		{"phone", func() Query { return Query{Text: fmt.Sprintf("0812 %04d", bb.rng.IntN(500))} }},
 		{"one owner", func() Query {
-			return Query{Text: bb.word(bb.rng.IntN(5)), Grants: []Grant{{"person", 3, "owner-7"}, {"audit", 3, "owner-7"}}}
+			o := fmt.Sprint("owner-", bb.rng.IntN(997))
+			return Query{Text: bb.word(bb.rng.IntN(5)), Grants: []Grant{{"person", 3, o}, {"audit", 3, o}}}
 		}},
-	} {
-		var times, cpus []time.Duration
-		hits := 0
-		for range 300 {
-			q := c.q()
-			if q.Grants == nil {
-				q.Grants = everything(kinds...)
-			}
-			start, cpu := time.Now(), threadTime()
-			r, err := ix.Search(context.Background(), q)
-			if err != nil {
-				b.Fatal(err)
-			}
-			times, cpus = append(times, time.Since(start)), append(cpus, threadTime()-cpu)
-			hits = max(hits, r.Total)
-		}
-		slices.Sort(times)
-		slices.Sort(cpus)
-		fmt.Printf("%-20s p50 %8v  p99 %8v  processor p50 %8v  p99 %8v  most hits %d\n", c.name, times[150].Round(time.Microsecond), times[297].Round(time.Microsecond),
-			cpus[150].Round(time.Microsecond), cpus[297].Round(time.Microsecond), hits)
 	}
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	b.Logf("heap in use %d MB, disk %d MB", m.HeapInuse>>20, diskBytes(b, s)>>20)
+}
+
+// asked is how many questions of a kind are asked.
+const asked = 1000
+
+func ask(b *testing.B, ix *Index, c benchQuery) {
+	runtime.LockOSThread() // whose processor time is read
+	defer runtime.UnlockOSThread()
+	var times, cpus []time.Duration
+	hits := 0
+	for range asked {
+		q := c.q()
+		if q.Grants == nil {
+			q.Grants = everything(kinds...)
+		}
+		start, cpu := time.Now(), cpuTime(unix.RUSAGE_THREAD)
+		r, err := ix.Search(context.Background(), q)
+		if err != nil {
+			b.Fatal(err)
+		}
+		times, cpus = append(times, time.Since(start)), append(cpus, cpuTime(unix.RUSAGE_THREAD)-cpu)
+		hits = max(hits, r.Total)
+	}
+	at := func(ds []time.Duration, share float64) time.Duration {
+		slices.Sort(ds)
+		return ds[int(share*float64(len(ds)))].Round(10 * time.Microsecond)
+	}
+	fmt.Printf("%-20s p50 %8v  p99 %8v  processor p50 %8v  p99 %8v  most hits %d\n", c.name, at(times, 0.5), at(times, 0.99), at(cpus, 0.5), at(cpus, 0.99), hits)
 }
 
 // benchStore is a new store, or the one in SEARCH_BENCH_DIR, which is kept.
@@ -117,22 +163,10 @@ func benchStore(b *testing.B) *state.Store {
 	return s
 }
 
-func diskBytes(b *testing.B, s Store) (n int64) {
-	dir := b.TempDir()
-	root := filepath.Dir(dir)
-	filepath.Walk(root, func(_ string, i os.FileInfo, err error) error {
-		if err == nil && i.Mode().IsRegular() {
-			n += i.Size()
-		}
-		return nil
-	})
-	return n
-}
-
-// threadTime is the processor time of this thread: on a busy machine the clock measures the others.
-func threadTime() time.Duration {
+// cpuTime is the processor time of this thread or process: on a busy machine the clock measures the others.
+func cpuTime(who int) time.Duration {
 	var r unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_THREAD, &r) != nil {
+	if unix.Getrusage(who, &r) != nil {
 		return 0
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())

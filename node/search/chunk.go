@@ -3,8 +3,7 @@ package search
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
-	"slices"
+	"math"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
@@ -12,24 +11,16 @@ import (
 
 // A chunk is one transaction while it is put together: what it changes, over the state before it.
 type chunk struct {
-	ix      *Index
-	view    *state.View
-	meta    meta
-	staged  bool
-	rows    map[string][]byte // nil: deleted
-	stats   map[part]*stats
-	terms   map[string]*dirtyTerm // by termKey
-	removed bool
-	size    int // about what it takes of the store's MaxBatch, in bytes
-	buf     []byte
-}
-
-// A dirtyTerm is a dictionary row that has changed, and those of its blocks that have.
-type dirtyTerm struct {
-	part part
-	term term
-	termRow
-	blocks map[uint64][]posting // by their key; nil: deleted
+	ix     *Index
+	view   *state.View
+	meta   meta
+	staged bool
+	rows   map[string][]byte    // nil: deleted
+	terms  map[string]*dirtyRow // by termKey
+	born   []part               // that this chunk makes
+	lean   bool                 // as few bytes as can be: no block grows
+	size   int                  // about what it takes of the store's MaxBatch, in bytes
+	buf    []byte
 }
 
 // What a row costs of a transaction beside its bytes, and a dirty term at most.
@@ -39,7 +30,7 @@ const (
 )
 
 func (ix *Index) begin(staged bool) (*chunk, error) {
-	c := &chunk{ix: ix, view: ix.store.View(), staged: staged, rows: map[string][]byte{}, stats: map[part]*stats{}, terms: map[string]*dirtyTerm{}}
+	c := &chunk{ix: ix, view: ix.store.View(), staged: staged, rows: map[string][]byte{}, terms: map[string]*dirtyRow{}}
 	var err error
 	if c.meta, err = loadMeta(c.view); err != nil {
 		c.view.Close()
@@ -100,7 +91,7 @@ func (c *chunk) take(a change) error {
 }
 
 func (c *chunk) put(id []byte, gen uint32, a change) error {
-	p, err := c.meta.partOf(gen, a.Kind, a.Put.Class)
+	p, err := c.part(gen, a)
 	if err != nil {
 		return err
 	}
@@ -111,11 +102,8 @@ func (c *chunk) put(id []byte, gen uint32, a change) error {
 			return err
 		}
 	}
-	st, err := c.sums(p)
-	if err != nil {
-		return err
-	}
-	st.docs, st.length = st.docs+1, st.length+uint64(a.forward.length)
+	sums := &c.meta.row(p).stats
+	sums.Docs, sums.Length = sums.Docs+1, sums.Length+uint64(a.forward.length)
 	c.set(docKey(p, n), a.encoded)
 	c.set(forwardKey(p, n), a.forward.encode())
 	c.set(id, place{p, n, a.sum}.encode())
@@ -125,30 +113,49 @@ func (c *chunk) put(id []byte, gen uint32, a change) error {
 	return nil
 }
 
+// part returns the part a document goes to.
+func (c *chunk) part(gen uint32, a change) (part, error) {
+	next := c.meta.NextPart
+	p, err := c.meta.partOf(gen, a.Kind, a.Put.Class)
+	if c.meta.NextPart != next && !c.staged {
+		c.born = append(c.born, p)
+	}
+	return p, err
+}
+
 // remove takes a document out of everything it is in.
 func (c *chunk) remove(id []byte, at place) error {
-	c.removed = true
+	_, err := c.removeSome(id, at, math.MaxInt)
+	return err
+}
+
+// removeSome takes a document out of what it is in until the chunk has about size bytes, and reports whether it is
+// gone. Where it is not, the rest of it is as if it were a shorter document that was made of something else.
+func (c *chunk) removeSome(id []byte, at place, size int) (gone bool, err error) {
 	d, f, err := c.stored(at)
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, t := range f.terms {
+	for i, t := range f.terms {
+		if c.size >= size {
+			f.terms = f.terms[i:]
+			c.set(forwardKey(at.part, at.doc), f.encode())
+			c.set(id, place{part: at.part, doc: at.doc}.encode())
+			return false, nil
+		}
 		if err := c.removePosting(at.part, t.term, at.doc); err != nil {
-			return err
+			return false, err
 		}
 	}
-	st, err := c.sums(at.part)
-	if err != nil {
-		return err
-	}
-	st.docs, st.length = st.docs-1, st.length-uint64(f.length)
+	sums := &c.meta.row(at.part).stats
+	sums.Docs, sums.Length = sums.Docs-1, sums.Length-uint64(f.length)
 	c.drop(docKey(at.part, at.doc))
 	c.drop(forwardKey(at.part, at.doc))
 	c.drop(id)
 	if d.Owner != "" {
 		c.drop(ownerKey(at.part, d.Owner, at.doc))
 	}
-	return nil
+	return true, nil
 }
 
 func (c *chunk) stored(at place) (d Document, f forward, err error) {
@@ -174,128 +181,6 @@ func missing(err error) error {
 	return err
 }
 
-func (c *chunk) addPosting(p part, t term, add posting) error {
-	d, err := c.term(p, t)
-	if err != nil {
-		return err
-	}
-	d.df++
-	d.tail = append(d.tail, add)
-	c.size += 4
-	if len(d.tail) >= blockSize {
-		d.full = add.doc
-		d.blocks[add.doc] = d.tail
-		d.tail = nil
-		c.size += rowCost + len(t)
-	}
-	return nil
-}
-
-func (c *chunk) removePosting(p part, t term, doc uint64) error {
-	d, err := c.term(p, t)
-	if err != nil {
-		return err
-	}
-	d.df--
-	if doc > d.full {
-		return cutPosting(&d.tail, doc)
-	}
-	last, ps, err := c.block(d, doc)
-	if err != nil {
-		return err
-	}
-	if err := cutPosting(&ps, doc); err != nil {
-		return err
-	}
-	if len(ps) == 0 {
-		ps = nil
-	}
-	d.blocks[last] = ps
-	c.size += rowCost + len(t) + 5*len(ps)
-	return nil
-}
-
-func cutPosting(ps *[]posting, doc uint64) error {
-	i, ok := slices.BinarySearchFunc(*ps, doc, func(p posting, doc uint64) int {
-		switch {
-		case p.doc < doc:
-			return -1
-		case p.doc > doc:
-			return 1
-		}
-		return 0
-	})
-	if !ok {
-		return errDamaged
-	}
-	*ps = slices.Delete(*ps, i, i+1)
-	return nil
-}
-
-// block finds the block a document is in: the first whose key is not below it, in this chunk or before it.
-func (c *chunk) block(d *dirtyTerm, doc uint64) (last uint64, ps []posting, err error) {
-	found := false
-	for k, b := range c.view.ScanFrom(blocksKey(d.part, d.term), blockKey(d.part, d.term, doc)) {
-		last = lastOf(k)
-		if _, changed := d.blocks[last]; changed {
-			continue
-		}
-		if ps, err = readPostings(nil, b); err != nil {
-			return 0, nil, err
-		}
-		found = true
-		break
-	}
-	if err := c.view.Err(); err != nil {
-		return 0, nil, err
-	}
-	for k, changed := range d.blocks {
-		if changed != nil && k >= doc && (!found || k < last) {
-			last, ps, found = k, changed, true
-		}
-	}
-	if !found {
-		return 0, nil, errDamaged
-	}
-	return last, ps, nil
-}
-
-func lastOf(blockKey []byte) uint64 { return binary.BigEndian.Uint64(blockKey[len(blockKey)-8:]) }
-
-func (c *chunk) term(p part, t term) (*dirtyTerm, error) {
-	c.buf = append(append(c.buf[:0], key(partTerm, uint32(p))...), t...)
-	if d, ok := c.terms[string(c.buf)]; ok {
-		return d, nil
-	}
-	k := string(c.buf)
-	d := &dirtyTerm{part: p, term: t, blocks: map[uint64][]posting{}}
-	b, err := c.view.GetInto(nil, c.buf)
-	switch {
-	case edge.IsKind(err, edge.NotFound):
-	case err != nil:
-		return nil, err
-	default:
-		if d.termRow, err = decodeTermRow(b); err != nil {
-			return nil, err
-		}
-	}
-	c.terms[k] = d
-	c.size += rowCost + len(k) + len(b)
-	return d, nil
-}
-
-func (c *chunk) sums(p part) (*stats, error) {
-	if s, ok := c.stats[p]; ok {
-		return s, nil
-	}
-	s, err := loadStats(c.view, p)
-	if err != nil {
-		return nil, err
-	}
-	c.stats[p] = &s
-	return &s, nil
-}
-
 func (c *chunk) get(k []byte) ([]byte, error) {
 	if b, ok := c.rows[string(k)]; ok {
 		if b == nil {
@@ -319,50 +204,70 @@ func (c *chunk) drop(k []byte) {
 // commit makes the chunk durable and tells the dictionaries. It does not give up while the outcome is open: the next
 // chunk must see it.
 func (c *chunk) commit() error {
+	c.meta.Commit++
 	err := c.ix.store.Commit(context.Background(), func(b *state.Batch) {
 		b.Set([]byte(metaKey), c.meta.encode())
 		for k, v := range c.rows {
 			put(b, []byte(k), v)
 		}
-		for p, s := range c.stats {
-			b.Set(statsKey(p), s.encode())
-		}
 		for k, d := range c.terms {
-			if d.df == 0 {
-				b.Delete([]byte(k))
-			} else {
-				b.Set([]byte(k), d.encode())
-			}
-			for last, ps := range d.blocks {
-				put(b, blockKey(d.part, d.term, last), blockValue(ps))
-			}
+			d.put(b, k)
 		}
 	})
 	if err != nil {
+		if !edge.IsKind(err, edge.Invalid) {
+			c.doubt()
+		}
 		return err
 	}
 	c.tell()
 	return nil
 }
 
-// tell lets the dictionaries know what was committed.
+// changed yields the keys of all rows searches may have kept, and others.
+func (c *chunk) changed(yield func(key string)) {
+	for k := range c.rows {
+		yield(k)
+	}
+	for k, r := range c.terms {
+		yield(k)
+		for _, d := range r.parts {
+			for n := range d.dirty {
+				yield(string(blockKey(d.part, d.term, n)))
+			}
+		}
+	}
+}
+
+// doubt has the dictionaries read again: what could not be committed may have got through.
+func (c *chunk) doubt() {
+	var parts []part
+	for _, p := range c.meta.Parts {
+		parts = append(parts, p.Part)
+	}
+	c.ix.forgetDicts(parts)
+}
+
+// tell lets the dictionaries know what was committed. The dictionary of a part that is new holds all of it.
 func (c *chunk) tell() {
+	c.ix.cache.committed(c.meta.Commit, c.changed)
+	for _, p := range c.born {
+		c.ix.dict(p).born()
+	}
 	news := map[part][]entry{}
-	for _, d := range c.terms {
-		if inMemory(d.term) {
-			news[d.part] = append(news[d.part], entry{d.term, uint32(d.df)})
+	for _, r := range c.terms {
+		if !inMemory(r.term) {
+			continue
+		}
+		for _, d := range r.parts {
+			if d.changed {
+				news[d.part] = append(news[d.part], entry{r.term, uint32(d.df)})
+			}
 		}
 	}
 	for p, es := range news {
 		c.ix.dict(p).set(es)
 	}
-}
-
-func blockValue(ps []posting) []byte {
-	if ps == nil {
-		return nil
-	}
-	return appendPostings(nil, ps)
 }
 
 func put(b *state.Batch, k, v []byte) {

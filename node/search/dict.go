@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/aielon/edge/node/edge"
-	"github.com/aielon/edge/node/state"
 )
 
 // A dict is the terms of one part in memory, sorted, with how many documents have them: completions and corrections
@@ -45,12 +44,14 @@ func (l *lexicon) from(w string, lo int) int {
 	return lo + sort.Search(l.len()-lo, func(i int) bool { return l.word(lo+i) >= w })
 }
 
-// past returns the first word after those that begin with prefix, at lo or after it.
+// past returns the first word after those that begin with prefix, at lo or after it. It is mostly near.
 func (l *lexicon) past(prefix string, lo int) int {
-	return lo + sort.Search(l.len()-lo, func(i int) bool {
-		w := l.word(lo + i)
-		return w > prefix && !strings.HasPrefix(w, prefix)
-	})
+	begins := func(i int) bool { return l.word(i) <= prefix || strings.HasPrefix(l.word(i), prefix) }
+	step := 1
+	for lo+step < l.len() && begins(lo+step) {
+		lo, step = lo+step, 2*step
+	}
+	return lo + sort.Search(min(step, l.len()-lo), func(i int) bool { return !begins(lo + i) })
 }
 
 type entry struct {
@@ -58,17 +59,29 @@ type entry struct {
 	df   uint32
 }
 
+// A builder makes a lexicon of words that come in order.
+type builder struct {
+	text strings.Builder
+	at   []uint32
+	df   []uint32
+}
+
+func (b *builder) add(word string, df uint32) {
+	b.at, b.df = append(b.at, uint32(b.text.Len())), append(b.df, df)
+	b.text.WriteString(word)
+}
+
+func (b *builder) done() lexicon {
+	b.at = append(b.at, uint32(b.text.Len()))
+	return lexicon{strings.Clone(b.text.String()), slices.Clip(b.at), slices.Clip(b.df)}
+}
+
 func newLexicon(es []entry) lexicon {
-	var b strings.Builder
-	l := lexicon{at: make([]uint32, 0, len(es)+1), df: make([]uint32, 0, len(es))}
+	var b builder
 	for _, e := range es {
-		l.at = append(l.at, uint32(b.Len()))
-		l.df = append(l.df, e.df)
-		b.WriteString(e.word)
+		b.add(e.word, e.df)
 	}
-	l.at = append(l.at, uint32(b.Len()))
-	l.text = b.String()
-	return l
+	return b.done()
 }
 
 func (l *lexicon) entries() []entry {
@@ -79,51 +92,6 @@ func (l *lexicon) entries() []entry {
 		}
 	}
 	return es
-}
-
-// load reads the terms of a part, once.
-func (d *dict) load(s Store, p part) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.loaded {
-		return nil
-	}
-	v := s.View() // with mu held: what is committed after it is told to set afterwards
-	defer v.Close()
-	words, err := readTerms(v, p, wordForm)
-	if err != nil {
-		return err
-	}
-	var stems []entry
-	for _, t := range []tongue{arabic, english, malay, urdu} {
-		es, err := readTerms(v, p, byte(t))
-		if err != nil {
-			return err
-		}
-		for _, e := range es {
-			stems = append(stems, entry{asStem(t, e.word), e.df})
-		}
-	}
-	sortEntries(stems)
-	d.words, d.stems, d.loaded = vocabulary{base: newLexicon(words)}, vocabulary{base: newLexicon(stems)}, true
-	return nil
-}
-
-func readTerms(v *state.View, p part, form byte) (es []entry, err error) {
-	prefix := termKey(p, string(rune(form)))
-	for k, b := range v.Scan(prefix) {
-		w := string(k[len(prefix):])
-		if isCodeLike(w) {
-			continue
-		}
-		r := reader{b: b}
-		df := r.uvarint()
-		if r.bad {
-			return nil, errDamaged
-		}
-		es = append(es, entry{w, uint32(df)})
-	}
-	return es, v.Err()
 }
 
 // inMemory tells terms a dict holds.
@@ -158,18 +126,31 @@ func (d *dict) df(t term) uint64 {
 	return d.stems.df(t)
 }
 
-func (d *dict) len() int {
+// size says how many words are held, and in how many bytes.
+func (d *dict) size() (words, bytes int) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.words.len() + d.stems.len()
+	for _, v := range []*vocabulary{&d.words, &d.stems} {
+		for _, l := range []*lexicon{&v.base, &v.recent} {
+			words, bytes = words+l.len(), bytes+len(l.text)+4*(cap(l.at)+cap(l.df))
+		}
+	}
+	return words, bytes
 }
 
-// completions yields the words that begin with prefix.
-func (d *dict) completions(prefix string, yield func(word string, df uint64)) {
+// completions yields the words that begin with prefix and that at least so many documents have.
+func (d *dict) completions(prefix string, least uint64, yield func(word string, df uint64)) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	completions(&d.words.base, prefix, yield)
-	completions(&d.words.recent, prefix, yield)
+	d.words.base.completions(prefix, least, yield)
+	d.words.recent.completions(prefix, least, yield)
+}
+
+// width says how many words begin with prefix, those no document has any more included.
+func (d *dict) width(prefix string) int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.words.base.width(prefix) + d.words.recent.width(prefix)
 }
 
 // near yields the words at most k edits away from w.
@@ -180,7 +161,6 @@ func (d *dict) near(w string, k int, yield func(word string, df uint64, edits in
 	near(&d.words.recent, w, k, yield)
 }
 
-func (v *vocabulary) len() int           { return v.base.len() + v.recent.len() }
 func (v *vocabulary) df(w string) uint64 { return max(v.base.count(w), v.recent.count(w)) }
 
 func (v *vocabulary) set(es []entry) {
@@ -224,12 +204,18 @@ func sortEntries(es []entry) {
 	slices.SortFunc(es, func(a, b entry) int { return strings.Compare(a.word, b.word) })
 }
 
-func completions(l *lexicon, prefix string, yield func(string, uint64)) {
-	for i := l.from(prefix, 0); i < l.len() && strings.HasPrefix(l.word(i), prefix); i++ {
-		if l.df[i] > 0 {
-			yield(l.word(i), uint64(l.df[i]))
+func (l *lexicon) completions(prefix string, least uint64, yield func(string, uint64)) {
+	from := l.from(prefix, 0)
+	for i, df := range l.df[from:l.past(prefix, from)] {
+		if df > 0 && uint64(df) >= least {
+			yield(l.word(from+i), uint64(df))
 		}
 	}
+}
+
+func (l *lexicon) width(prefix string) int {
+	from := l.from(prefix, 0)
+	return l.past(prefix, from) - from
 }
 
 // near walks a sorted list as if it were a tree: the rows of the distance table of a prefix are computed once for all

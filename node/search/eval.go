@@ -107,25 +107,16 @@ func (s *scores) each(yield func(doc uint64, score float64)) {
 // many postings that takes at most.
 type matcher interface {
 	match(ctx context.Context, src source, within *scores, pool *pages) (*scores, error)
-	cost(src source) (uint64, error)
+	cost(src source) uint64
 }
 
 // groupMatch matches documents with one of a group's forms, and scores them with the best of them.
 type groupMatch struct {
 	group
-	average float64
+	norms *norms
 }
 
-func (g groupMatch) cost(src source) (n uint64, err error) {
-	for _, f := range g.forms {
-		df, err := src.df(f.term)
-		if err != nil {
-			return 0, err
-		}
-		n += df
-	}
-	return n, nil
-}
+func (g groupMatch) cost(src source) uint64 { return g.costs[src] }
 
 func (g groupMatch) match(ctx context.Context, src source, within *scores, pool *pages) (*scores, error) {
 	out := pool.scores()
@@ -140,7 +131,7 @@ func (g groupMatch) match(ctx context.Context, src source, within *scores, pool 
 					continue
 				}
 				at := out.at(p.doc)
-				*at = math.Max(*at, weight*bm25(p.tf, p.length, g.average))
+				*at = max(*at, weight*g.norms.bm25(p.tf, p.length))
 			}
 		})
 		if err != nil {
@@ -153,26 +144,18 @@ func (g groupMatch) match(ctx context.Context, src source, within *scores, pool 
 // all matches what every one of its parts matches; the rarest goes first, so that the others have less to keep.
 type all []matcher
 
-func (a all) cost(src source) (uint64, error) {
+func (a all) cost(src source) uint64 {
 	least := uint64(math.MaxUint64)
 	for _, m := range a {
-		n, err := m.cost(src)
-		if err != nil {
-			return 0, err
-		}
-		least = min(least, n)
+		least = min(least, m.cost(src))
 	}
-	return least, nil
+	return least
 }
 
 func (a all) match(ctx context.Context, src source, within *scores, pool *pages) (*scores, error) {
 	order, costs := make([]int, len(a)), make([]uint64, len(a))
 	for i, m := range a {
-		n, err := m.cost(src)
-		if err != nil {
-			return nil, err
-		}
-		order[i], costs[i] = i, n
+		order[i], costs[i] = i, m.cost(src)
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(costs[i], costs[j]) })
 	parts := make([]*scores, len(a))
@@ -208,15 +191,11 @@ type some struct {
 	best  bool
 }
 
-func (s some) cost(src source) (n uint64, err error) {
+func (s some) cost(src source) (n uint64) {
 	for _, m := range s.parts {
-		c, err := m.cost(src)
-		if err != nil {
-			return 0, err
-		}
-		n += c
+		n += m.cost(src)
 	}
-	return n, nil
+	return n
 }
 
 func (s some) match(ctx context.Context, src source, within *scores, pool *pages) (*scores, error) {
@@ -229,7 +208,7 @@ func (s some) match(ctx context.Context, src source, within *scores, pool *pages
 		part.each(func(doc uint64, score float64) {
 			at := out.at(doc)
 			if s.best {
-				*at = math.Max(*at, score)
+				*at = max(*at, score)
 			} else {
 				*at += score
 			}
@@ -264,6 +243,17 @@ func before(a, b ranked) int {
 type top struct {
 	k    int
 	heap []ranked
+}
+
+// take offers what was found in a source and counts it.
+func (t *top) take(src source, found *scores) (n int) {
+	found.each(func(doc uint64, score float64) {
+		n++
+		if len(t.heap) < t.k || score >= t.heap[0].score {
+			t.offer(ranked{src, doc, score})
+		}
+	})
+	return n
 }
 
 func (t *top) offer(r ranked) {

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -35,7 +34,7 @@ type form struct {
 type scope struct {
 	sources []source
 	docs    float64
-	average float64 // length of a document
+	norms   *norms
 	lang    string
 }
 
@@ -43,34 +42,40 @@ func (s *scope) count() {
 	var sum stats
 	for _, src := range s.sources {
 		st := src.sums()
-		sum.docs, sum.length = sum.docs+st.docs, sum.length+st.length
+		sum.Docs, sum.Length = sum.Docs+st.Docs, sum.Length+st.Length
 	}
-	s.docs = float64(sum.docs)
-	s.average = math.Max(1, float64(sum.length)/math.Max(1, s.docs))
+	s.docs = float64(sum.Docs)
+	s.norms = newNorms(math.Max(1, float64(sum.Length)/math.Max(1, s.docs)))
 }
 
-func (s *scope) df(t term) (n uint64, err error) {
+// df says how many documents have a term, and adds those of each source to costs.
+func (s *scope) df(t term, costs map[source]uint64) (n uint64, err error) {
 	for _, src := range s.sources {
 		d, err := src.df(t)
 		if err != nil {
 			return 0, err
+		}
+		if d > 0 {
+			costs[src] += d
 		}
 		n += d
 	}
 	return n, nil
 }
 
-// A group is all forms of one word or code that have documents, and how rare they are together: as the most
-// frequent of them, so that a rare correction does not beat the word itself.
+// A group is all forms of one word or code that have documents, how rare they are together, namely as the most
+// frequent of them, so that a rare correction does not beat the word itself, and how many postings each source has.
 type group struct {
 	forms []form
 	idf   float64
+	costs map[source]uint64
 }
 
 func (s *scope) group(forms map[term]form) (g group, err error) {
 	var most uint64
+	g.costs = map[source]uint64{}
 	for _, t := range slices.Sorted(maps.Keys(forms)) {
-		n, err := s.df(t)
+		n, err := s.df(t, g.costs)
 		if err != nil {
 			return g, err
 		}
@@ -89,11 +94,37 @@ func idf(docs, n float64) float64 {
 	return math.Log(1 + (docs-n+0.5)/(n+0.5))
 }
 
-// bm25 is what tf occurrences in a document of some length are worth, with the usual k1 and b.
-func bm25(tf, length uint32, average float64) float64 {
-	const k1, b = 1.2, 0.75
+// The usual constants of BM25: how soon more of the same word counts no more, and how much length counts.
+const (
+	saturation  = 1.2
+	lengthiness = 0.75
+)
+
+// norms are what the length of a document does to its score, by length; longer documents are computed when they come.
+type norms struct {
+	average float64
+	short   [256]float64
+}
+
+func newNorms(average float64) *norms {
+	n := &norms{average: average}
+	for i := range n.short {
+		n.short[i] = n.long(uint32(i))
+	}
+	return n
+}
+
+func (n *norms) long(length uint32) float64 {
+	return saturation * (1 - lengthiness + lengthiness*float64(length)/n.average)
+}
+
+// bm25 is what tf occurrences in a document of some length are worth.
+func (n *norms) bm25(tf, length uint32) float64 {
 	f := float64(tf)
-	return f * (k1 + 1) / (f + k1*(1-b+b*float64(length)/average))
+	if length < uint32(len(n.short)) {
+		return f * (saturation + 1) / (f + n.short[length])
+	}
+	return f * (saturation + 1) / (f + n.long(length))
 }
 
 // word finds the forms of one word: itself, its stems, where it is the last one what it may become, and only where
@@ -151,36 +182,6 @@ func (s *scope) tongues(folded string) []tongue {
 	return []tongue{english, malay}
 }
 
-// A candidate is a word of the dictionaries.
-type candidate struct {
-	word  string
-	df    uint64
-	edits int
-}
-
-// completions returns the most frequent words that begin with prefix, and not words with digits: those are codes, or
-// found whole.
-func (s *scope) completions(prefix string, most int) []candidate {
-	if len(s.sources) == 1 {
-		return completeOne(s.sources[0], prefix, most)
-	}
-	all := map[string]uint64{}
-	for _, src := range s.sources {
-		src.completions(prefix, func(w string, df uint64) { all[w] += df })
-	}
-	best := &topWords{most: most}
-	for w, df := range all {
-		best.offer(candidate{w, df, 0})
-	}
-	return best.sorted()
-}
-
-func completeOne(src source, prefix string, most int) []candidate {
-	best := &topWords{most: most}
-	src.completions(prefix, func(w string, df uint64) { best.offer(candidate{w, df, 0}) })
-	return best.sorted()
-}
-
 func (s *scope) near(w string, k int) []candidate {
 	all := map[string]candidate{}
 	for _, src := range s.sources {
@@ -192,37 +193,8 @@ func (s *scope) near(w string, k int) []candidate {
 	for _, c := range all {
 		best.offer(c)
 	}
-	return best.sorted()
+	return best.list
 }
-
-// topWords keeps the best words: fewest edits, then most documents, then by order.
-type topWords struct {
-	most int
-	list []candidate // sorted once it is full
-}
-
-func better(a, b candidate) int {
-	switch {
-	case a.edits != b.edits:
-		return a.edits - b.edits
-	case a.df != b.df && a.df > b.df:
-		return -1
-	case a.df != b.df:
-		return 1
-	}
-	return strings.Compare(a.word, b.word)
-}
-
-func (t *topWords) offer(c candidate) {
-	if len(t.list) == t.most && better(c, t.list[t.most-1]) >= 0 {
-		return
-	}
-	i, _ := slices.BinarySearchFunc(t.list, c, better)
-	t.list = slices.Insert(t.list, i, c)
-	t.list = t.list[:min(len(t.list), t.most)]
-}
-
-func (t *topWords) sorted() []candidate { return t.list }
 
 // code finds the codes a text may mean, whole or, where they may go on, by their beginning.
 func (s *scope) code(codes []string, prefix bool) (group, error) {

@@ -71,6 +71,7 @@ func everything(kinds ...string) (gs []Grant) {
 type babel struct {
 	rng   *rand.Rand
 	zipf  *rand.Zipf
+	size  int // of the vocabulary of each language
 	words [5][]string
 }
 
@@ -85,8 +86,8 @@ var syllables = [5][]string{
 var langs = [5]string{"en", "id", "ms", "ur", "ar"}
 
 func newBabel(seed uint64, vocabulary int) *babel {
-	b := &babel{rng: rand.New(rand.NewPCG(seed, 1))}
-	b.zipf = rand.NewZipf(b.rng, 1.07, 4, uint64(vocabulary-1))
+	b := &babel{size: vocabulary}
+	b.draw(seed)
 	for l := range b.words {
 		for range vocabulary {
 			w := ""
@@ -97,6 +98,12 @@ func newBabel(seed uint64, vocabulary int) *babel {
 		}
 	}
 	return b
+}
+
+// draw makes all that follows come from a seed.
+func (b *babel) draw(seed uint64) {
+	b.rng = rand.New(rand.NewPCG(seed, 1))
+	b.zipf = rand.NewZipf(b.rng, 1.07, 4, uint64(b.size-1))
 }
 
 func (b *babel) word(l int) string { return b.words[l][b.zipf.Uint64()] }

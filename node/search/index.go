@@ -12,7 +12,7 @@ import (
 
 // version of everything stored: the rows and what the analyzer makes of a text. An index of another version is not
 // used; it is made again.
-const version = 1
+const version = 2
 
 // minBatch is the smallest transaction a store must take: the largest document has to fit one.
 const minBatch = 1 << 20
@@ -31,8 +31,13 @@ type Index struct {
 
 	write sync.Mutex // held while a batch is put together and committed
 
+	loading sync.Mutex // held while dictionaries are read
+
 	mu    sync.Mutex // guards dicts
 	dicts map[part]*dict
+
+	cache  cache
+	counts counts
 }
 
 // Open returns the index kept in a store. It fails with Invalid where the store's transactions are too small, and
@@ -81,6 +86,7 @@ func (ix *Index) Made(kind string) (bool, error) {
 // A meta is the table of contents. Generations are numbered through all kinds.
 type meta struct {
 	Version  int               `json:"version"`
+	Commit   uint64            `json:"commit"` // how many commits of the index there were
 	NextDoc  uint64            `json:"next_doc"`
 	NextPart uint32            `json:"next_part"`
 	NextGen  uint32            `json:"next_gen"`
@@ -95,10 +101,11 @@ type partRow struct {
 	Gen   uint32     `json:"gen"`
 	Kind  string     `json:"kind"`
 	Class edge.Class `json:"class"`
+	stats
 }
 
-// maxParts bounds the table: kinds are words of the program, not of its users.
-const maxParts = 1024
+// maxParts bounds the table, and with it the rows of the dictionary: kinds are words of the program, not of its users.
+const maxParts = 64
 
 func loadMeta(v *state.View) (m meta, err error) {
 	b, err := v.Get([]byte(metaKey))
@@ -177,8 +184,18 @@ func (m *meta) partOf(gen uint32, kind string, class edge.Class) (part, error) {
 		return 0, edge.E(edge.Exhausted, "the search index has %d kinds of documents already", maxParts)
 	}
 	m.NextPart++
-	m.Parts = append(m.Parts, partRow{part(m.NextPart), gen, kind, class})
+	m.Parts = append(m.Parts, partRow{Part: part(m.NextPart), Gen: gen, Kind: kind, Class: class})
 	return part(m.NextPart), nil
+}
+
+// row returns that of a part documents are in.
+func (m *meta) row(p part) *partRow {
+	for i := range m.Parts {
+		if m.Parts[i].Part == p {
+			return &m.Parts[i]
+		}
+	}
+	return &partRow{} // the parts of documents outlive them
 }
 
 // Run tidies up and reads the dictionaries, so that the first search does not wait for that, and then waits for ctx
@@ -204,15 +221,11 @@ func (ix *Index) warm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var parts []part
 	for _, p := range m.Parts {
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err := ix.dict(p.Part).load(ix.store, p.Part); err != nil {
-			return err
-		}
+		parts = append(parts, p.Part)
 	}
-	return nil
+	return ix.load(ctx, parts)
 }
 
 func (ix *Index) dict(p part) *dict {
@@ -232,43 +245,4 @@ func (ix *Index) forgetDicts(parts []part) {
 	for _, p := range parts {
 		delete(ix.dicts, p)
 	}
-}
-
-// Stats says how much is in the index.
-type Stats struct {
-	Documents uint64
-	Terms     int // in memory: words without digits of the dictionaries that were read
-}
-
-// Stats counts.
-func (ix *Index) Stats() (s Stats, err error) {
-	v := ix.store.View()
-	defer v.Close()
-	m, err := loadMeta(v)
-	if err != nil {
-		return s, err
-	}
-	for _, p := range m.Parts {
-		if m.Kinds[p.Kind] != p.Gen {
-			continue
-		}
-		st, err := loadStats(v, p.Part)
-		if err != nil {
-			return s, err
-		}
-		s.Documents += st.docs
-		s.Terms += ix.dict(p.Part).len()
-	}
-	return s, nil
-}
-
-func loadStats(v *state.View, p part) (stats, error) {
-	b, err := v.Get(statsKey(p))
-	if edge.IsKind(err, edge.NotFound) {
-		return stats{}, nil
-	}
-	if err != nil {
-		return stats{}, err
-	}
-	return decodeStats(b)
 }

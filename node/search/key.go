@@ -10,16 +10,17 @@ import (
 // big endian, so that keys order like them.
 //
 //	x/m                              meta
-//	x/s part(4)                      how many documents, how long together
-//	x/t part(4) term                 dictionary row: df, newest postings
-//	x/b part(4) term 0 last(8)       full block of postings, under its last document
+//	x/w term                         dictionary row of a word or stem: of all parts df, newest postings, keys of blocks
+//	x/t part(4) term                 the same of a code, of one part: codes are looked through by their beginning
+//	x/b part(4) term 0 first(8)      block of postings, under a document that is not after its first
 //	x/d part(4) doc(8)               the document
 //	x/f part(4) doc(8)               its terms
 //	x/o part(4) owner 0 doc(8)       whose it is
 //	x/i generation(4) kind 0 id      where a document is
 const (
 	metaKey   = "x/m"
-	partStats = 's'
+	wordRows  = "x/w"
+	partStats = 's' // of version 1: only removed
 	partTerm  = 't'
 	partBlock = 'b'
 	partDoc   = 'd'
@@ -35,8 +36,14 @@ func key(what byte, n uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{'x', '/', what}, n)
 }
 
-func statsKey(p part) []byte        { return key(partStats, uint32(p)) }
-func termKey(p part, t term) []byte { return append(key(partTerm, uint32(p)), t...) }
+// termKey is where the row of a term is that has a part's postings.
+func termKey(p part, t term) []byte {
+	if t[0] == codeForm {
+		return append(key(partTerm, uint32(p)), t...)
+	}
+	return append([]byte(wordRows), t...)
+}
+
 func docKey(p part, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(key(partDoc, uint32(p)), n)
 }
@@ -49,8 +56,8 @@ func blocksKey(p part, t term) []byte {
 	return append(append(key(partBlock, uint32(p)), t...), 0)
 }
 
-func blockKey(p part, t term, last uint64) []byte {
-	return binary.BigEndian.AppendUint64(blocksKey(p, t), last)
+func blockKey(p part, t term, first uint64) []byte {
+	return binary.BigEndian.AppendUint64(blocksKey(p, t), first)
 }
 
 // ownerPrefix has the length of the owner before it, so that no owner is the beginning of another.

@@ -73,6 +73,9 @@ func (t tongues) of(folded string) tongue {
 const latinLook = 200
 
 func latinTongue(text string) tongue {
+	if !strings.ContainsFunc(text, func(r rune) bool { return scriptOf(r) == 'o' && inWord(r) }) {
+		return noTongue
+	}
 	var en, ms, seen int
 	words(text, func(w word) bool {
 		if slices.Contains(englishSigns, w.folded) {

@@ -2,8 +2,16 @@ package search
 
 import "encoding/binary"
 
-// blockSize is how many postings a full block has; the newest ones, up to as many less one, lie in the dictionary row.
-const blockSize = 128
+// blockSize is how many postings a block has at most.
+const blockSize = 512
+
+// maxTail is how many postings a dictionary row has at most, of all its parts together; the longest list of them
+// becomes a block, or part of one, when there would be more.
+const maxTail = 128
+
+// maxListed is how many blocks of a part a row names. Few blocks are read one by one; of a part with more only the
+// newest is named, and they are scanned.
+const maxListed = 4
 
 // A posting says that a term stands in a document: how often (tf), and how long the document is.
 type posting struct {
@@ -29,8 +37,8 @@ func readPostings(dst []posting, b []byte) ([]posting, error) {
 	r := reader{b: b}
 	last, n := uint64(0), r.count(blockSize)
 	for range n {
-		delta := r.uvarint()
-		p := posting{doc: last + delta, tf: uint32(r.uvarint()), length: uint32(r.uvarint())}
+		delta := r.small()
+		p := posting{doc: last + delta, tf: uint32(r.small()), length: uint32(r.small())}
 		if delta == 0 || p.doc < last {
 			return dst, errDamaged
 		}
@@ -43,27 +51,87 @@ func readPostings(dst []posting, b []byte) ([]posting, error) {
 	return dst, nil
 }
 
-// A termRow is the dictionary's row of a term in a part.
+// A termRow is what the dictionary says of a term in one part.
 type termRow struct {
-	df   uint64    // documents that have it
-	full uint64    // last document in the blocks, 0 where there are none
-	tail []posting // newer ones
+	df     uint64    // documents that have it
+	full   uint64    // the documents in blocks are up to this one
+	many   bool      // there are more blocks than are named
+	blocks []uint64  // keys of the blocks, ascending; of many the newest, if it is still there
+	tail   []posting // of newer documents
 }
 
-func (t *termRow) encode() []byte {
-	b := binary.AppendUvarint(make([]byte, 0, 8+4*len(t.tail)), t.df)
-	b = binary.AppendUvarint(b, t.full)
-	return appendPostings(b, t.tail)
+func (t *termRow) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, t.df)
+	dst = binary.AppendUvarint(dst, t.full)
+	n := uint64(len(t.blocks)) << 1
+	if t.many {
+		n |= 1
+	}
+	dst = binary.AppendUvarint(dst, n)
+	last := uint64(0)
+	for _, k := range t.blocks {
+		dst = binary.AppendUvarint(dst, k-last)
+		last = k
+	}
+	return appendPostings(dst, t.tail)
 }
 
-func decodeTermRow(b []byte) (t termRow, err error) {
+// decodeTermRow reads what append wrote. The tail goes into room.
+func decodeTermRow(b []byte, room []posting) (t termRow, err error) {
 	r := reader{b: b}
 	t.df, t.full = r.uvarint(), r.uvarint()
+	n := r.count(maxListed<<1 | 1)
+	t.many = n&1 == 1
+	last := uint64(0)
+	for range n >> 1 {
+		last += r.uvarint()
+		t.blocks = append(t.blocks, last)
+	}
 	if r.bad {
 		return t, errDamaged
 	}
-	t.tail, err = readPostings(nil, r.b)
+	t.tail, err = readPostings(room, r.b)
 	return t, err
+}
+
+// A section is what one part has in a dictionary row. A row is a list of them, by part: each the part, its own
+// length and a termRow, so that what a query may not see is stepped over.
+type section struct {
+	part part
+	body []byte
+}
+
+// sections yields those of a row, and fails with Corrupt where it is damaged.
+func sections(row []byte, yield func(section) bool) error {
+	r := reader{b: row}
+	for last := part(0); len(r.b) > 0; {
+		p := part(r.uvarint())
+		body := r.bytes(r.count(len(r.b)))
+		if r.bad || p <= last {
+			return errDamaged
+		}
+		if last = p; !yield(section{p, body}) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// sectionOf returns what a part has in a row; nil where it has nothing.
+func sectionOf(row []byte, p part) (body []byte, err error) {
+	err = sections(row, func(s section) bool {
+		if s.part == p {
+			body = s.body
+		}
+		return s.part < p
+	})
+	return body, err
+}
+
+func (s section) append(row []byte) []byte {
+	row = binary.AppendUvarint(row, uint64(s.part))
+	row = binary.AppendUvarint(row, uint64(len(s.body)))
+	return append(row, s.body...)
 }
 
 // encode writes a forward with each term's difference to the one before it.
@@ -124,6 +192,16 @@ func (r *reader) uvarint() uint64 {
 	return n
 }
 
+// small is uvarint, faster for numbers of one byte, which most are.
+func (r *reader) small() uint64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 {
+		n := r.b[0]
+		r.b = r.b[1:]
+		return uint64(n)
+	}
+	return r.uvarint()
+}
+
 func (r *reader) count(most int) int {
 	n := r.uvarint()
 	if n > uint64(most) {
@@ -144,19 +222,9 @@ func (r *reader) bytes(n int) []byte {
 }
 
 // stats are the sums of a part.
-type stats struct{ docs, length uint64 }
-
-func (s stats) encode() []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(nil, s.docs), s.length)
-}
-
-func decodeStats(b []byte) (s stats, err error) {
-	r := reader{b: b}
-	s.docs, s.length = r.uvarint(), r.uvarint()
-	if r.bad {
-		return s, errDamaged
-	}
-	return s, nil
+type stats struct {
+	Docs   uint64 `json:"docs"`
+	Length uint64 `json:"length"`
 }
 
 // A place is where a document is, and what it was made of.

@@ -3,8 +3,7 @@ package search
 import (
 	"context"
 	"slices"
-
-	"github.com/aielon/edge/node/state"
+	"time"
 )
 
 // A Hit is a document that was found.
@@ -34,15 +33,22 @@ type Correction struct {
 // Search finds what q asks for among what its grants let it see. It fails with Invalid on a query that breaks a
 // limit, with Unavailable when ctx ends, and with what reading the store fails with.
 func (ix *Index) Search(ctx context.Context, q Query) (Result, error) {
+	start := time.Now()
+	r, err := ix.search(ctx, q)
+	ix.counts.done(start, err)
+	return r, err
+}
+
+func (ix *Index) search(ctx context.Context, q Query) (Result, error) {
 	p, err := parse(q)
 	if err != nil {
 		return Result{}, err
 	}
-	v := ix.store.View()
-	defer v.Close()
+	l := ix.lookup()
+	defer ix.done(l)
 	res := Result{Kinds: map[string]int{}}
 	s := &scope{lang: q.Lang}
-	kinds, err := ix.open(v, q, s, &res)
+	kinds, err := ix.open(ctx, l, q, s, &res)
 	if err != nil {
 		return Result{}, err
 	}
@@ -60,11 +66,10 @@ func (ix *Index) Search(ctx context.Context, q Query) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		found.each(func(doc uint64, score float64) {
-			best.offer(ranked{src, doc, score})
-			res.Total++
-			res.Kinds[kinds[src.part()]]++
-		})
+		if n := best.take(src, found); n > 0 {
+			res.Total += n
+			res.Kinds[kinds[src.part()]] += n
+		}
 		found.done()
 	}
 	list := best.sorted()
@@ -72,18 +77,19 @@ func (ix *Index) Search(ctx context.Context, q Query) (Result, error) {
 	if res.Total > p.offset+len(list) && p.offset+2*p.limit <= MaxResults {
 		res.Next = q.cursor(p.offset + p.limit)
 	}
-	res.Hits, err = read(v, list, used)
+	res.Hits, err = read(l, list, used)
 	return res, err
 }
 
 // open finds the sources that a query's grants allow. A part that is granted as a whole is not opened for an owner
 // as well.
-func (ix *Index) open(v *state.View, q Query, s *scope, res *Result) (map[part]string, error) {
-	m, err := loadMeta(v)
+func (ix *Index) open(ctx context.Context, l *lookup, q Query, s *scope, res *Result) (map[part]string, error) {
+	m, err := loadMeta(l.view)
 	if err != nil {
 		return nil, err
 	}
-	kinds := map[part]string{}
+	l.commit = m.Commit
+	kinds, words, read := map[part]string{}, &wordReader{l, map[term][]byte{}}, []part{}
 	for _, p := range m.Parts {
 		if m.Kinds[p.Kind] != p.Gen || len(q.Kinds) > 0 && !slices.Contains(q.Kinds, p.Kind) {
 			continue
@@ -94,23 +100,20 @@ func (ix *Index) open(v *state.View, q Query, s *scope, res *Result) (map[part]s
 		}
 		kinds[p.Part] = p.Kind
 		if whole {
-			src, err := ix.openPart(v, p)
-			if err != nil {
-				return nil, err
-			}
-			s.sources = append(s.sources, src)
+			read = append(read, p.Part)
+			s.sources = append(s.sources, &partSource{store: l, row: p, dict: ix.dict(p.Part), words: words, found: map[term][]byte{}})
 			continue
 		}
 		for _, o := range owners {
-			src, err := openOwner(v, p.Part, o)
+			src, err := openOwner(l, p.Part, o)
 			if err != nil {
 				return nil, err
 			}
-			res.Partial = res.Partial || src.st.docs >= maxOwned
+			res.Partial = res.Partial || src.st.Docs >= maxOwned
 			s.sources = append(s.sources, src)
 		}
 	}
-	return kinds, nil
+	return kinds, ix.load(ctx, read)
 }
 
 func granted(grants []Grant, p partRow) (whole bool, owners []string) {
@@ -126,18 +129,6 @@ func granted(grants []Grant, p partRow) (whole bool, owners []string) {
 	return whole, owners
 }
 
-func (ix *Index) openPart(v *state.View, p partRow) (*partSource, error) {
-	st, err := loadStats(v, p.Part)
-	if err != nil {
-		return nil, err
-	}
-	d := ix.dict(p.Part)
-	if err := d.load(ix.store, p.Part); err != nil {
-		return nil, err
-	}
-	return &partSource{view: v, row: p, st: st, dict: d, rows: map[term]*termRow{}}, nil
-}
-
 // build turns a parsed query into a matcher, and returns the terms that may match.
 func (s *scope) build(p parsed, q Query, res *Result) (matcher, map[term]bool, error) {
 	used := map[term]bool{}
@@ -145,7 +136,7 @@ func (s *scope) build(p parsed, q Query, res *Result) (matcher, map[term]bool, e
 		for _, f := range g.forms {
 			used[f.term] = true
 		}
-		return groupMatch{g, s.average}
+		return groupMatch{g, s.norms}
 	}
 	var clauses []matcher
 	for _, c := range p.clauses {
@@ -202,10 +193,11 @@ func (r *Result) note(w queryWord, g group) {
 	}
 }
 
-func read(v *state.View, list []ranked, used map[term]bool) ([]Hit, error) {
+func read(l *lookup, list []ranked, used map[term]bool) ([]Hit, error) {
 	var hits []Hit
+	m := newMarker(used)
 	for _, r := range list {
-		b, err := v.Get(docKey(r.src.part(), r.doc))
+		b, err := l.get(docKey(r.src.part(), r.doc))
 		if err != nil {
 			return nil, missing(err)
 		}
@@ -214,7 +206,7 @@ func read(v *state.View, list []ranked, used map[term]bool) ([]Hit, error) {
 			return nil, err
 		}
 		h := Hit{Document: d, Score: r.score}
-		h.mark(used)
+		m.mark(&h)
 		hits = append(hits, h)
 	}
 	return hits, nil
@@ -222,15 +214,15 @@ func read(v *state.View, list []ranked, used map[term]bool) ([]Hit, error) {
 
 // Suggest returns words that the last word of a text may become, most frequent first, out of what the grants of q
 // let it see. It fails like Search.
-func (ix *Index) Suggest(_ context.Context, q Query, most int) ([]string, error) {
+func (ix *Index) Suggest(ctx context.Context, q Query, most int) ([]string, error) {
 	p, err := parse(q)
 	if err != nil {
 		return nil, err
 	}
-	v := ix.store.View()
-	defer v.Close()
+	l := ix.lookup()
+	defer ix.done(l)
 	s := &scope{}
-	if _, err := ix.open(v, q, s, &Result{}); err != nil || len(s.sources) == 0 {
+	if _, err := ix.open(ctx, l, q, s, &Result{}); err != nil || len(s.sources) == 0 {
 		return nil, err
 	}
 	ws := p.clauses[len(p.clauses)-1].words

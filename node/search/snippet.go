@@ -21,33 +21,73 @@ type Snippet struct {
 	Marks [][2]int
 }
 
-// mark finds in the hit's own text what matched.
-func (h *Hit) mark(used map[term]bool) {
+// A marker finds in the texts of hits what matched a query. Texts share words, so it remembers those it has seen.
+type marker struct {
+	used map[term]bool
+	seen map[seenWord]bool
+}
+
+// A seenWord is a word as it stands in a text, and how that text is stemmed; not at all where it is a code.
+type seenWord struct {
+	raw    string
+	spoken tongues
+	kind   FieldKind
+}
+
+// maxSeen bounds what a marker remembers.
+const maxSeen = 4096
+
+func newMarker(used map[term]bool) *marker { return &marker{used, map[seenWord]bool{}} }
+
+// mark finds what matched in a hit.
+func (m *marker) mark(h *Hit) {
 	for i, f := range h.texts() {
-		marks := marksOf(f, h.Lang, used)
+		if i >= 0 && len(h.Snippets) >= maxSnippets {
+			return
+		}
+		marks := m.marks(f, h.Lang, i >= 0)
 		switch {
 		case i < 0:
 			h.Marks = marks
-		case len(marks) > 0 && len(h.Snippets) < maxSnippets:
+		case len(marks) > 0:
 			h.Snippets = append(h.Snippets, cut(f, marks))
 		}
 	}
 }
 
-func marksOf(f Field, lang string, used map[term]bool) (marks [][2]int) {
-	if slices.ContainsFunc(codesOf(f), func(c string) bool { return used[asCode(c)] }) {
+// marks lists where a text matches; where only a snippet of it is shown, as far as that goes at least.
+func (m *marker) marks(f Field, lang string, snippet bool) (marks [][2]int) {
+	if slices.ContainsFunc(codesOf(f), func(c string) bool { return m.used[asCode(c)] }) {
 		return [][2]int{{0, len(f.Text)}}
 	}
 	spoken := tonguesOf(f.Text, lang)
-	words(f.Text, func(w word) bool {
-		t := spoken.of(w.folded)
-		hit := used[asWord(w.folded)] || f.Kind == Text && slices.ContainsFunc(stems(w, t), func(s string) bool { return used[asStem(t, s)] })
-		if n := len(marks); hit && (n == 0 || marks[n-1] != [2]int{w.from, w.to}) {
-			marks = append(marks, [2]int{w.from, w.to})
+	runs(f.Text, func(from, to int) bool {
+		if snippet && len(marks) > 0 && from > marks[0][0]+snippetSize {
+			return false
+		}
+		if m.matches(f, from, to, spoken) {
+			marks = append(marks, [2]int{from, to})
 		}
 		return true
 	})
 	return marks
+}
+
+func (m *marker) matches(f Field, from, to int, spoken tongues) (hit bool) {
+	k := seenWord{f.Text[from:to], spoken, f.Kind}
+	if hit, ok := m.seen[k]; ok {
+		return hit
+	}
+	yieldWord(f.Text, from, to, func(w word) bool {
+		hit = m.used[asWord(w.folded)] || f.Kind == Text && slices.ContainsFunc(stems(w, spoken.of(w.folded)), func(s string) bool {
+			return m.used[asStem(spoken.of(w.folded), s)]
+		})
+		return !hit
+	})
+	if len(m.seen) < maxSeen {
+		m.seen[k] = hit
+	}
+	return hit
 }
 
 // cut takes the piece around the first mark.

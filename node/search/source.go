@@ -3,8 +3,6 @@ package search
 import (
 	"slices"
 	"strings"
-
-	"github.com/aielon/edge/node/state"
 )
 
 // A source is documents a query may see: a part of the index, or what one owner has in it. What is computed of a
@@ -15,7 +13,10 @@ type source interface {
 	df(t term) (uint64, error)
 	// codes appends the first most codes that begin with prefix, in order.
 	codes(dst []string, prefix string, most int) ([]string, error)
-	completions(prefix string, yield func(word string, df uint64))
+	// completions yields words that begin with prefix and that at least so many documents have.
+	completions(prefix string, least uint64, yield func(word string, df uint64))
+	// width says how many words begin with prefix, at most.
+	width(prefix string) int
 	near(w string, k int, yield func(word string, df uint64, edits int))
 	// postings yields what a term has, ascending, in pieces that are good until the next.
 	postings(t term, yield func([]posting)) error
@@ -24,13 +25,32 @@ type source interface {
 
 // A partSource is a whole part.
 type partSource struct {
-	view *state.View
-	row  partRow
-	st   stats
-	dict *dict
-	rows map[term]*termRow // dictionary rows of this query
-	seen []codeRange       // of codes whose rows are all in rows
-	buf  []posting
+	store *lookup
+	row   partRow
+	dict  *dict
+	words *wordReader
+	found map[term][]byte // sections of codes this query has read
+	seen  []codeRange     // of codes whose rows are all in found
+	buf   []posting       // room for the postings of a block
+	room  []posting       // and of a row
+}
+
+// A wordReader reads the dictionary rows of words and stems for all sources of one query: a row has all parts.
+type wordReader struct {
+	store *lookup
+	rows  map[term][]byte
+}
+
+func (w *wordReader) read(t term) (row []byte, err error) {
+	if b, ok := w.rows[t]; ok {
+		return b, nil
+	}
+	b, err := w.store.shared(termKey(0, t))
+	if err != nil && !isNotFound(err) {
+		return nil, err
+	}
+	w.rows[t] = b
+	return b, nil
 }
 
 // A codeRange is the codes that begin with prefix, up to last; all of them where last is empty.
@@ -41,90 +61,124 @@ func (r codeRange) holds(code string) bool {
 }
 
 func (s *partSource) part() part  { return s.row.Part }
-func (s *partSource) sums() stats { return s.st }
+func (s *partSource) sums() stats { return s.row.stats }
 
-func (s *partSource) term(t term) (*termRow, error) {
-	if r, ok := s.rows[t]; ok {
-		return r, nil
-	}
-	if t[0] == codeForm && slices.ContainsFunc(s.seen, func(r codeRange) bool { return r.holds(t[1:]) }) {
-		return &termRow{}, nil
-	}
-	var r termRow
-	b, err := s.view.Get(termKey(s.row.Part, t))
-	switch {
-	case isNotFound(err):
-	case err != nil:
-		return nil, err
-	default:
-		if r, err = decodeTermRow(b); err != nil {
+// section returns what the part has in the dictionary row of a term; nil where it has nothing.
+func (s *partSource) section(t term) ([]byte, error) {
+	if t[0] != codeForm {
+		row, err := s.words.read(t)
+		if err != nil {
 			return nil, err
 		}
+		return sectionOf(row, s.row.Part)
 	}
-	s.rows[t] = &r
-	return &r, nil
+	if b, ok := s.found[t]; ok {
+		return b, nil
+	}
+	if slices.ContainsFunc(s.seen, func(r codeRange) bool { return r.holds(t[1:]) }) {
+		return nil, nil
+	}
+	b, err := s.store.get(termKey(s.row.Part, t))
+	if err != nil && !isNotFound(err) {
+		return nil, err
+	}
+	if b, err = sectionOf(b, s.row.Part); err != nil {
+		return nil, err
+	}
+	s.found[t] = b
+	return b, nil
 }
 
 func (s *partSource) df(t term) (uint64, error) {
 	if inMemory(t) {
 		return s.dict.df(t), nil
 	}
-	r, err := s.term(t)
-	if err != nil {
+	b, err := s.section(t)
+	if err != nil || b == nil {
 		return 0, err
 	}
-	return r.df, nil
+	r := reader{b: b}
+	df := r.uvarint()
+	if r.bad {
+		return 0, errDamaged
+	}
+	return df, nil
 }
 
 func (s *partSource) codes(dst []string, prefix string, most int) ([]string, error) {
 	skip := len(termKey(s.row.Part, asCode("")))
 	n, read := 0, codeRange{prefix: prefix}
-	for key, b := range s.view.Scan(termKey(s.row.Part, asCode(prefix))) {
+	for key, row := range s.store.scan(termKey(s.row.Part, asCode(prefix))) {
 		code := string(key[skip:])
-		r, err := decodeTermRow(b)
+		b, err := sectionOf(row, s.row.Part)
 		if err != nil {
 			return dst, err
 		}
-		dst, s.rows[asCode(code)] = append(dst, code), &r
+		dst, s.found[asCode(code)] = append(dst, code), b
 		if n++; n >= most {
 			read.last = code
 			break
 		}
 	}
-	if err := s.view.Err(); err != nil {
+	if err := s.store.err(); err != nil {
 		return dst, err
 	}
 	s.seen = append(s.seen, read)
 	return dst, nil
 }
 
-func (s *partSource) completions(prefix string, yield func(string, uint64)) {
-	s.dict.completions(prefix, yield)
+func (s *partSource) completions(prefix string, least uint64, yield func(string, uint64)) {
+	s.dict.completions(prefix, least, yield)
 }
+
+func (s *partSource) width(prefix string) int { return s.dict.width(prefix) }
 
 func (s *partSource) near(w string, k int, yield func(string, uint64, int)) { s.dict.near(w, k, yield) }
 
 func (s *partSource) postings(t term, yield func([]posting)) error {
-	if inMemory(t) && s.dict.df(t) == 0 {
-		return nil
+	b, err := s.section(t)
+	if err != nil || b == nil {
+		return err
 	}
-	r, err := s.term(t)
+	r, err := decodeTermRow(b, s.room[:0])
 	if err != nil {
 		return err
 	}
-	if r.full > 0 {
-		for _, b := range s.view.Scan(blocksKey(s.row.Part, t)) {
-			if s.buf, err = readPostings(s.buf[:0], b); err != nil {
-				return err
-			}
-			yield(s.buf)
-		}
-		if err := s.view.Err(); err != nil {
-			return err
-		}
+	s.room = r.tail
+	if err := s.blocks(t, &r, yield); err != nil {
+		return err
 	}
 	if len(r.tail) > 0 {
 		yield(r.tail)
+	}
+	return nil
+}
+
+// blocks yields what is in the blocks of a term: of few by their keys, of many in one scan.
+func (s *partSource) blocks(t term, r *termRow, yield func([]posting)) (err error) {
+	take := func(b []byte) error {
+		if s.buf, err = readPostings(s.buf[:0], b); err != nil {
+			return err
+		}
+		yield(s.buf)
+		return nil
+	}
+	if r.many {
+		for _, b := range s.store.scan(blocksKey(s.row.Part, t)) {
+			if err := take(b); err != nil {
+				return err
+			}
+		}
+		return s.store.err()
+	}
+	for _, k := range r.blocks {
+		b, err := s.store.shared(blockKey(s.row.Part, t, k))
+		if err != nil {
+			return missing(err)
+		}
+		if err := take(b); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -142,20 +196,20 @@ type ownerSource struct {
 	code  []string
 }
 
-func openOwner(v *state.View, p part, owner string) (*ownerSource, error) {
+func openOwner(l *lookup, p part, owner string) (*ownerSource, error) {
 	s := &ownerSource{p: p, terms: map[term][]posting{}}
 	var docs []uint64
-	for k := range v.ScanDown(ownerPrefix(p, owner)) {
+	for k := range l.down(ownerPrefix(p, owner)) {
 		if docs = append(docs, lastOf(k)); len(docs) >= maxOwned {
 			break
 		}
 	}
-	if err := v.Err(); err != nil {
+	if err := l.err(); err != nil {
 		return nil, err
 	}
 	slices.Reverse(docs)
 	for _, n := range docs {
-		b, err := v.Get(forwardKey(p, n))
+		b, err := l.get(forwardKey(p, n))
 		if err != nil {
 			return nil, missing(err)
 		}
@@ -170,8 +224,8 @@ func openOwner(v *state.View, p part, owner string) (*ownerSource, error) {
 }
 
 func (s *ownerSource) add(n uint64, f forward) {
-	s.st.docs++
-	s.st.length += uint64(f.length)
+	s.st.Docs++
+	s.st.Length += uint64(f.length)
 	for _, t := range f.terms {
 		s.terms[t.term] = append(s.terms[t.term], posting{n, t.tf, f.length})
 	}
@@ -204,9 +258,11 @@ func (s *ownerSource) codes(dst []string, prefix string, most int) ([]string, er
 	return dst, nil
 }
 
-func (s *ownerSource) completions(prefix string, yield func(string, uint64)) {
-	completions(&s.lex, prefix, yield)
+func (s *ownerSource) completions(prefix string, least uint64, yield func(string, uint64)) {
+	s.lex.completions(prefix, least, yield)
 }
+
+func (s *ownerSource) width(prefix string) int { return s.lex.width(prefix) }
 
 func (s *ownerSource) near(w string, k int, yield func(string, uint64, int)) {
 	near(&s.lex, w, k, yield)

@@ -16,6 +16,11 @@ type word struct {
 // between Arabic and others. An apostrophe between letters belongs to the word, and so do joiners and soft hyphens.
 // yield returns false to stop.
 func words(text string, yield func(word) bool) {
+	runs(text, func(from, to int) bool { return yieldWord(text, from, to, yield) })
+}
+
+// runs cuts a text where words does. A run is a word, or several that are written as one.
+func runs(text string, yield func(from, to int) bool) {
 	for at := 0; at < len(text); {
 		r, n := utf8.DecodeRuneInString(text[at:])
 		if !inWord(r) {
@@ -23,7 +28,7 @@ func words(text string, yield func(word) bool) {
 			continue
 		}
 		end := wordEnd(text, at)
-		if !yieldWord(text, at, end, yield) {
+		if !yield(at, end) {
 			return
 		}
 		at = end

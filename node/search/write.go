@@ -49,11 +49,23 @@ func (ix *Index) apply(ctx context.Context, ops []Op, staged bool) error {
 
 // step commits as many of the changes as one transaction should hold and says how many those were.
 func (ix *Index) step(ops []Op, staged bool) (n int, err error) {
+	n, err = ix.together(ops, staged, false)
+	if edge.IsKind(err, edge.Invalid) && n > 1 {
+		n, err = ix.together(ops[:1], staged, false)
+	}
+	if edge.IsKind(err, edge.Invalid) && n == 1 {
+		err = ix.stepwise(ops[0], staged)
+	}
+	return n, err
+}
+
+func (ix *Index) together(ops []Op, staged, lean bool) (n int, err error) {
 	c, err := ix.begin(staged)
 	if err != nil {
 		return 0, err
 	}
 	defer c.view.Close()
+	c.lean = lean
 	for n < len(ops) && (n == 0 || c.size < ix.store.MaxBatch()/2) {
 		a, err := analyzed(ops[n])
 		if err != nil {
@@ -67,34 +79,52 @@ func (ix *Index) step(ops []Op, staged bool) (n int, err error) {
 		}
 		n++
 	}
-	err = c.commit()
-	if edge.IsKind(err, edge.Invalid) && n == 1 && ops[0].Put != nil && c.removed {
-		return n, ix.stepwise(ops[0], staged)
-	}
-	return n, err
+	return n, c.commit()
 }
 
-// stepwise replaces a document whose old and new form together are too much for one transaction. Searches in
-// between do not find it; whoever is stopped in between puts it again.
+// stepwise changes a document that is too much for one transaction: what there was of it is removed first, in
+// pieces. Searches in between do not find it whole; whoever is stopped in between does it again.
 func (ix *Index) stepwise(op Op, staged bool) error {
-	for _, o := range []Op{{Kind: op.Put.Kind, ID: op.Put.ID}, op} {
-		c, err := ix.begin(staged)
-		if err != nil {
-			return err
-		}
-		defer c.view.Close()
-		a, err := analyzed(o)
-		if err != nil {
-			return err
-		}
-		if err := c.take(a); err != nil {
-			return err
-		}
-		if err := c.commit(); err != nil {
+	kind, id := op.Kind, op.ID
+	if op.Put != nil {
+		kind, id = op.Put.Kind, op.Put.ID
+	}
+	for gone := false; !gone; {
+		var err error
+		if gone, err = ix.removePiece(kind, id, staged); err != nil {
 			return err
 		}
 	}
-	return nil
+	if op.Put == nil {
+		return nil
+	}
+	_, err := ix.together([]Op{op}, staged, true)
+	return err
+}
+
+// removePiece removes as much of a document as one transaction should hold, and reports whether nothing is left.
+func (ix *Index) removePiece(kind, id string, staged bool) (gone bool, err error) {
+	c, err := ix.begin(staged)
+	if err != nil {
+		return false, err
+	}
+	defer c.view.Close()
+	k := idKey(c.meta.generation(kind, staged), kind, id)
+	b, err := c.get(k)
+	if edge.IsKind(err, edge.NotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	at, err := decodePlace(b)
+	if err != nil {
+		return false, err
+	}
+	if gone, err = c.removeSome(k, at, ix.store.MaxBatch()/2); err != nil {
+		return false, err
+	}
+	return gone, c.commit()
 }
 
 // Rebuild makes the index of some kinds again out of all their documents. Searches go on in the old one until the
@@ -187,70 +217,6 @@ func (ix *Index) stage(kinds []string, f func(*meta, string)) error {
 		f(&c.meta, k)
 	}
 	return c.commit()
-}
-
-// sweep is how many rows are removed at a time.
-const sweep = 2000
-
-// tidy removes generations that are not used any more.
-func (ix *Index) tidy(ctx context.Context) error {
-	for {
-		more, err := ix.tidyStep()
-		if err != nil || !more || ctx.Err() != nil {
-			return err
-		}
-	}
-}
-
-func (ix *Index) tidyStep() (more bool, err error) {
-	ix.write.Lock()
-	defer ix.write.Unlock()
-	c, err := ix.begin(false)
-	if err != nil {
-		return false, err
-	}
-	defer c.view.Close()
-	if len(c.meta.Dead) == 0 {
-		return false, nil
-	}
-	gen := c.meta.Dead[0]
-	prefixes := [][]byte{key(genID, gen)}
-	var parts []part
-	for _, p := range c.meta.Parts {
-		if p.Gen == gen {
-			parts = append(parts, p.Part)
-			for _, what := range []byte{partStats, partTerm, partBlock, partDoc, partFwd, partOwner} {
-				prefixes = append(prefixes, key(what, uint32(p.Part)))
-			}
-		}
-	}
-	rows := 0
-	for _, prefix := range prefixes {
-		for k := range c.view.Scan(prefix) {
-			if c.drop(k); rows >= sweep {
-				return true, c.commit()
-			}
-			rows++
-		}
-	}
-	if err := c.view.Err(); err != nil {
-		return false, err
-	}
-	c.meta.bury(gen)
-	ix.forgetDicts(parts)
-	return true, c.commit()
-}
-
-// bury forgets a generation of which nothing is left.
-func (m *meta) bury(gen uint32) {
-	m.Dead = m.Dead[1:]
-	var parts []partRow
-	for _, p := range m.Parts {
-		if p.Gen != gen {
-			parts = append(parts, p)
-		}
-	}
-	m.Parts = parts
 }
 
 var _ Store = (*state.Store)(nil)

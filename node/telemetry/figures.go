@@ -41,6 +41,12 @@ func (p Page) Counter(name, help string, v uint64, labels ...string) {
 	p.put(prometheus.CounterValue, name, help, float64(v), labels)
 }
 
+// Sum puts down what only grows and is not whole, such as seconds, until the node is started again. Its name ends in
+// _total.
+func (p Page) Sum(name, help string, v float64, labels ...string) {
+	p.put(prometheus.CounterValue, name, help, v, labels)
+}
+
 func (p Page) put(kind prometheus.ValueType, name, help string, v float64, labels []string) {
 	names, values := make([]string, 0, 2), make([]string, 0, 2)
 	for i := 0; i+1 < len(labels); i += 2 {
