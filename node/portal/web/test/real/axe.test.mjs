@@ -7,6 +7,7 @@ import { launch } from '../fixture/browser.mjs';
 import { password, startDemo } from './demo.mjs';
 import { refresh } from './oauth.mjs';
 import { person } from './person.mjs';
+import { speaker } from './texts.mjs';
 import { sessions, views, visit } from './views.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -46,6 +47,30 @@ test.each([
   }
   expect(found).toEqual([]);
 }, 300_000);
+
+test('a program is registered, or it is said why not, and removed', async () => {
+  const page = await person(w.browser, { size: 'phone', lang: 'ar', storageState: w.states.node });
+  const say = speaker('ar');
+  const button = (key) => page.getByRole('button', { name: say(key), exact: true });
+  await page.goto(`${w.demo.node}/programs`);
+  await button('program.add').click();
+  await page.getByLabel(say('program.name'), { exact: true }).fill('Apotek');
+  await page.getByLabel(say('program.redirects')).fill('http://apotek.example.org/cb');
+  await button('program.make').click();
+  await page.getByRole('alert').getByText(say('said.redirect', { a: 'http://apotek.example.org/cb' })).waitFor();
+  await page.getByLabel(say('program.redirects')).fill('https://apotek.example.org/cb');
+  await button('program.make').click();
+  await page.getByText(say('program.made', { name: 'Apotek' })).waitFor();
+  await button('common.done').click();
+  await page.getByRole('link', { name: /Apotek/ }).click();
+  await button('common.remove').click();
+  await page.getByRole('dialog').getByRole('button', { name: say('common.remove') }).click();
+  await page.waitForURL(/programs$/);
+  await page.getByRole('link', { name: /Apotek/ }).waitFor({ state: 'detached' });
+  // What was refused stands in the browser's console, as every refusal does.
+  expect(page.errors.filter((e) => !/400 \(Bad Request\)/.test(e))).toEqual([]);
+  await page.context().close();
+}, 60_000);
 
 test('what a person let a program do is shown, and ended at once', async () => {
   const { demo } = w;
