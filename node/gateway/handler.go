@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectgzip"
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/connect/v2/connectproto"
@@ -17,6 +16,7 @@ import (
 	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/fastjson"
 	"github.com/aielon/edge/node/gateway/graph"
+	"github.com/aielon/edge/node/gateway/grpcdoor"
 	"github.com/aielon/edge/node/gateway/method"
 	"github.com/aielon/edge/node/gateway/openapi"
 	"github.com/aielon/edge/node/gateway/problem"
@@ -24,6 +24,9 @@ import (
 	"github.com/aielon/edge/node/gateway/rpcws"
 	"github.com/aielon/edge/node/gateway/wsconn"
 )
+
+// minGzip is from how many bytes an answer is compressed.
+const minGzip = 1024
 
 // Handler returns every door on one handler: gRPC, gRPC-Web and Connect at /<service>/<method>, REST at /v1/,
 // GraphQL at /graphql, JSON-RPC over WebSocket at /ws, what all of them answer at /openapi.json and /docs, and what
@@ -36,8 +39,10 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 		return nil, err
 	}
 	mux, at := http.NewServeMux(), places{}
-	connecthttp.Mount(newRPCMux(at, mux, g.server), g.server, connecthttp.WithReadMaxBytes(answerRoom), connecthttp.WithCompressMinBytes(1024),
-		connecthttp.WithCompressors(connectgzip.New()), connecthttp.WithCodecs(connectproto.NewBinaryCodec(), jsonCodec{json}))
+	gzip := connectgzip.New()
+	own := grpcdoor.New(grpcdoor.Options{Server: g.server, JSON: jsonCodec{json}, Gzip: gzip, MaxBytes: answerRoom, MinGzip: minGzip, Within: until})
+	connecthttp.Mount(rpcMux{at, mux, g.o.Methods, own}, g.server, connecthttp.WithReadMaxBytes(answerRoom), connecthttp.WithCompressMinBytes(minGzip),
+		connecthttp.WithCompressors(gzip), connecthttp.WithCodecs(connectproto.NewBinaryCodec(), jsonCodec{json}))
 	sockets := wsconn.Options{Room: wsconn.NewRoom(), Origins: g.o.Hosts, While: g.While, Prove: g.prove}
 	graphs, err := graph.New(graph.Options{Server: g.server, Methods: g.o.Methods, Schema: api.Schema, JSON: json, Knock: g.knock,
 		Introspect: g.mayIntrospect, Sockets: sockets, Logger: g.o.Logger})
@@ -131,23 +136,18 @@ func (g *Gateway) mayIntrospect(ctx context.Context) bool {
 func (g *Gateway) Reflect() { grpcreflect.Register(g.server) }
 
 // rpcMux names the door of calls that come over Connect, gRPC and gRPC-Web, and bounds how long an answer that is
-// no stream may take to be read.
+// no stream may take to be read. Calls over gRPC go to the door we made for it; what it does not serve, such as
+// reflection, is served by connect-go.
 type rpcMux struct {
 	places  places
 	others  *http.ServeMux
-	streams map[string]bool // procedures whose answer is a stream
-}
-
-func newRPCMux(at places, others *http.ServeMux, server *connect.Server) rpcMux {
-	m := rpcMux{at, others, map[string]bool{}}
-	for spec := range server.Specs() {
-		m.streams[spec.Procedure] = spec.StreamType != connect.StreamTypeUnary
-	}
-	return m
+	methods *method.Table
+	grpc    *grpcdoor.Door
 }
 
 // Handle implements connecthttp.ServeMux.
 func (m rpcMux) Handle(pattern string, h http.Handler) {
+	of, known := m.methods.ByProcedure(pattern)
 	named := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		door := "connect"
 		if kind := r.Header.Get("Content-Type"); strings.HasPrefix(kind, "application/grpc-web") {
@@ -155,13 +155,20 @@ func (m rpcMux) Handle(pattern string, h http.Handler) {
 		} else if strings.HasPrefix(kind, "application/grpc") {
 			door = "grpc"
 		}
-		if stream, known := m.streams[pattern]; stream || !known {
+		r = call.Named(r, door)
+		if !known || of.Stream {
 			call.Unbound(w)
 		} else {
 			call.Bound(w, r)
-			w = whole{w}
 		}
-		h.ServeHTTP(w, call.Named(r, door))
+		switch {
+		case known && door == "grpc" && grpcdoor.Takes(r):
+			m.grpc.Serve(w, r, of)
+		case known && !of.Stream:
+			h.ServeHTTP(whole{w}, r)
+		default:
+			h.ServeHTTP(w, r)
+		}
 	})
 	if strings.HasSuffix(pattern, "/") { // methods that a service does not have
 		m.others.Handle(pattern, named)

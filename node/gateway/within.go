@@ -18,6 +18,12 @@ type within struct {
 	over bool
 }
 
+// until returns a context that ends at a time, or when the function it returns is called.
+func until(ctx context.Context, t time.Time) (context.Context, func()) {
+	w := &within{Context: ctx, until: t}
+	return w, w.end
+}
+
 // timed is a context that ends at its time by itself.
 type timed struct {
 	context.Context
