@@ -108,3 +108,17 @@ func TestAskersHaveProperNames(t *testing.T) {
 		}
 	}
 }
+
+// TestDialFails: a dial that fails costs those who ask an error and the program nothing, whatever it returns beside
+// the error.
+func TestDialFails(t *testing.T) {
+	for name, conn := range map[string]net.Conn{"nothing": nil, "a nil of a type": (*tls.Conn)(nil)} {
+		c := NewClient(func(context.Context, edge.NodeID) (net.Conn, error) {
+			return conn, edge.E(edge.Unavailable, "nobody is there")
+		})
+		if _, err := c.Call(t.Context(), edge.NodeID{2}, "x", nil); !edge.IsKind(err, edge.Unavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+		c.Close()
+	}
+}

@@ -54,7 +54,7 @@ func (l *link) run(conn net.Conn, err error) {
 	}
 	l.mu.Lock()
 	l.err, l.ended = err, l.ended || err != nil
-	l.named = named(conn)
+	l.named = err == nil && named(conn) // a connection that failed may be a nil of a type
 	l.mu.Unlock()
 	close(l.up)
 	in := bufio.NewReaderSize(conn, readAhead)

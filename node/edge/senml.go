@@ -50,6 +50,6 @@ func ParseSenML(b []byte) (r Reading, err error) {
 func at(seconds float64) time.Time { return time.Unix(0, 0).Add(millis(seconds)).UTC() }
 
 func millis(seconds float64) time.Duration {
-	const most = math.MaxInt64 / int64(time.Millisecond) / 2
+	const most = math.MaxInt64 / int64(time.Millisecond) // 292 years
 	return time.Duration(min(max(math.Round(seconds*1e3), -float64(most)), float64(most))) * time.Millisecond
 }

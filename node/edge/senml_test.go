@@ -72,3 +72,11 @@ func FuzzParseSenML(f *testing.F) {
 		}
 	})
 }
+
+// A device whose clock is off by a century keeps its times: they are told against the box's own.
+func TestSenMLFarTimes(t *testing.T) {
+	want := Reading{Device: "old", Received: time.UnixMilli(-1e12).UTC(), Samples: []Sample{{Name: "t", Text: new("x"), Time: time.UnixMilli(4e12).UTC()}}}
+	if got, err := ParseSenML(want.AppendSenML(nil)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+}
