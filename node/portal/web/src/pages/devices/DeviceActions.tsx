@@ -3,7 +3,6 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Device, IssuedDevice } from '@/api/devices';
 import { command } from '@/api/http';
-import { isQueued } from '@/api/outbox';
 import { useCommand } from '@/api/useCommand';
 import { Button } from '@/ui/Button';
 import { Confirm } from '@/ui/Confirm';
@@ -19,10 +18,7 @@ export function DeviceActions({ device }: { device: Device }) {
   const [open, setOpen] = useState<'edit' | 'rotate'>();
   const path = `/v1/devices/${encodeURIComponent(device.id)}`;
   const name = device.name || device.id;
-  const remove = async () => {
-    const answer = await send({ method: 'DELETE', path, label: 'devices.removing', values: { name } }, t('devices.removed', { name }));
-    if (answer && !isQueued(answer)) await go({ to: '/devices' });
-  };
+  const remove = () => send({ method: 'DELETE', path, label: 'devices.removing', values: { name } }, t('devices.removed', { name }), () => go({ to: '/devices' }));
   return (
     <>
       <Button onClick={() => setOpen('edit')}>{t('common.edit')}</Button>

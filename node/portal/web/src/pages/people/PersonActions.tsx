@@ -26,9 +26,7 @@ export function PersonActions({ person, path, name, onReset, onClose }: Props) {
     if (await send({ method: 'POST', path: `${path}/${verb}`, label, values: { name } }, t('common.saved'))) onClose();
   };
   const remove = async () => {
-    if (!(await send({ method: 'DELETE', path, label: 'people.removing', values: { name } }, t('common.saved')))) return;
-    onClose();
-    void go({ to: '/people' });
+    if (await send({ method: 'DELETE', path, label: 'people.removing', values: { name } }, t('common.saved'), () => go({ to: '/people' }))) onClose();
   };
   const reset = () => onReset().catch((e: unknown) => toast({ tone: 'bad', ...sentence(e) }));
   return (

@@ -117,9 +117,7 @@ function Remove({ program: p }: { program: Program }) {
   const go = useNavigate();
   const send = useCommand();
   const values = { name: p.name || p.id };
-  const remove = async () => {
-    if (await send({ method: 'DELETE', path: programPath(p.id), label: 'program.removing', values }, t('program.removed', values))) void go({ to: '/programs' });
-  };
+  const remove = () => send({ method: 'DELETE', path: programPath(p.id), label: 'program.removing', values }, t('program.removed', values), () => go({ to: '/programs' }));
   return (
     <div className="mt-4 flex justify-end border-t border-line pt-4">
       <Confirm label={t('common.remove')} title={t('program.removeTitle', values)} text={t('program.removeText')} onConfirm={remove} />

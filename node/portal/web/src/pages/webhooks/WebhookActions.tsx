@@ -37,9 +37,7 @@ export function WebhookActions({ webhook: w }: { webhook: Webhook }) {
       setOpen(await command<IssuedWebhook>('POST', `${path}/rotate`));
       again();
     });
-  const remove = async () => {
-    if (await send({ method: 'DELETE', path, label: 'webhook.removing', values }, t('webhook.removed', values))) void go({ to: '/webhooks' });
-  };
+  const remove = () => send({ method: 'DELETE', path, label: 'webhook.removing', values }, t('webhook.removed', values), () => go({ to: '/webhooks' }));
   const turn = (verb: 'enable' | 'disable') => send({ method: 'POST', path: `${path}/${verb}`, label: verb === 'enable' ? 'webhook.enabling' : 'webhook.disabling', values }, t('common.saved'));
   return (
     <div className="mt-4 flex flex-wrap gap-2 border-t border-line pt-4">
