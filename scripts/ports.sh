@@ -19,7 +19,8 @@ edge=$PWD/bin/aielon-edge doc=${PORTS_DOC:-README.md} dir=$(mktemp -d) tag=ports
 out_ports=50000-50999 # from which the system chooses, in the namespaces
 
 cleanup() {
-	kill $(jobs -p) 2>/dev/null || true
+	# The jobs are shells; the programs are whatever lives in the namespaces.
+	for h in plain node hub quickstart outside; do ip netns pids $tag-$h 2>/dev/null | xargs -r kill 2>/dev/null || true; done
 	wait 2>/dev/null || true
 	for h in plain node hub quickstart outside; do ip netns del $tag-$h 2>/dev/null || true; done
 	rm -rf "$dir"
