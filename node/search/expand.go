@@ -18,7 +18,7 @@ const (
 
 // How many forms are looked for.
 const (
-	maxCompletions = 64 // the most frequent ones; a quarter and a half of it after one letter and two
+	maxCompletions = 64 // the most frequent ones; after one letter and two fewer, see completionsOf
 	maxCodes       = 64 // the first ones
 	maxNear        = 16 // the nearest, then the most frequent ones
 )
@@ -127,6 +127,18 @@ func (n *norms) bm25(tf, length uint32) float64 {
 	return f * (saturation + 1) / (f + n.long(length))
 }
 
+// completionsOf is how many completions of a beginning are looked for. The fewer letters, the more documents each has,
+// and the sooner another letter is typed.
+func completionsOf(beginning string) int {
+	switch utf8.RuneCountInString(beginning) {
+	case 1:
+		return maxCompletions / 4
+	case 2:
+		return maxCompletions * 3 / 8
+	}
+	return maxCompletions
+}
+
 // word finds the forms of one word: itself, its stems, where it is the last one what it may become, and only where
 // there is nothing of all that what it may have been meant to be.
 func (s *scope) word(w queryWord, exact bool) (group, error) {
@@ -145,7 +157,7 @@ func (s *scope) word(w queryWord, exact bool) (group, error) {
 		}
 	}
 	if w.prefix {
-		for _, c := range s.completions(w.folded, maxCompletions>>max(0, 3-utf8.RuneCountInString(w.folded))) {
+		for _, c := range s.completions(w.folded, completionsOf(w.folded)) {
 			add(asWord(c.word), weightPrefix, 0)
 		}
 	}

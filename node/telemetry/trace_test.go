@@ -111,10 +111,10 @@ func TestCollectorAway(t *testing.T) {
 			end("ok")
 		}
 		time.Sleep(time.Hour)
+		c.mu.Lock()
 		if c.tries < 50 || c.tries > 80 {
 			t.Errorf("%d tries in an hour", c.tries)
 		}
-		c.mu.Lock()
 		c.away = false
 		c.mu.Unlock()
 		time.Sleep(2 * time.Minute)

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,15 +121,20 @@ func answerOf(status int) *http.Response {
 func TestFiveDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite()
-		var calls []time.Time
-		down := true
+		var mu sync.Mutex // guards made
+		var made []time.Time
+		calls := func() []time.Time { mu.Lock(); defer mu.Unlock(); return slices.Clone(made) }
+		var down atomic.Bool
+		down.Store(true)
 		e := s.add(t, Endpoint{URL: "https://example.org", Types: []string{"device.*"}})
 		store := openStore(t)
 		d, stop := s.lead(t, store, func(o *Options) {
 			o.Settle = 10 * time.Second
 			o.Transport = trip(func(*http.Request) (*http.Response, error) {
-				calls = append(calls, time.Now())
-				if down {
+				mu.Lock()
+				made = append(made, time.Now())
+				mu.Unlock()
+				if down.Load() {
 					return nil, errors.New("connection refused")
 				}
 				return answerOf(204), nil
@@ -135,11 +143,11 @@ func TestFiveDays(t *testing.T) {
 		start := time.Now()
 		s.emit(care, event(1))
 		time.Sleep(GiveUp - time.Minute)
-		if st, err := d.Status(e.ID); err != nil || st.Waiting != 1 || len(calls) < 100 || len(calls) > 300 {
-			t.Fatalf("%+v %v, %d calls in five days", st, err, len(calls))
+		if st, err := d.Status(e.ID); err != nil || st.Waiting != 1 || len(calls()) < 100 || len(calls()) > 300 {
+			t.Fatalf("%+v %v, %d calls in five days", st, err, len(calls()))
 		}
-		for i := 1; i < len(calls); i++ {
-			if gap := calls[i].Sub(calls[i-1]); gap > lastRetry+10*time.Minute {
+		for i, list := 1, calls(); i < len(list); i++ {
+			if gap := list[i].Sub(list[i-1]); gap > lastRetry+10*time.Minute {
 				t.Errorf("no try for %v", gap)
 			}
 		}
@@ -152,13 +160,13 @@ func TestFiveDays(t *testing.T) {
 		if h := d.Report(t.Context()); h.Level != edge.Degraded {
 			t.Errorf("health is %+v", h)
 		}
-		n := len(calls)
+		n := len(calls())
 		s.emit(care, event(2))
 		time.Sleep(24 * time.Hour)
-		if len(calls) != n {
-			t.Errorf("%d calls after it was disabled", len(calls)-n)
+		if len(calls()) != n {
+			t.Errorf("%d calls after it was disabled", len(calls())-n)
 		}
-		down = false
+		down.Store(false)
 		if _, err := s.do(edge.Person, opEnable, Endpoint{ID: e.ID}); err != nil {
 			t.Fatal(err)
 		}
