@@ -189,12 +189,14 @@ func (s *stream) Send(m any) error {
 	}
 	s.begin()
 	if _, err := s.w.Write(b); err != nil {
+		s.room = nil // such a write may go on in the background: the room must not hold another's answer
 		return s.broken(err)
 	}
 	if !s.m.Stream {
 		return nil // it leaves with the status, in one write
 	}
 	if err := http.NewResponseController(s.w).Flush(); err != nil {
+		s.room = nil
 		return s.broken(err)
 	}
 	return nil

@@ -99,11 +99,14 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, m *method.Method, 
 		return nil
 	}
 	room := d.room.Get().(*[]byte)
-	defer d.room.Put(room)
 	body, err := d.encode((*room)[:0], b, out)
-	if cap(body) <= keptRoom {
-		*room = body
-	}
+	whole := true // nobody reads body any more when this returns
+	defer func() {
+		if whole && cap(body) <= keptRoom {
+			*room = body
+			d.room.Put(room)
+		}
+	}()
 	if err != nil {
 		return edge.E(edge.Internal, "an answer cannot be encoded: %w", err)
 	}
@@ -129,7 +132,8 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, m *method.Method, 
 		return nil
 	}
 	measured(h, len(body))
-	w.Write(body)
+	_, werr := w.Write(body)
+	whole = werr == nil // over HTTP/2 a write that fails may go on in the background: the room must not hold another's answer
 	return nil
 }
 
