@@ -52,7 +52,10 @@ func TestAskersAreNamed(t *testing.T) {
 			forward(o)
 			client = o.Forward.(*Client)
 			if o.Node == (edge.NodeID{1}) {
-				o.Mux.OnDone(func(_ edge.Tx, _ edge.Op, c edge.Command, _ []edge.Event) error { done = c.Request; return nil })
+				o.Mux.OnDone(func(_ edge.Tx, _ edge.Op, c edge.Command, _ []edge.Event, _ *edge.Error) error {
+					done = c.Request
+					return nil
+				})
 				o.Answer = func(ctx context.Context, _ edge.NodeID, _ string, b []byte) ([]byte, error) {
 					called = edge.RequestOf(ctx)
 					return b, nil

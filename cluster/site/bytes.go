@@ -90,13 +90,51 @@ func appendPos(dst []byte, p edge.Pos) []byte {
 func appendError(dst []byte, e *edge.Error) []byte {
 	dst = append(dst, byte(e.Kind))
 	dst = appendBytes(dst, clip(e.Msg, maxSentence))
-	return appendBytes(dst, clip(e.Hint, maxSentence))
+	return appendBytes(dst, clip(plain(e.Hint), maxSentence-maxCoded)+coded(e))
+}
+
+// maxCoded bounds the code of a refusal and its facts, in bytes with what separates them.
+const maxCoded = 1024
+
+// coded is the code of a refusal and its facts, behind the hint: a replica of an earlier version takes them for part
+// of it, so that entries stay readable to all. Facts that are too many are left out from the end.
+func coded(e *edge.Error) string {
+	if e.Code == "" {
+		return ""
+	}
+	s := "\x00" + clip(plain(e.Code), 64)
+	for _, f := range e.Facts {
+		if more := "\x00" + plain(f.Name) + "\x00" + plain(f.Value); len(s)+len(more) <= maxCoded {
+			s += more
+		}
+	}
+	return s
+}
+
+// plain is s without what separates a code from a hint.
+func plain(s string) string { return strings.ReplaceAll(s, "\x00", "") }
+
+// decoded takes what coded wrote off the hint.
+func decoded(e *edge.Error) *edge.Error {
+	parts := strings.Split(e.Hint, "\x00")
+	if len(parts) < 2 {
+		return e
+	}
+	e.Hint, e.Code = parts[0], parts[1]
+	for f := parts[2:]; len(f) >= 2; f = f[2:] {
+		e.Facts = append(e.Facts, edge.Fact{Name: f[0], Value: f[1]})
+	}
+	return e
 }
 
 func (r *reader) error() *edge.Error {
 	k := r.u8()
 	msg, hint := r.bytes(maxSentence), r.bytes(maxSentence)
-	return &edge.Error{Kind: edge.Kind(k), Msg: string(msg), Hint: string(hint)}
+	e := decoded(&edge.Error{Kind: edge.Kind(k), Msg: string(msg), Hint: string(hint)})
+	if e.Hint+coded(e) != string(hint) {
+		r.bad = true // there is one form only
+	}
+	return e
 }
 
 func clip(s string, n int) string {

@@ -11,7 +11,7 @@ import (
 func TestHookIsPartOfTheCommand(t *testing.T) {
 	var fail error
 	_, sites := testSites(t, 2, func(o *Options) {
-		o.Mux.OnDone(func(tx edge.Tx, op edge.Op, c edge.Command, facts []edge.Event) error {
+		o.Mux.OnDone(func(tx edge.Tx, op edge.Op, c edge.Command, facts []edge.Event, refused *edge.Error) error {
 			for _, f := range facts {
 				tx.Emit(edge.Event{Type: "hook.saw", Subject: f.Subject, Urgency: edge.Ledger, Body: []byte(op.Name + " " + c.Actor.ID)})
 			}

@@ -21,15 +21,15 @@ type evaluated struct {
 
 // evaluate runs one command on the overlay, which it leaves as it is: the caller makes the writes of a
 // command that went through part of it. An error or panic drops that command's writes and nothing else.
-func (q *sequencer) evaluate(o *overlay, c edge.Command, now int64, room int) evaluated {
-	h, err := q.site.mux.Handler(c.Type)
+func (q *sequencer) evaluate(o *overlay, cmd edge.Command, now int64, room int) evaluated {
+	h, err := q.site.mux.Handler(cmd.Type)
 	if err != nil { // not for good: a newer node may know it
 		return evaluated{Change: edge.Change{Err: refusal(err)}, cost: answerCost}
 	}
-	t := &tx{under: o, now: time.Unix(0, now).UTC(), actor: c.Actor, room: room - answerCost, store: q.site.shelf.Store(), writes: map[string][]byte{}}
-	reply, err := q.call(h, t, c)
-	if err == nil {
-		t.spend(len(reply))
+	t := &tx{under: o, now: time.Unix(0, now).UTC(), actor: cmd.Actor, room: room - answerCost, store: q.site.shelf.Store(), writes: map[string][]byte{}}
+	reply, err := q.call(h, t, cmd)
+	if err == nil || isKept(err) {
+		t.spend(len(reply) + costOf(err))
 		if err := o.base.Err(); err != nil { // a scan that ended early must not pass for one that found little
 			t.failed(err)
 		}
@@ -37,13 +37,17 @@ func (q *sequencer) evaluate(o *overlay, c edge.Command, now int64, room int) ev
 	if t.fail != nil {
 		err = t.fail
 	}
-	if err != nil {
+	kept, ok := err.(*edge.Kept)
+	if err != nil && !ok {
 		return refused(err)
 	}
-	if reply == nil {
-		reply = []byte{}
+	c := edge.Change{Writes: sorted(t.writes, ""), Events: t.events, Reply: reply}
+	if ok {
+		c.Err, c.Reply = kept.Err, nil
+	} else if reply == nil {
+		c.Reply = []byte{}
 	}
-	return evaluated{Change: edge.Change{Writes: sorted(t.writes, ""), Events: t.events, Reply: reply}, cost: room - t.room, lasting: true}
+	return evaluated{Change: c, cost: room - t.room, lasting: true}
 }
 
 // call runs the handler and turns a panic into an error.
@@ -57,10 +61,33 @@ func (q *sequencer) call(h edge.Handler, t *tx, c edge.Command) (reply []byte, e
 			err = edge.E(edge.Internal, "%s failed by a fault of the program; nothing was changed", c.Type).WithHint("tell the operator; the log of the leading node says where")
 		}
 	}()
-	if reply, err = h(t, c.Body); err == nil {
-		err = q.site.mux.Done(t, c, t.events)
+	reply, err = h(t, c.Body)
+	if err != nil && !isKept(err) {
+		return nil, err
+	}
+	if nerr := q.site.mux.Done(t, c, t.events, keptOf(err)); nerr != nil {
+		return nil, nerr
 	}
 	return reply, err
+}
+
+// isKept reports whether what a handler wrote stays although it refused the command.
+func isKept(err error) bool { return keptOf(err) != nil }
+
+// keptOf is what a command was refused with whose writes stay, or nil.
+func keptOf(err error) *edge.Error {
+	if k, ok := err.(*edge.Kept); ok {
+		return k.Err
+	}
+	return nil
+}
+
+// costOf is what a refusal costs in bytes.
+func costOf(err error) int {
+	if e := keptOf(err); e != nil {
+		return len(e.Msg) + len(e.Hint) + len(coded(e))
+	}
+	return 0
 }
 
 // refusal is what a person and a program get to see of err.
@@ -76,7 +103,7 @@ func refusal(err error) *edge.Error {
 // another way next time, so it is told and not remembered.
 func lasting(e *edge.Error) bool {
 	switch e.Kind {
-	case edge.Invalid, edge.NotFound, edge.Conflict, edge.Denied:
+	case edge.Invalid, edge.NotFound, edge.Conflict, edge.Denied, edge.Refused:
 		return true
 	}
 	return false

@@ -81,7 +81,7 @@ func ownCommand[In any](f func(*batch, *state.View, In) (evaluated, error)) func
 // refused is a command that came to err.
 func refused(err error) evaluated {
 	e := refusal(err)
-	return evaluated{Change: edge.Change{Err: e}, cost: answerCost + len(e.Msg) + len(e.Hint), lasting: lasting(e)}
+	return evaluated{Change: edge.Change{Err: e}, cost: answerCost + len(e.Msg) + len(e.Hint) + len(coded(e)), lasting: lasting(e)}
 }
 
 func decodeOwn(c edge.Command, in any) error {

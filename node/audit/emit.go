@@ -21,11 +21,14 @@ func (m *Mask) Emit(tx edge.Tx, r Record) error {
 }
 
 // Done is for edge.Mux.OnDone: it records every command that Audited says is to be recorded.
-func (m *Mask) Done(tx edge.Tx, op edge.Op, c edge.Command, facts []edge.Event) error {
+func (m *Mask) Done(tx edge.Tx, op edge.Op, c edge.Command, facts []edge.Event, refused *edge.Error) error {
 	if !Audited(op, c.Actor) {
 		return nil
 	}
 	r := Record{Kind: Change, Actor: c.Actor, Request: c.Request, Command: c.ID.String(), Op: c.Type, Object: objectOf(op, c.Body, facts), Class: op.Class, Money: op.Money, Outcome: OK}
+	if refused != nil {
+		r.Outcome = OutcomeOf(refused)
+	}
 	return m.Emit(tx, r)
 }
 

@@ -141,7 +141,7 @@ func TestNothingSecretIsWrittenDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	facts := len(tx.Events)
-	if err := m.Done(tx, c, tx.Events); err != nil {
+	if err := m.Done(tx, c, tx.Events, nil); err != nil {
 		t.Fatal(err)
 	}
 	log := ledger{}

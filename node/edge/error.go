@@ -18,9 +18,10 @@ const (
 	Unavailable             // not now; the outcome may be unknown; retry with the same ID
 	Exhausted               // a limit or the disk is reached; free something or wait
 	Corrupt                 // stored data is not what was written; it was not used
+	Refused                 // understood, and a rule of the service forbids it as things are; Code says which
 )
 
-var kindNames = [...]string{"internal", "invalid", "not_found", "conflict", "denied", "unavailable", "exhausted", "corrupt"}
+var kindNames = [...]string{"internal", "invalid", "not_found", "conflict", "denied", "unavailable", "exhausted", "corrupt", "refused"}
 
 // String returns the name used on the wire and in logs.
 func (k Kind) String() string {
@@ -35,8 +36,14 @@ type Error struct {
 	Kind Kind
 	Msg  string // what is wrong, in words for the person who asked
 	Hint string // what to do next, where we know it
+	Code string // what is wrong, for programs, where the kind is not enough: "insufficient_funds"
 	Err  error  // what lies beneath, for the operator
+
+	Facts []Fact // what the decision stood on, where the caller may know it
 }
+
+// A Fact is something a refusal stood on: {"rule", "RIBA-1"}. Names are codes, values words or figures.
+type Fact struct{ Name, Value string }
 
 // E makes an Error of a kind with a sentence. A trailing error argument wrapped by %w stays reachable
 // through errors.Is and errors.As.
@@ -51,6 +58,32 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 	c.Hint = fmt.Sprintf(format, args...)
 	return &c
 }
+
+// WithCode returns a copy of e that programs can tell from others of its kind, with what the decision stood on.
+func (e *Error) WithCode(code string, facts ...Fact) *Error {
+	c := *e
+	c.Code, c.Facts = code, facts
+	return &c
+}
+
+// CodeOf returns the Code of the first Error in err's chain; empty where it has none.
+func CodeOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// A Kept refusal is the answer to a command for good, and what its handler wrote and emitted stays: that an identifier
+// is spent, what was decided and why. A handler returns it in the place of the Error itself, which drops everything.
+type Kept struct{ Err *Error }
+
+// Error returns the refusal's own words.
+func (k *Kept) Error() string { return k.Err.Error() }
+
+// Unwrap returns the refusal.
+func (k *Kept) Unwrap() error { return k.Err }
 
 // Error returns the sentence, with the hint after it.
 func (e *Error) Error() string {

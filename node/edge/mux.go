@@ -43,7 +43,7 @@ type Mux struct {
 	does map[string]Handler
 	asks map[string]Asker
 	msgs map[string]MessageAsker // those of asks that have a schema
-	done []func(tx Tx, op Op, c Command, facts []Event) error
+	done []func(tx Tx, op Op, c Command, facts []Event, refused *Error) error
 }
 
 // NewMux returns an empty table.
