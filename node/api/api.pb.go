@@ -211,7 +211,21 @@ type Rule struct {
 	// What it does with roles: whether the caller may is decided for each of them.
 	Roles Roles `protobuf:"varint,10,opt,name=roles,proto3,enum=aielon.api.v1.Roles" json:"roles,omitempty"`
 	// The field of the request that lists roles.
-	RolesField    string `protobuf:"bytes,11,opt,name=roles_field,json=rolesField,proto3" json:"roles_field,omitempty"`
+	RolesField string `protobuf:"bytes,11,opt,name=roles_field,json=rolesField,proto3" json:"roles_field,omitempty"`
+	// A field of the reply to a command, an enum, a text or true and false, that says how far it has come.
+	PendingField string `protobuf:"bytes,12,opt,name=pending_field,json=pendingField,proto3" json:"pending_field,omitempty"`
+	// What pending_field holds where the command is taken and not finished: enums by their names. REST answers 202 then.
+	PendingValues []string `protobuf:"bytes,13,rep,name=pending_values,json=pendingValues,proto3" json:"pending_values,omitempty"`
+	// The fields of the request that name further things of the type object, as dotted paths that may lead through
+	// repeated messages: "legs.debit". The caller must be allowed each of them, 512 different ones at the most.
+	ObjectFields []string `protobuf:"bytes,14,rep,name=object_fields,json=objectFields,proto3" json:"object_fields,omitempty"`
+	// A repeated message field of the request to a command of the site. A request with more items than parts_size is
+	// done as several commands, one after the other, each with the next items. Their replies become one: the last,
+	// with the items of all in its first repeated message field. Each part takes its cost from the budget, and may name
+	// 512 things. Where one fails the parts before it stay done, and the same Idempotency-Key goes on from there.
+	PartsField string `protobuf:"bytes,15,opt,name=parts_field,json=partsField,proto3" json:"parts_field,omitempty"`
+	// How many items one command takes.
+	PartsSize     uint32 `protobuf:"varint,16,opt,name=parts_size,json=partsSize,proto3" json:"parts_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -321,6 +335,41 @@ func (x *Rule) GetRolesField() string {
 		return x.RolesField
 	}
 	return ""
+}
+
+func (x *Rule) GetPendingField() string {
+	if x != nil {
+		return x.PendingField
+	}
+	return ""
+}
+
+func (x *Rule) GetPendingValues() []string {
+	if x != nil {
+		return x.PendingValues
+	}
+	return nil
+}
+
+func (x *Rule) GetObjectFields() []string {
+	if x != nil {
+		return x.ObjectFields
+	}
+	return nil
+}
+
+func (x *Rule) GetPartsField() string {
+	if x != nil {
+		return x.PartsField
+	}
+	return ""
+}
+
+func (x *Rule) GetPartsSize() uint32 {
+	if x != nil {
+		return x.PartsSize
+	}
+	return 0
 }
 
 // A Limit says what a field may hold. Lengths are of characters, and of bytes where the field holds bytes.
@@ -441,14 +490,18 @@ func (x *Limit) GetMultiline() bool {
 // A Problem is an error as RFC 9457 tells it, for callers that do not speak HTTP.
 type Problem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// invalid, not_found, conflict, denied, unavailable, exhausted, corrupt or internal.
+	// invalid, not_found, conflict, denied, unavailable, exhausted, corrupt, refused or internal.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// A sentence for the person who asked.
 	Detail string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
 	// What to do next, where it is known.
 	Hint string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
 	// A proof of who is asking that would mend the refusal: fresh, second-factor or password.
-	Needs         string `protobuf:"bytes,4,opt,name=needs,proto3" json:"needs,omitempty"`
+	Needs string `protobuf:"bytes,4,opt,name=needs,proto3" json:"needs,omitempty"`
+	// What is wrong, for programs, where the kind is not enough: insufficient_funds.
+	Code string `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
+	// What the decision stood on.
+	Facts         []*Fact `protobuf:"bytes,6,rep,name=facts,proto3" json:"facts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -511,6 +564,75 @@ func (x *Problem) GetNeeds() string {
 	return ""
 }
 
+func (x *Problem) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Problem) GetFacts() []*Fact {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+// A Fact is something a refusal stood on.
+type Fact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A code: rule.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// A word or a figure: RIBA-1.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fact) Reset() {
+	*x = Fact{}
+	mi := &file_node_api_api_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fact) ProtoMessage() {}
+
+func (x *Fact) ProtoReflect() protoreflect.Message {
+	mi := &file_node_api_api_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fact.ProtoReflect.Descriptor instead.
+func (*Fact) Descriptor() ([]byte, []int) {
+	return file_node_api_api_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Fact) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Fact) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 var file_node_api_api_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -550,7 +672,7 @@ var File_node_api_api_proto protoreflect.FileDescriptor
 
 const file_node_api_api_proto_rawDesc = "" +
 	"\n" +
-	"\x12node/api/api.proto\x12\raielon.api.v1\x1a google/protobuf/descriptor.proto\"\xd1\x02\n" +
+	"\x12node/api/api.proto\x12\raielon.api.v1\x1a google/protobuf/descriptor.proto\"\x82\x04\n" +
 	"\x04Rule\x12\x14\n" +
 	"\x05needs\x18\x01 \x01(\tR\x05needs\x12\x12\n" +
 	"\x04open\x18\x02 \x01(\bR\x04open\x12*\n" +
@@ -564,7 +686,14 @@ const file_node_api_api_proto_rawDesc = "" +
 	"\x05roles\x18\n" +
 	" \x01(\x0e2\x14.aielon.api.v1.RolesR\x05roles\x12\x1f\n" +
 	"\vroles_field\x18\v \x01(\tR\n" +
-	"rolesField\"\x8c\x02\n" +
+	"rolesField\x12#\n" +
+	"\rpending_field\x18\f \x01(\tR\fpendingField\x12%\n" +
+	"\x0epending_values\x18\r \x03(\tR\rpendingValues\x12#\n" +
+	"\robject_fields\x18\x0e \x03(\tR\fobjectFields\x12\x1f\n" +
+	"\vparts_field\x18\x0f \x01(\tR\n" +
+	"partsField\x12\x1d\n" +
+	"\n" +
+	"parts_size\x18\x10 \x01(\rR\tpartsSize\"\x8c\x02\n" +
 	"\x05Limit\x12\x1a\n" +
 	"\brequired\x18\x01 \x01(\bR\brequired\x12\x1d\n" +
 	"\n" +
@@ -578,12 +707,17 @@ const file_node_api_api_proto_rawDesc = "" +
 	"\x06secret\x18\b \x01(\bR\x06secret\x12\x1c\n" +
 	"\tmultiline\x18\t \x01(\bR\tmultilineB\x06\n" +
 	"\x04_minB\x06\n" +
-	"\x04_max\"_\n" +
+	"\x04_max\"\x9e\x01\n" +
 	"\aProblem\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x12\n" +
 	"\x04hint\x18\x03 \x01(\tR\x04hint\x12\x14\n" +
-	"\x05needs\x18\x04 \x01(\tR\x05needs*[\n" +
+	"\x05needs\x18\x04 \x01(\tR\x05needs\x12\x12\n" +
+	"\x04code\x18\x05 \x01(\tR\x04code\x12)\n" +
+	"\x05facts\x18\x06 \x03(\v2\x13.aielon.api.v1.FactR\x05facts\"0\n" +
+	"\x04Fact\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value*[\n" +
 	"\x05Roles\x12\x0e\n" +
 	"\n" +
 	"ROLES_NONE\x10\x00\x12\x0f\n" +
@@ -617,7 +751,7 @@ func file_node_api_api_proto_rawDescGZIP() []byte {
 }
 
 var file_node_api_api_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_node_api_api_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_node_api_api_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_node_api_api_proto_goTypes = []any{
 	(Roles)(0),                         // 0: aielon.api.v1.Roles
 	(Home)(0),                          // 1: aielon.api.v1.Home
@@ -625,22 +759,24 @@ var file_node_api_api_proto_goTypes = []any{
 	(*Rule)(nil),                       // 3: aielon.api.v1.Rule
 	(*Limit)(nil),                      // 4: aielon.api.v1.Limit
 	(*Problem)(nil),                    // 5: aielon.api.v1.Problem
-	(*descriptorpb.MethodOptions)(nil), // 6: google.protobuf.MethodOptions
-	(*descriptorpb.FieldOptions)(nil),  // 7: google.protobuf.FieldOptions
+	(*Fact)(nil),                       // 6: aielon.api.v1.Fact
+	(*descriptorpb.MethodOptions)(nil), // 7: google.protobuf.MethodOptions
+	(*descriptorpb.FieldOptions)(nil),  // 8: google.protobuf.FieldOptions
 }
 var file_node_api_api_proto_depIdxs = []int32{
 	2, // 0: aielon.api.v1.Rule.class:type_name -> aielon.api.v1.Class
 	1, // 1: aielon.api.v1.Rule.home:type_name -> aielon.api.v1.Home
 	0, // 2: aielon.api.v1.Rule.roles:type_name -> aielon.api.v1.Roles
-	6, // 3: aielon.api.v1.rule:extendee -> google.protobuf.MethodOptions
-	7, // 4: aielon.api.v1.limit:extendee -> google.protobuf.FieldOptions
-	3, // 5: aielon.api.v1.rule:type_name -> aielon.api.v1.Rule
-	4, // 6: aielon.api.v1.limit:type_name -> aielon.api.v1.Limit
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	5, // [5:7] is the sub-list for extension type_name
-	3, // [3:5] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 3: aielon.api.v1.Problem.facts:type_name -> aielon.api.v1.Fact
+	7, // 4: aielon.api.v1.rule:extendee -> google.protobuf.MethodOptions
+	8, // 5: aielon.api.v1.limit:extendee -> google.protobuf.FieldOptions
+	3, // 6: aielon.api.v1.rule:type_name -> aielon.api.v1.Rule
+	4, // 7: aielon.api.v1.limit:type_name -> aielon.api.v1.Limit
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	6, // [6:8] is the sub-list for extension type_name
+	4, // [4:6] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_node_api_api_proto_init() }
@@ -655,7 +791,7 @@ func file_node_api_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_api_api_proto_rawDesc), len(file_node_api_api_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 2,
 			NumServices:   0,
 		},

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,7 @@ func grpcAsker(t testing.TB, srv *httptest.Server) asker {
 			} else if err != nil {
 				for _, d := range status.Convert(err).Details() {
 					if p, ok := d.(*api.Problem); ok {
-						return told{kind: p.GetKind(), detail: p.GetDetail()}
+						return refusal(p.GetKind(), p.GetDetail(), p.GetCode(), p.GetFacts())
 					}
 				}
 				t.Fatal(err)
@@ -101,7 +102,7 @@ func connectRefusal(t testing.TB, err error) told {
 		for _, d := range c.Details() {
 			if m, err := connectproto.UnmarshalErrorDetail(d); err == nil {
 				p := m.(*api.Problem)
-				return told{kind: p.GetKind(), detail: p.GetDetail()}
+				return refusal(p.GetKind(), p.GetDetail(), p.GetCode(), p.GetFacts())
 			}
 		}
 	}
@@ -126,14 +127,19 @@ func askOver(c *rpc) asker {
 		}
 		c.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`, m.Op, params))
 		for {
+			type rpcError struct {
+				Message string
+				Data    struct {
+					Kind, Code string
+					Facts      []*api.Fact
+				}
+			}
 			var a struct {
 				Result json.RawMessage
-				Error  *struct {
-					Message string
-					Data    struct{ Kind string }
-				}
+				Error  *rpcError
 				Params struct {
 					Message  json.RawMessage
+					Error    *rpcError
 					Complete bool
 				}
 			}
@@ -141,9 +147,9 @@ func askOver(c *rpc) asker {
 			if err := json.Unmarshal([]byte(text), &a); err != nil {
 				t.Fatalf("%v: %s", err, text)
 			}
-			switch {
-			case a.Error != nil:
-				return told{kind: a.Error.Data.Kind, detail: a.Error.Message}
+			switch e := cmp.Or(a.Error, a.Params.Error); {
+			case e != nil:
+				return refusal(e.Data.Kind, e.Message, ownCode(e.Data.Kind, e.Data.Code), e.Data.Facts)
 			case a.Params.Complete:
 				return got
 			case a.Params.Message != nil:

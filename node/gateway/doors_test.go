@@ -21,13 +21,35 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/aielon/edge/node/api"
+	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/method"
+	"github.com/aielon/edge/node/gateway/problem"
 )
 
-// told is what a caller is told through a door: the messages of the answer, or a refusal.
+// told is what a caller is told through a door: the messages of the answer, or a refusal with its code and facts.
 type told struct {
-	out          []proto.Message
-	kind, detail string
+	out                       []proto.Message
+	kind, detail, code, facts string
+}
+
+// refusal is what a caller is told of a refusal, from the members that all doors have.
+func refusal(kind, detail, code string, facts []*api.Fact) told {
+	t := told{kind: kind, detail: detail, code: code}
+	for _, f := range facts {
+		t.facts += f.GetName() + "=" + f.GetValue() + ";"
+	}
+	return t
+}
+
+// ownCode is code, but for what Connect and gRPC call the kind, which doors that have a code for every error put in the
+// place of one that is missing.
+func ownCode(kind, code string) string {
+	e := edge.E(edge.ParseKind(kind), "")
+	if code == problem.Code(e).String() || code == problem.Code(problem.Unproven("")).String() {
+		return ""
+	}
+	return code
 }
 
 // An asker calls methods through one door.
@@ -78,6 +100,8 @@ func TestSameAnswerThroughEveryDoor(t *testing.T) {
 			{"not signed in", "", good, told{kind: "denied", detail: "sign in first"}},
 			{"not allowed", "guest", good, told{kind: "denied", detail: "you may not do that"}},
 			{"invalid", "good", broken(m), told{kind: "invalid"}},
+			{"refused", "bound", good, told{kind: "refused", detail: ruled.Msg, code: ruled.Code, facts: "rule=RIBA-1;set=3;"}},
+			{"broken", "unlucky", good, told{kind: "internal", detail: problem.Of(faulty).Detail}},
 		} {
 			if tc.in == nil {
 				continue
@@ -108,8 +132,8 @@ func TestSameAnswerThroughEveryDoor(t *testing.T) {
 
 func same(t *testing.T, got, want told, bytesOnly bool) {
 	t.Helper()
-	if got.kind != want.kind || got.detail != want.detail || got.kind == "" && len(got.out) != len(want.out) && !bytesOnly {
-		t.Fatalf("told %q %q %v\nwant %q %q %v", got.kind, got.detail, got.out, want.kind, want.detail, want.out)
+	if got.kind != want.kind || got.detail != want.detail || got.code != want.code || got.facts != want.facts || got.kind == "" && len(got.out) != len(want.out) && !bytesOnly {
+		t.Fatalf("told %q %q %q %q %v\nwant %q %q %q %q %v", got.kind, got.detail, got.code, got.facts, got.out, want.kind, want.detail, want.code, want.facts, want.out)
 	}
 	if bytesOnly && got.kind == "" {
 		var all []byte
@@ -180,13 +204,20 @@ func restAsker(srv *httptest.Server) asker {
 		file := m.Desc.Output().Name() == "HttpBody"
 		switch {
 		case res.StatusCode >= 400:
-			var p struct{ Title, Detail string }
+			var p details
 			if err := json.NewDecoder(res.Body).Decode(&p); err != nil {
 				t.Fatal(err)
 			}
-			return told{kind: p.Title, detail: p.Detail}
+			if p.Status != res.StatusCode {
+				t.Errorf("the body says %d, the head %d", p.Status, res.StatusCode)
+			}
+			return refusal(p.Title, p.Detail, p.Code, p.Facts)
 		case m.Stream && !file:
 			for _, e := range events(res.Body) {
+				var p details
+				if err := json.Unmarshal([]byte(e), &p); err == nil && p.Type != "" && p.Status >= 400 {
+					return refusal(p.Title, p.Detail, p.Code, p.Facts)
+				}
 				got.out = append(got.out, read(t, m, []byte(e)))
 			}
 			return got
@@ -200,6 +231,13 @@ func restAsker(srv *httptest.Server) asker {
 		}
 		return told{out: []proto.Message{read(t, m, all)}}
 	}
+}
+
+// details are problem details as a client reads them.
+type details struct {
+	Type, Title, Detail, Code string
+	Status                    int
+	Facts                     []*api.Fact
 }
 
 // restRequest puts a message where its route has the parts of it.
@@ -263,14 +301,18 @@ func graphAsker(t testing.TB, srv *httptest.Server) asker {
 				Data   map[string]json.RawMessage
 				Errors []struct {
 					Message    string
-					Extensions struct{ Kind string }
+					Extensions struct {
+						Kind, Code string
+						Facts      []*api.Fact
+					}
 				}
 			}
 			if err := json.Unmarshal([]byte(text), &a); err != nil {
 				t.Fatalf("%v: %s", err, text)
 			}
 			if len(a.Errors) > 0 {
-				return told{kind: a.Errors[0].Extensions.Kind, detail: a.Errors[0].Message}
+				e := a.Errors[0].Extensions
+				return refusal(e.Kind, a.Errors[0].Message, ownCode(e.Kind, e.Code), e.Facts)
 			}
 			if m.Desc.Output().Fields().Len() == 0 {
 				a.Data[name] = bytes.Replace(a.Data[name], []byte(`"ok":true`), nil, 1)

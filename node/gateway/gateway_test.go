@@ -97,6 +97,8 @@ func (p *people) Authenticate(_ context.Context, c auth.Credentials) (auth.Calle
 		return auth.Caller{}, nil
 	case c.Bearer == "good" && !p.revoked:
 		return auth.Caller{Actor: edge.Actor{Kind: edge.Person, ID: "amina"}, Roles: []string{"operator"}}, nil
+	case c.Bearer == "bound" || c.Bearer == "unlucky": // see luck
+		return auth.Caller{Actor: edge.Actor{Kind: edge.Person, ID: c.Bearer}, Roles: []string{"operator"}}, nil
 	case c.Bearer == "guest":
 		return auth.Caller{Actor: edge.Actor{Kind: edge.Person, ID: "guest"}}, nil
 	}

@@ -10,7 +10,6 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
 
-	"github.com/aielon/edge/node/api"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/method"
@@ -93,7 +92,7 @@ func wireError(err error) error {
 		text += " (" + d.Hint + ")"
 	}
 	out := connect.NewError(problem.Code(err), text).WithCause(err)
-	if detail, derr := connectproto.NewErrorDetail(&api.Problem{Kind: d.Title, Detail: d.Detail, Hint: d.Hint, Needs: d.Needs}); derr == nil {
+	if detail, derr := connectproto.NewErrorDetail(d.Message()); derr == nil {
 		out = out.WithDetail(detail)
 	}
 	return out

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp/syntax"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/aielon/edge/node/api"
 	"github.com/aielon/edge/node/api/schemas"
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/node/gateway/call"
 	"github.com/aielon/edge/node/gateway/method"
 )
 
@@ -130,6 +132,22 @@ func broken(m *method.Method) proto.Message {
 	return nil
 }
 
+// ruled and faulty are what two callers are answered instead: one has to do with a rule, with the other something breaks.
+var (
+	ruled  = edge.E(edge.Refused, "this loan bears interest").WithHint("lend without").WithCode("shariah_riba", edge.Fact{Name: "rule", Value: "RIBA-1"}, edge.Fact{Name: "set", Value: "3"})
+	faulty = edge.E(edge.Internal, "a row of another is broken").WithCode("row_broken", edge.Fact{Name: "row", Value: "17"})
+)
+
+func luck(ctx context.Context) error {
+	switch call.From(ctx).Caller.ID {
+	case "bound":
+		return fmt.Errorf("asking: %w", ruled)
+	case "unlucky":
+		return faulty
+	}
+	return nil
+}
+
 // sampler is a site that gives every command and query its sample as an answer.
 type sampler struct {
 	out   map[string][]byte
@@ -137,10 +155,19 @@ type sampler struct {
 }
 
 func (s sampler) Propose(_ context.Context, c edge.Command) (edge.Outcome, error) {
+	switch c.Actor.ID {
+	case "bound":
+		return edge.Outcome{Index: 7, Pos: edge.Pos{Seq: 3}, Err: ruled}, nil
+	case "unlucky":
+		return edge.Outcome{}, faulty
+	}
 	return edge.Outcome{Index: 7, Pos: edge.Pos{Seq: 3}, Reply: s.out[c.Type]}, nil
 }
 
-func (s sampler) Ask(_ context.Context, name string, _ proto.Message, _ bool) (proto.Message, uint64, error) {
+func (s sampler) Ask(ctx context.Context, name string, _ proto.Message, _ bool) (proto.Message, uint64, error) {
+	if err := luck(ctx); err != nil {
+		return nil, 0, err
+	}
 	return s.asked[name], 7, nil
 }
 
@@ -160,10 +187,17 @@ func newSampleBench(t testing.TB) *bench {
 		fillIn(out.ProtoReflect(), 0)
 		s.out[m.Op], _ = proto.Marshal(out)
 		s.asked[m.Op] = out
-		l.unary[m.Desc.FullName()] = func(context.Context, proto.Message) (proto.Message, error) { return out, nil }
-		l.stream[m.Desc.FullName()] = func(_ context.Context, _ proto.Message, s connect.ServerStream) error {
+		l.unary[m.Desc.FullName()] = func(ctx context.Context, _ proto.Message) (proto.Message, error) { return out, luck(ctx) }
+		file := m.Desc.Output().Name() == "HttpBody" // once its bytes have begun there is no room for a refusal
+		l.stream[m.Desc.FullName()] = func(ctx context.Context, _ proto.Message, s connect.ServerStream) error {
+			if err := luck(ctx); err != nil && file {
+				return err
+			}
 			if err := s.SendHeaders(); err != nil {
 				return err
+			}
+			if err := luck(ctx); err != nil {
+				return errors.Join(s.Send(out), err)
 			}
 			return errors.Join(s.Send(out), s.Send(out))
 		}

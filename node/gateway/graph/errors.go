@@ -13,11 +13,17 @@ import (
 )
 
 // gqlError is err as GraphQL tells it: the sentence as its message, and in its extensions what a program needs:
-// the code as Connect and gRPC have it, the kind, the HTTP status it has over REST, a hint, seconds to wait.
+// the error's own code, or the one Connect and gRPC have where it has none, what the decision stood on, the kind, the HTTP status it has over REST, a hint, seconds to wait.
 func gqlError(err error, path ast.Path) *gqlerror.Error {
 	d := problem.Of(err)
 	out := &gqlerror.Error{Err: err, Message: d.Detail, Path: path, Extensions: map[string]any{
 		"code": problem.Code(err).String(), "kind": d.Title, "status": d.Status}}
+	if d.Code != "" {
+		out.Extensions["code"] = d.Code
+	}
+	if len(d.Facts) > 0 {
+		out.Extensions["facts"] = d.Facts
+	}
 	if d.Needs != "" {
 		out.Extensions["needs"] = d.Needs
 	}

@@ -21,6 +21,7 @@ func refusals() map[int]string {
 		412: "What it is about has another version than If-Match says.",
 		413: "The request is longer than the node takes.",
 		415: "The body is no JSON.",
+		422: "It is understood, and a rule forbids it as things are. code says which, facts what that stood on.",
 		429: "Too much was asked for. Retry-After says when to come again.",
 		500: "Something went wrong inside the node; instance names the request in its log.",
 		503: "Not now. The outcome may be unknown: try again with the same Idempotency-Key.",
@@ -39,7 +40,7 @@ func (b *builder) answers(op *operation, m *method.Method, r method.Route) {
 		op.Responses["204"] = response{Description: "It is done, and Prefer asked for no more than that.", Headers: b.successHeaders(m, false)}
 	}
 	for status, when := range map[int]bool{400: true, 401: !open, 403: !open, 404: m.Rule.GetObjectField() != "" || len(pathFields(r.Path)) > 0, 409: command, 412: versioned(m),
-		413: r.Body != "", 415: r.Body != "", 429: true, 500: true, 503: true, 507: command || m.Rule.GetAudited()} {
+		413: r.Body != "", 415: r.Body != "", 422: command, 429: true, 500: true, 503: true, 507: command || m.Rule.GetAudited()} {
 		if when {
 			b.refusal(op, status)
 		}

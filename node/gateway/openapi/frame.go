@@ -23,11 +23,20 @@ func frame(o Options) *document {
 func problemSchema() *schema {
 	p := &properties{}
 	p.add("type", &schema{Type: "string", Description: "A URI reference that names the kind."})
-	p.add("title", &schema{Type: "string", Description: "The kind.", Enum: []string{"internal", "invalid", "not_found", "conflict", "denied", "unavailable", "exhausted", "corrupt"}})
+	p.add("title", &schema{Type: "string", Description: "The kind.", Enum: []string{"internal", "invalid", "not_found", "conflict", "denied", "unavailable", "exhausted", "corrupt", "refused"}})
 	p.add("status", &schema{Type: "integer", Format: "int32"})
 	p.add("detail", &schema{Type: "string", Description: "What is wrong, in words for people."})
 	p.add("needs", &schema{Type: "string", Description: "A proof of who you are that would mend the refusal: fresh, second-factor or password."})
 	p.add("hint", &schema{Type: "string", Description: "What to do about it, where that is known."})
+	p.add("code", &schema{Type: "string", Description: "What is wrong, for programs, where the kind is not enough: insufficient_funds."})
+	p.add("facts", &schema{Type: "array", Description: "What the decision stood on.", Items: factSchema()})
 	p.add("instance", &schema{Type: "string", Description: "The id of the request, as it stands in the node's log."})
 	return &schema{Type: "object", Description: "A Problem says why a request was refused (RFC 9457).", Properties: p, Required: []string{"type", "title", "status", "detail"}}
+}
+
+func factSchema() *schema {
+	p := &properties{}
+	p.add("name", &schema{Type: "string", Description: "A code: rule."})
+	p.add("value", &schema{Type: "string", Description: "A word or a figure: RIBA-1."})
+	return &schema{Type: "object", Properties: p, Required: []string{"name", "value"}}
 }

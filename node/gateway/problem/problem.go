@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectproto"
 
+	"github.com/aielon/edge/node/api"
 	"github.com/aielon/edge/node/edge"
 )
 
@@ -23,7 +25,15 @@ type Details struct {
 	Detail   string `json:"detail"`
 	Hint     string `json:"hint,omitempty"`
 	Needs    string `json:"needs,omitempty"`    // a proof that would mend a refusal: fresh, second-factor or password
+	Code     string `json:"code,omitempty"`     // what is wrong, for programs, where the kind is not enough
+	Facts    []Fact `json:"facts,omitempty"`    // what the decision stood on
 	Instance string `json:"instance,omitempty"` // the request's id
+}
+
+// A Fact is something a refusal stood on. A list of them keeps their order, which an object would not.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // A Throttled error asks the caller to wait.
@@ -84,7 +94,7 @@ func Needing(err error, proof string) error {
 
 const internalText = "something went wrong inside the node; nothing of it is your fault"
 
-// Of says what a caller is told of err.
+// Of says what a caller is told of err. Of what is our fault it tells neither words nor codes nor facts.
 func Of(err error) Details {
 	e := edgeError(err)
 	d := Details{Type: "/problems/" + e.Kind.String(), Title: e.Kind.String(), Status: Status(err), Detail: e.Msg, Hint: e.Hint}
@@ -93,6 +103,11 @@ func Of(err error) Details {
 	}
 	if e.Kind == edge.Internal || e.Kind == edge.Corrupt {
 		d.Detail = internalText
+		return d
+	}
+	d.Code = e.Code
+	for _, f := range e.Facts {
+		d.Facts = append(d.Facts, Fact(f))
 	}
 	return d
 }
@@ -103,7 +118,7 @@ func edgeError(err error) *edge.Error {
 		return e
 	}
 	if c, ok := errors.AsType[*connect.Error](err); ok {
-		return edge.E(kindOf(c.Code()), "%s", c.Message())
+		return remote(c)
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -144,6 +159,8 @@ func Status(err error) int {
 		return http.StatusServiceUnavailable
 	case edge.Exhausted:
 		return http.StatusInsufficientStorage
+	case edge.Refused:
+		return http.StatusUnprocessableEntity
 	}
 	return http.StatusInternalServerError
 }
@@ -194,6 +211,8 @@ func Code(err error) connect.Code {
 		return connect.CodeResourceExhausted
 	case edge.Corrupt:
 		return connect.CodeDataLoss
+	case edge.Refused:
+		return connect.CodeFailedPrecondition
 	}
 	return connect.CodeInternal
 }
@@ -216,6 +235,42 @@ func kindOf(c connect.Code) edge.Kind {
 		return edge.Corrupt
 	}
 	return edge.Internal
+}
+
+// remote is an error of the wire as one of ours. A code that others use for more than one thing is Refused only where
+// a Problem of ours says so.
+func remote(c *connect.Error) *edge.Error {
+	p := said(c)
+	if c.Code() != connect.CodeFailedPrecondition || p.GetKind() != edge.Refused.String() {
+		return edge.E(kindOf(c.Code()), "%s", c.Message())
+	}
+	e := edge.E(edge.Refused, "%s", p.GetDetail()).WithHint("%s", p.GetHint())
+	e.Code = p.GetCode()
+	for _, f := range p.GetFacts() {
+		e.Facts = append(e.Facts, edge.Fact{Name: f.GetName(), Value: f.GetValue()})
+	}
+	return e
+}
+
+// said is the Problem among the details of an error, nil where there is none.
+func said(c *connect.Error) *api.Problem {
+	for _, d := range c.Details() {
+		if m, err := connectproto.UnmarshalErrorDetail(d); err == nil {
+			if p, ok := m.(*api.Problem); ok {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// Message is d as callers that do not speak HTTP are told it.
+func (d Details) Message() *api.Problem {
+	p := &api.Problem{Kind: d.Title, Detail: d.Detail, Hint: d.Hint, Needs: d.Needs, Code: d.Code}
+	for _, f := range d.Facts {
+		p.Facts = append(p.Facts, &api.Fact{Name: f.Name, Value: f.Value})
+	}
+	return p
 }
 
 // Write sends err as problem details. A refusal that time mends says when to come again.

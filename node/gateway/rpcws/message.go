@@ -2,6 +2,7 @@ package rpcws
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -94,17 +95,18 @@ type rpcError struct {
 }
 
 type data struct {
-	Kind       string `json:"kind"`
-	Code       string `json:"code"` // as Connect and gRPC have it
-	Status     int    `json:"status"`
-	Hint       string `json:"hint,omitempty"`
-	Needs      string `json:"needs,omitempty"`      // a proof that would mend the refusal
-	RetryAfter int    `json:"retryAfter,omitempty"` // seconds
+	Kind       string         `json:"kind"`
+	Code       string         `json:"code"` // the error's own; where it has none, as Connect and gRPC have it
+	Status     int            `json:"status"`
+	Facts      []problem.Fact `json:"facts,omitempty"`
+	Hint       string         `json:"hint,omitempty"`
+	Needs      string         `json:"needs,omitempty"`      // a proof that would mend the refusal
+	RetryAfter int            `json:"retryAfter,omitempty"` // seconds
 }
 
 func errorOf(err error, code int) []byte {
 	d := problem.Of(err)
-	e := rpcError{Code: code, Message: d.Detail, Data: data{Kind: d.Title, Code: problem.Code(err).String(), Status: d.Status, Hint: d.Hint, Needs: d.Needs}}
+	e := rpcError{Code: code, Message: d.Detail, Data: data{Kind: d.Title, Code: cmp.Or(d.Code, problem.Code(err).String()), Status: d.Status, Facts: d.Facts, Hint: d.Hint, Needs: d.Needs}}
 	if t, ok := errors.AsType[*problem.Throttled](err); ok {
 		e.Data.RetryAfter = max(1, int(math.Round(t.After.Seconds())))
 	}

@@ -1,12 +1,25 @@
+export type Kind = 'internal' | 'invalid' | 'not_found' | 'conflict' | 'denied' | 'unavailable' | 'exhausted' | 'corrupt' | 'refused';
+
+/** A Fact is something a refusal stood on: rule, RIBA-1. */
+export interface Fact {
+  name: string;
+  value: string;
+}
+
 /** A Problem is what a node answers where it refuses (RFC 9457): a sentence for people, and often what to do. */
 export interface ProblemDetails {
   type?: string;
-  title?: string;
+  /** The kind. A node of a later version may know more of them. */
+  title?: Kind | (string & {});
   status: number;
   detail?: string;
   hint?: string;
   /** A proof of who one is that would mend the refusal. */
   needs?: 'fresh' | 'second-factor' | 'password';
+  /** What is wrong, for programs, where the kind is not enough: insufficient_funds. */
+  code?: string;
+  /** What the decision stood on. */
+  facts?: Fact[];
   /** Seconds to wait, from Retry-After. */
   retryAfter?: number;
 }
@@ -20,6 +33,12 @@ export class Problem extends Error {
   }
   get status() {
     return this.details.status;
+  }
+  get code() {
+    return this.details.code;
+  }
+  get facts(): readonly Fact[] {
+    return this.details.facts ?? [];
   }
 }
 
