@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aielon/edge/node/edge"
-	"github.com/aielon/edge/services/wallet/amount"
 )
 
 func decimals(ccy string) (int, bool) {
@@ -24,15 +23,6 @@ func load(t testing.TB, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-func minor(t testing.TB, s string) amount.Signed {
-	t.Helper()
-	a, err := amount.ParseSigned(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 // line is an entry as one text, so that a difference is seen at once.
