@@ -40,7 +40,7 @@ var innocent = map[string]string{
 	"hardware/mqtt.Entry.Key": "of a row", "sync/wire.KV.Key": "of a pair", "node/telemetry.keyValue.Key": "of a pair", "node/gateway/fastjson.field.key": "of a member", "node.keeper.key": "of a row",
 	"node/audit.body.Session": "its public id", "node/audit.Record.Session": "its public id", "node/auth.Caller.Session": "its public id", "sync/wire.Welcome.Session": "names a session in logs",
 	"node/audit.Statement.NodeKey": "public", "node/auth/pki.DeviceCert.Key": "hash of a public key", "node/auth/oidc.confirm.Key": "hash of a public key",
-	"node/auth/oidc.fault.code": "of an error", "node/gateway/rpcws.data.Code": "of an error", "node/telemetry.labels.code": "of an error", "node/telemetry.Call.Code": "of an error",
+	"node/auth/oidc.fault.code": "of an error", "node/gateway/rpcws.data.Code": "of an error", "node/edge.Error.Code": "of an error", "node/gateway/problem.Details.Code": "of an error", "node/api.Problem.Code": "of an error", "node/telemetry.labels.code": "of an error", "node/telemetry.Call.Code": "of an error",
 	"node/auth/oidc.metadata.Token": "an address", "node/auth/oidc.smartMetadata.Token": "an address", "node/gateway/openapi.Options.Cookie": "a name", "node/auth/oidc.pageFile.hash": "of a public page",
 	"node/search.ownerSource.code": "of words", "sync/wire.Twin.Hash": "of what is configured", "sync/wire.Reported.Hash": "of what is configured", "sync/hub.ObjectRow.Hash": "of content",
 	"node.BlobInfo.Hash": "of content", "node.fetchRequest.Hash": "of content", "node/cli.blobsGiveCmd.Hash": "of content", "node/cli.blobsRemoveCmd.Hash": "of content", "node/cli.blobsGetCmd.Hash": "of content",

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"slices"
@@ -48,7 +47,7 @@ func (g *Gateway) handler(m *method.Method) (connect.ServerFunc, error) {
 	case m.Query:
 		return g.serveUnary(m, func(ctx context.Context, in proto.Message) (proto.Message, error) { return g.ask(ctx, m, in) }), nil
 	}
-	return g.serveUnary(m, func(ctx context.Context, in proto.Message) (proto.Message, error) { return g.propose(ctx, m, in) }), nil
+	return g.serveUnary(m, func(ctx context.Context, in proto.Message) (proto.Message, error) { return g.command(ctx, m, in) }), nil
 }
 
 func (g *Gateway) serveUnary(m *method.Method, f func(context.Context, proto.Message) (proto.Message, error)) connect.ServerFunc {
@@ -144,6 +143,9 @@ func (g *Gateway) admit(ctx context.Context, m *method.Method, in proto.Message)
 			return a, err
 		}
 	}
+	if a.Objects, err = m.Objects(in); err != nil {
+		return a, err
+	}
 	v := g.o.Guard.Decide(ctx, a)
 	if v.Refused == nil && !noted(m, v) {
 		return a, nil
@@ -215,31 +217,6 @@ func (g *Gateway) while(ctx context.Context, still func(context.Context) error) 
 	return ctx, func() { cancel(context.Canceled) }
 }
 
-// propose hands a command to the site and says where in the site's history it stands.
-func (g *Gateway) propose(ctx context.Context, m *method.Method, in proto.Message) (proto.Message, error) {
-	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(in)
-	if err != nil {
-		return nil, edge.E(edge.Internal, "a request cannot be encoded: %w", err)
-	}
-	who := call.From(ctx).Caller.Actor
-	id, _ := ctx.Value(commandKey{}).(edge.ID)
-	within, end := telemetry.Child(ctx, "propose")
-	o, err := g.o.Backend.Propose(within, edge.Command{ID: id, Type: m.Op, Actor: who, Body: body})
-	end(err != nil)
-	if err != nil {
-		return nil, err
-	}
-	say(ctx, call.Index, strconv.FormatUint(o.Index, 10))
-	say(ctx, call.Position, o.Pos.String())
-	if o.Again {
-		say(ctx, call.Again, "true")
-	}
-	if o.Err != nil {
-		return nil, o.Err
-	}
-	return decodeReply(m, o.Reply)
-}
-
 // ask answers a query from this node's replica, as fresh as the caller asks for.
 func (g *Gateway) ask(ctx context.Context, m *method.Method, in proto.Message) (proto.Message, error) {
 	strict, err := g.fresh(ctx)
@@ -279,35 +256,6 @@ func (g *Gateway) fresh(ctx context.Context) (strict bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return strict, g.o.Backend.WaitApplied(ctx, index)
-}
-
-func decodeReply(m *method.Method, reply []byte) (proto.Message, error) {
-	out := m.NewOut()
-	if err := proto.Unmarshal(reply, out); err != nil {
-		return nil, edge.E(edge.Internal, "the answer of %s cannot be read: %w", m.Op, err)
-	}
-	return out, nil
-}
-
-// maxIdempotency bounds an Idempotency-Key, in bytes.
-const maxIdempotency = 128
-
-// commandID is the command's own name: the same for the same caller, operation and Idempotency-Key. The site
-// refuses a name that comes again with another body.
-func commandID(ctx context.Context, who edge.Actor, op string) (id edge.ID, err error) {
-	key := header(ctx, call.Idempotency)
-	if key == "" {
-		return edge.NewID(), nil
-	}
-	if len(key) > maxIdempotency {
-		return id, edge.E(edge.Invalid, "an %s may have %d bytes, this one has %d", call.Idempotency, maxIdempotency, len(key))
-	}
-	h := sha256.New()
-	for _, part := range []string{"aielon-edge/idempotency/1", strconv.Itoa(int(who.Kind)), who.ID, op, key} {
-		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
-	}
-	copy(id[:], h.Sum(nil))
-	return id, nil
 }
 
 // ifMatch makes a condition on the version of what a command is about part of the command.

@@ -124,3 +124,10 @@ func SchemaMethods(t testing.TB) (names []string) {
 	}
 	return names
 }
+
+// SampleLedger is the site of the sample schema behind a guard: ask sends a request to it as somebody, and done counts the
+// commands it did.
+func SampleLedger(t testing.TB, g Guard, who Authenticator) (ask func(verb, path, token, body string, head ...string) *httptest.ResponseRecorder, done func() int) {
+	b := guardedLedger(t, g, who)
+	return b.do, func() int { return len(b.ledger.done) }
+}

@@ -35,6 +35,7 @@ type Access struct {
 	Request call.Request // with its caller
 	Method  *method.Method
 	Object  string   // the id of what it is about, empty where it names none
+	Objects []string // the ids of further things of that type it names, each once
 	Roles   []string // that it names, where its method deals with roles
 	Command edge.ID  // under which the site will know it; zero where it is no command of the site
 }
@@ -46,6 +47,7 @@ type Verdict struct {
 	Policies []string // that decided
 	Why      string   // the code of why
 	Glass    string   // the emergency access it happened under
+	Object   string   // the id of what was refused, where the access names several things
 }
 
 // A Guard decides what callers may do and keeps the record of what they did.

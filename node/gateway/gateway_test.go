@@ -291,7 +291,7 @@ func TestIdempotencyKey(t *testing.T) {
 	b := newBench(t)
 	first := b.do("PUT", "/v1/settings/a", "good", `{"value":"1"}`, "Idempotency-Key", "k1")
 	again := b.do("PUT", "/v1/settings/a", "good", `{"value":"1"}`, "Idempotency-Key", "k1")
-	if first.Body.String() != again.Body.String() || again.Header().Get(call.Again) != "true" || first.Header().Get(call.Index) != again.Header().Get(call.Index) || b.site.index != 1 {
+	if first.Body.String() != again.Body.String() || again.Header().Get(call.Again) != "true" || again.Header().Get(call.Replayed) != "true" || first.Header().Get(call.Replayed) != "" || first.Header().Get(call.Index) != again.Header().Get(call.Index) || b.site.index != 1 {
 		t.Fatalf("%v %s\n%v %s", first.Header(), first.Body, again.Header(), again.Body)
 	}
 	if w := b.do("PUT", "/v1/settings/a", "good", `{"value":"2"}`, "Idempotency-Key", "k1"); w.Code != 409 {

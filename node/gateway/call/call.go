@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/aielon/edge/node/auth"
 	"github.com/aielon/edge/node/edge"
 )
@@ -14,15 +16,16 @@ import (
 // Names of the headers by which a request and its answer speak of the site's state. They are header fields on
 // HTTP, metadata on gRPC, members of the envelope on WebSocket.
 const (
-	Idempotency = "Idempotency-Key"    // makes retries of a command harmless
-	Index       = "Aielon-Index"       // of an answer: the commit index it stands on
-	Position    = "Aielon-Position"    // of a command's answer: its place in the site's ledger journal
-	Again       = "Aielon-Again"       // "true": this is the answer an earlier try was given
-	ReadAfter   = "Aielon-Read-After"  // of a read: wait until this node has that index
-	Consistency = "Aielon-Consistency" // "linearizable": everything acknowledged before the read
-	RequestID   = "X-Request-Id"       // names the request in logs, traces and audit records
-	IfMatch     = "If-Match"           // of a command: only if what it is about has this version
-	RetryAfter  = "Retry-After"        // of a refusal: seconds to wait
+	Idempotency = "Idempotency-Key"      // makes retries of a command harmless
+	Index       = "Aielon-Index"         // of an answer: the commit index it stands on
+	Position    = "Aielon-Position"      // of a command's answer: its place in the site's ledger journal
+	Again       = "Aielon-Again"         // "true": this is the answer an earlier try was given
+	Replayed    = "Idempotency-Replayed" // says the same, under the name others know
+	ReadAfter   = "Aielon-Read-After"    // of a read: wait until this node has that index
+	Consistency = "Aielon-Consistency"   // "linearizable": everything acknowledged before the read
+	RequestID   = "X-Request-Id"         // names the request in logs, traces and audit records
+	IfMatch     = "If-Match"             // of a command: only if what it is about has this version
+	RetryAfter  = "Retry-After"          // of a refusal: seconds to wait
 )
 
 // A Request is one request as its door sees it. A door makes it, interceptors fill in the caller.
@@ -119,4 +122,18 @@ func Named(r *http.Request, door string) *http.Request {
 		return r.WithContext(named)
 	}
 	return r
+}
+
+type partsKey struct{}
+
+// WithParts returns a context whose call, where it is done in parts, tells each part's answer as it is decided, to f. The
+// answer to the call itself is that to its last part then. An error of f ends the call.
+func WithParts(ctx context.Context, f func(proto.Message) error) context.Context {
+	return context.WithValue(ctx, partsKey{}, f)
+}
+
+// PartsOf is whom to tell of parts, nil where nobody asked.
+func PartsOf(ctx context.Context) func(proto.Message) error {
+	f, _ := ctx.Value(partsKey{}).(func(proto.Message) error)
+	return f
 }

@@ -3,6 +3,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -30,13 +31,18 @@ type Options struct {
 	Factors func(auth.Caller) (bool, error)       // whether a person has a second factor registered
 	Roles   func(person string) ([]string, error) // that a person of the site holds; none where there is no such person
 	Online  func() bool                           // the hub can be reached just now
-	Refused func(a gateway.Access)                // counts refusals whose records were left out, see Note; may be nil
+	// Owner finds whose a thing of a type is; owner is empty where there is no such thing, so that it is nobody's and
+	// strangers are told the same of it as of a thing of others. known, always the same for one type: the owners of
+	// things of that type can be found. nil: only those of devices and persons are known.
+	Owner   func(v edge.View, typ, id string) (owner string, known bool, err error)
+	Refused func(a gateway.Access) // counts refusals whose records were left out, see Note; may be nil
 }
 
 // A Guard implements gateway.Guard.
 type Guard struct {
-	o      Options
-	floods *Floods
+	o       Options
+	floods  *Floods
+	unowned types // of things whose owners Options.Owner does not know
 }
 
 // New returns a Guard.
@@ -57,14 +63,14 @@ func (g *Guard) Decide(_ context.Context, a gateway.Access) gateway.Verdict {
 	if err != nil {
 		return gateway.Verdict{Refused: err}
 	}
-	d, err := g.decide(q)
+	d, object, err := g.things(a, q)
 	if err == nil && d.Allow {
 		d, err = g.roles(a, q, d)
 	}
 	if err != nil {
 		return gateway.Verdict{Refused: err}
 	}
-	v := gateway.Verdict{Record: d.Audit, Policies: d.Policies, Why: d.Why.String(), Glass: d.BreakGlass}
+	v := gateway.Verdict{Record: d.Audit, Policies: d.Policies, Why: d.Why.String(), Glass: d.BreakGlass, Object: object}
 	if err := d.Err(); err != nil {
 		v.Refused = err
 		switch {
@@ -176,8 +182,12 @@ func (g *Guard) Note(ctx context.Context, a gateway.Access, v gateway.Verdict) e
 
 func record(mask *audit.Mask, a gateway.Access, v gateway.Verdict) audit.Record {
 	req, rule := a.Request, a.Method.Rule
+	object := cmp.Or(v.Object, a.Object)
+	if object == "" && len(a.Objects) > 0 {
+		object = a.Objects[0]
+	}
 	r := audit.Record{Kind: audit.Access, Actor: req.Caller.Actor, Session: req.Caller.Session, Door: req.Door, Address: mask.Address(req.Peer), Request: req.ID,
-		Op: a.Method.Op, Object: audit.Object{Type: rule.GetObject(), ID: mask.Asked(rule.GetObject(), a.Object, req.Caller.Proven())}, Class: edge.Class(rule.GetClass()), Money: rule.GetMoney(),
+		Op: a.Method.Op, Object: audit.Object{Type: rule.GetObject(), ID: mask.Asked(rule.GetObject(), object, req.Caller.Proven())}, Class: edge.Class(rule.GetClass()), Money: rule.GetMoney(),
 		Policies: v.Policies, Reason: v.Why, Glass: v.Glass}
 	if !a.Command.IsZero() {
 		r.Kind, r.Command = audit.Decision, a.Command.String()

@@ -100,14 +100,18 @@ func (f fieldCheck) check(m protoreflect.Message, at string) error {
 }
 
 func (f fieldCheck) items(name string, n int) error {
-	most := int(f.limit.GetMaxItems())
-	if most == 0 {
-		most = maxItems
-	}
-	if n > most {
+	if most := f.most(); n > most {
 		return edge.E(edge.Invalid, "%s holds %d items, %d is the most", name, n, most)
 	}
 	return nil
+}
+
+// most is how many items a list or a map may hold.
+func (f fieldCheck) most() int {
+	if n := int(f.limit.GetMaxItems()); n > 0 {
+		return n
+	}
+	return maxItems
 }
 
 func (f fieldCheck) value(v protoreflect.Value, name string) error {

@@ -3,6 +3,7 @@
 package method
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,8 +30,11 @@ type Method struct {
 
 	in, out protoreflect.MessageType
 	check   *checker
-	object  []protoreflect.FieldDescriptor // the way to what it is about, in the request
-	roles   protoreflect.FieldDescriptor   // the list of roles in the request, nil where it has none
+	object  []protoreflect.FieldDescriptor   // the way to what it is about, in the request
+	objects [][]protoreflect.FieldDescriptor // the ways to further things it names
+	roles   protoreflect.FieldDescriptor     // the list of roles in the request, nil where it has none
+	pending protoreflect.FieldDescriptor     // of the answer: how far the command has come, nil where it is always done
+	parts   *parts                           // nil where a request is one command
 }
 
 // A Route is a way to a method over REST (google.api.http).
@@ -127,6 +131,9 @@ func (m *Method) bind() (err error) {
 		if m.roles = m.Desc.Input().Fields().ByName(protoreflect.Name(name)); m.roles == nil || !m.roles.IsList() || m.roles.Kind() != protoreflect.StringKind {
 			return edge.E(edge.Invalid, "%s: the request has no list of roles called %s", m.Desc.FullName(), name)
 		}
+	}
+	if err := errors.Join(m.bindObjects(), m.bindPending(), m.bindParts()); err != nil {
+		return err
 	}
 	rule, ok := proto.GetExtension(m.Desc.Options(), annotations.E_Http).(*annotations.HttpRule)
 	if !ok || rule == nil {

@@ -20,7 +20,7 @@ func refusals() map[int]string {
 		409: "It clashes with the present state, or its Idempotency-Key was used for another request.",
 		412: "What it is about has another version than If-Match says.",
 		413: "The request is longer than the node takes.",
-		415: "The body is no JSON.",
+		415: "The body is in no form that is taken.",
 		422: "It is understood, and a rule forbids it as things are. code says which, facts what that stood on.",
 		429: "Too much was asked for. Retry-After says when to come again.",
 		500: "Something went wrong inside the node; instance names the request in its log.",
@@ -33,13 +33,19 @@ func refusals() map[int]string {
 func (b *builder) answers(op *operation, m *method.Method, r method.Route) {
 	command, open := !m.Query, m.Rule.GetOpen()
 	op.Responses["200"] = b.success(m, r)
+	if m.CanPend() {
+		pending := b.success(m, r)
+		delete(pending.Content, "application/x-ndjson") // lines say it each for itself
+		pending.Description = "It is taken, and not finished: " + m.Rule.GetPendingField() + " says how far it has come."
+		op.Responses["202"] = pending
+	}
 	if m.Query && !m.Stream {
 		op.Responses["304"] = response{Description: "It is what If-None-Match names."}
 	}
 	if command && !m.Stream {
 		op.Responses["204"] = response{Description: "It is done, and Prefer asked for no more than that.", Headers: b.successHeaders(m, false)}
 	}
-	for status, when := range map[int]bool{400: true, 401: !open, 403: !open, 404: m.Rule.GetObjectField() != "" || len(pathFields(r.Path)) > 0, 409: command, 412: versioned(m),
+	for status, when := range map[int]bool{400: true, 401: !open, 403: !open, 404: m.Rule.GetObjectField() != "" || len(m.Rule.GetObjectFields()) > 0 || len(pathFields(r.Path)) > 0, 409: command, 412: versioned(m),
 		413: r.Body != "", 415: r.Body != "", 422: command, 429: true, 500: true, 503: true, 507: command || m.Rule.GetAudited()} {
 		if when {
 			b.refusal(op, status)
@@ -84,7 +90,11 @@ func (b *builder) success(m *method.Method, r method.Route) response {
 	case text == "":
 		text = "It is done."
 	}
-	return response{Description: text, Headers: b.successHeaders(m, true), Content: map[string]media{"application/json": {Schema: s, Example: ex}}}
+	out := response{Description: text, Headers: b.successHeaders(m, true), Content: map[string]media{"application/json": {Schema: s, Example: ex}}}
+	if _, item := m.Items(); inLines(m, r) {
+		out.Content["application/x-ndjson"] = media{Schema: b.message(item.Message(), got), Example: b.exampleOf(item.Message(), got, 0)}
+	}
+	return out
 }
 
 func (b *builder) successHeaders(m *method.Method, full bool) map[string]header {
@@ -100,6 +110,7 @@ func (b *builder) successHeaders(m *method.Method, full bool) map[string]header 
 	add(call.Index, site)
 	add(call.Position, site && !m.Query)
 	add(call.Again, site && !m.Query)
+	add(call.Replayed, site && !m.Query)
 	if len(h) == 0 {
 		return nil
 	}
@@ -116,6 +127,7 @@ func (b *builder) header(name string) header {
 		call.Index:         "The commit index of the site that the answer stands on; give it to Aielon-Read-After elsewhere.",
 		call.Position:      "The place of the command in the site's ledger journal.",
 		call.Again:         "true: this is the answer an earlier try of the same command was given.",
+		call.Replayed:      "true: this is the answer an earlier request with the same Idempotency-Key was given.",
 	}[name]
 	s := &schema{Type: "string"}
 	if name == call.RetryAfter {

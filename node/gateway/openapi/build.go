@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,7 +60,7 @@ func (b *builder) tag(s protoreflect.ServiceDescriptor) {
 func (b *builder) operation(m *method.Method, r method.Route, nth int) *operation {
 	text := b.comments.of(m.Desc)
 	op := &operation{OperationID: m.Op, Tags: []string{string(m.Desc.Parent().Name())}, Summary: summary(text),
-		Description: strings.TrimSpace(text + "\n\n" + needs(m)), Deprecated: isDeprecated(m.Desc.Options()), Responses: map[string]response{}}
+		Description: described(text, needs(m), parts(m, r)), Deprecated: isDeprecated(m.Desc.Options()), Responses: map[string]response{}}
 	if nth > 0 {
 		op.OperationID += "_" + strconv.Itoa(nth+1)
 	}
@@ -72,6 +73,11 @@ func (b *builder) operation(m *method.Method, r method.Route, nth int) *operatio
 	b.body(op, m, r, path)
 	b.answers(op, m, r)
 	return op
+}
+
+// described joins paragraphs.
+func described(paragraphs ...string) string {
+	return strings.Join(slices.DeleteFunc(paragraphs, func(p string) bool { return p == "" }), "\n\n")
 }
 
 // needs says in words who may use a method.
@@ -189,6 +195,31 @@ func (b *builder) body(op *operation, m *method.Method, r method.Route, path []s
 	if r.Verb == "PATCH" {
 		op.Body.Content["application/merge-patch+json"] = one
 	}
+	if inLines(m, r) {
+		item, _ := m.Items()
+		op.Body.Content["application/x-ndjson"] = media{Schema: b.message(item.Message(), sent), Example: b.exampleOf(item.Message(), sent, 0)}
+	}
+}
+
+// inLines reports whether a request may come as lines, each an item.
+func inLines(m *method.Method, r method.Route) bool {
+	item, _ := m.Items()
+	return item != nil && r.Verb == "POST"
+}
+
+// parts says in words how a request with many items is done.
+func parts(m *method.Method, r method.Route) string {
+	item, _ := m.Items()
+	if item == nil {
+		return ""
+	}
+	text := fmt.Sprintf("More than %d items are done in parts of as many, in their order. Where one part fails the parts before it stay done: facts say how many items are decided, and the same "+
+		"request with the same Idempotency-Key goes on from there.", m.PartSize())
+	if inLines(m, r) {
+		text += fmt.Sprintf("\n\nAs application/x-ndjson each line is an item of `%s`, of 64 KiB and 4 MiB in all at the most; what else the request holds stands behind the question mark. "+
+			"All lines are looked at before anything is done. The answer has a line for each item, in their order, sent as the parts are decided; a line with a member error holds a Problem and is the last.", item.JSONName())
+	}
+	return text
 }
 
 func isFile(m *method.Method) bool {

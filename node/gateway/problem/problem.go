@@ -103,11 +103,14 @@ func Of(err error) Details {
 	}
 	if e.Kind == edge.Internal || e.Kind == edge.Corrupt {
 		d.Detail = internalText
-		return d
+	} else {
+		d.Code = e.Code
+		for _, f := range e.Facts {
+			d.Facts = append(d.Facts, Fact(f))
+		}
 	}
-	d.Code = e.Code
-	for _, f := range e.Facts {
-		d.Facts = append(d.Facts, Fact(f))
+	if p, ok := errors.AsType[*Partial](err); ok {
+		p.tell(&d)
 	}
 	return d
 }

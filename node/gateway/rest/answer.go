@@ -111,7 +111,8 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, m *method.Method, 
 		return edge.E(edge.Internal, "an answer cannot be encoded: %w", err)
 	}
 	h := w.Header()
-	if minimal(r) && !m.Query {
+	pending := m.Pending(out)
+	if minimal(r) && !m.Query && !pending {
 		h.Set("Preference-Applied", "return=minimal")
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -132,6 +133,9 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request, m *method.Method, 
 		return nil
 	}
 	measured(h, len(body))
+	if pending { // nor does it say less than that by the wish of Prefer
+		w.WriteHeader(http.StatusAccepted)
+	}
 	_, werr := w.Write(body)
 	whole = werr == nil // over HTTP/2 a write that fails may go on in the background: the room must not hold another's answer
 	return nil

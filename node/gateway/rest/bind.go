@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -61,7 +60,11 @@ func (b binding) read(r *http.Request, in proto.Message) error {
 	if err := b.readBody(r, in); err != nil {
 		return err
 	}
-	m := in.ProtoReflect()
+	return b.address(r, in.ProtoReflect())
+}
+
+// address fills in what the path and the query hold.
+func (b binding) address(r *http.Request, m protoreflect.Message) error {
 	for _, name := range b.path {
 		f := m.Descriptor().Fields().ByName(protoreflect.Name(name))
 		if m.Has(f) && m.Get(f).String() != r.PathValue(name) {
@@ -110,12 +113,9 @@ func (b binding) readBody(r *http.Request, in proto.Message) error {
 		return problem.WithStatus(http.StatusUnsupportedMediaType, edge.E(edge.Invalid, "the body must not be compressed"))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
-	var long *http.MaxBytesError
 	switch {
-	case errors.As(err, &long):
-		return err
 	case err != nil:
-		return edge.E(edge.Invalid, "the request broke off")
+		return brokenOff(err)
 	case len(body) > 0 && !b.whole && b.body == nil:
 		return edge.E(edge.Invalid, "this request has no body")
 	case len(body) == 0:

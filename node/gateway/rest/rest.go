@@ -105,5 +105,8 @@ func (d *Door) handler(m *method.Method, route method.Route) (http.Handler, erro
 	if m.Stream {
 		return h, nil
 	}
+	if request, _ := m.Items(); request != nil && route.Verb == http.MethodPost {
+		return d.batches(m, b, compressed(h)), nil
+	}
 	return compressed(h), nil
 }
