@@ -50,7 +50,11 @@ func outside() error {
 // with edge.Invalid outside of the table.
 func FromTime(t time.Time, loc *time.Location) (Date, error) {
 	y, m, d := t.In(loc).Date()
-	return FromDays(int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)) // whole days, so it divides also before 1970
+	n := time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400 // whole days, so it divides also before 1970
+	if int64(int32(n)) != n {
+		return Date{}, outside()
+	}
+	return FromDays(int(n))
 }
 
 // FromDays is the day that is n days after 1 January 1970. It fails with edge.Invalid outside of the table.

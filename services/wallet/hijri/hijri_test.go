@@ -3,6 +3,7 @@ package hijri_test
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -149,14 +150,14 @@ func TestOutside(t *testing.T) {
 	bad(hijri.FromTime(time.Date(2077, 11, 17, 0, 0, 0, 0, time.UTC), time.UTC))
 	bad(hijri.FromTime(time.Time{}, time.UTC))
 	bad(hijri.FromTime(time.Unix(1<<60, 0), time.UTC))
-	bad(hijri.FromDays(-1 << 62))
+	bad(hijri.FromDays(math.MinInt))
 	for _, d := range []hijri.Date{{}, {1342, 12, 29}, {1501, 1, 1}, {1447, 0, 1}, {1447, 13, 1}, {1447, 1, 0}, {1447, 1, 31}, {1343, 9, 29}, {-1447, 1, 1}} {
 		bad(d.Days())
 		bad(d.ToGregorian(time.UTC))
 		bad(d.AddYear())
 	}
 	bad(hijri.Date{Year: 1500, Month: 1, Day: 1}.AddYear())
-	bad(hijri.Date{Year: 1447, Month: 1, Day: 1}.AddYears(1 << 62))
+	bad(hijri.Date{Year: 1447, Month: 1, Day: 1}.AddYears(math.MaxInt / 2))
 	bad(hijri.MonthLength(1447, 13))
 	bad(hijri.YearLength(1501))
 	for _, s := range []string{"", "1447-9-1", "1447-09-31", "1447/09/01", "+447-09-01", "1447-09-1 ", "1447-09-01T", "١٤٤٧-٠٩-٠١"} {
@@ -176,22 +177,33 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: %v, %v", zone, d, err)
 		}
 	}
-	beirut, err := time.LoadLocation("Asia/Beirut") // turns its clocks at midnight
+	for _, zone := range []string{"Asia/Beirut", "America/Sao_Paulo", "Africa/Cairo"} { // which turned their clocks at midnight
+		loc, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 8000 {
+			midnight(t, 10000+n, loc)
+		}
+	}
+}
+
+// midnight asks that the day begins in the day, and that a moment before is none of it.
+func midnight(t *testing.T, n int, loc *time.Location) {
+	t.Helper()
+	d, err := hijri.FromDays(n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range 3000 {
-		d, err := hijri.FromDays(16000 + n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := d.ToGregorian(beirut)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if back, err := hijri.FromTime(g, beirut); err != nil || back != d {
-			t.Fatalf("%v, %v, %v", d, g, back)
-		}
+	g, err := d.ToGregorian(loc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := hijri.FromTime(g, loc); err != nil || back != d {
+		t.Fatalf("%v in %v begins at %v, which is %v", d, loc, g, back)
+	}
+	if eve, err := hijri.FromTime(g.Add(-time.Second), loc); err != nil || eve == d && g.Hour() > 0 {
+		t.Fatalf("%v in %v begins before %v", d, loc, g)
 	}
 }
 

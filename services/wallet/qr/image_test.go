@@ -87,7 +87,7 @@ func TestPicturesRefuse(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, pixels := range []int{-1, 0, 40, qr.MaxPixels + 1, 1 << 40} {
+	for _, pixels := range []int{-1, 0, 40, qr.MaxPixels + 1, 1 << 30} {
 		if _, err := qr.PNG(sample(t, "qris.txt"), pixels); edge.CodeOf(err) != qr.Invalid {
 			t.Error(pixels, err)
 		}

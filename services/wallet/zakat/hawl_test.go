@@ -163,6 +163,17 @@ func TestHawlOnTheDay(t *testing.T) {
 	}
 }
 
+// The lowest wealth is that of its own year.
+func TestHawlLowest(t *testing.T) {
+	h, _ := see(t, zakat.Hawl{Rule: zakat.Shafii}, hijri.Date{Year: 1446, Month: 1, Day: 1}, enough)
+	h, _ = see(t, h, hijri.Date{Year: 1446, Month: 5, Day: 1}, nisab)
+	h, _ = see(t, h, hijri.Date{Year: 1446, Month: 6, Day: 1}, enough)
+	years := due(t, h, hijri.Date{Year: 1448, Month: 1, Day: 1})
+	if len(years) != 2 || years[0].Lowest != nisab || years[1].Lowest != enough {
+		t.Errorf("%d years", len(years))
+	}
+}
+
 // A month of 30 days comes back, and years that nobody asked for are all given, once.
 func TestHawlLong(t *testing.T) {
 	since := hijri.Date{Year: 1343, Month: 9, Day: 1}
