@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Has outside programs judge the doors: the OpenAPI documents must pass both linters without an error or a warning.
-# graphql/run.sh and grpc/run.sh let programs for GraphQL and gRPC judge a gateway that runs.
+# graphql/run.sh and grpc/run.sh let programs for GraphQL and gRPC judge a gateway that runs, webhooks/run.sh lets a
+# receiver verify what the program sends.
 # Needs node and npm; the judges are pinned in package.json and installed beside it, with no scripts of theirs run.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -18,3 +19,4 @@ for doc in ../../node/gateway/openapi/testdata/{openapi,sample}.json; do # the s
 done
 graphql/run.sh
 grpc/run.sh
+webhooks/run.sh
