@@ -485,3 +485,23 @@ func TestLinesFailInTheMiddle(t *testing.T) {
 		t.Fatalf("the first fails: %d %s", w.Code, w.Body)
 	}
 }
+
+// FuzzLines: whatever comes as lines, either each of them is an item that is done, in order, or nothing is done and the
+// refusal is one of the caller's.
+func FuzzLines(f *testing.F) {
+	f.Add(moveLines("abcde"))
+	f.Add(move('a') + "\r\n" + move('b'))
+	f.Add("{}\n\n")
+	f.Add(`{"from":"a","to":"b","amount":"1"}{"from":"a"}`)
+	b := newLedgerBench(f)
+	f.Fuzz(func(t *testing.T, body string) {
+		b.ledger.t, b.ledger.done = t, nil
+		w := b.do("POST", batchPath, "good", body, "Content-Type", ndjson)
+		switch n := strings.Count(strings.TrimSuffix(body, "\n"), "\n") + 1; {
+		case w.Code == 200 && strings.Count(w.Body.String(), "\n") == n && strings.Count(w.Body.String(), `"id"`) == n && len(b.ledger.done) == (n+2)/3:
+		case w.Code == 400 && len(b.ledger.done) == 0, w.Code == 413 && len(b.ledger.done) == 0:
+		default:
+			t.Fatalf("%q: %d %s, %d commands", body, w.Code, w.Body, len(b.ledger.done))
+		}
+	})
+}
