@@ -127,6 +127,7 @@ func (c *Compiled) Rules() []Rule { return c.rules }
 // Classify says what the set makes of a merchant code by itself: Deny, Review, Info or Allow, and by which rule; no
 // rule where none names the code.
 func (c *Compiled) Classify(code mcc.Code) (act Act, rule string) {
-	d := c.Decide(&Facts{MCC: code, Purpose: Purchase})
+	own := Fund{Kind: Amanah}
+	d := c.Decide(&Facts{MCC: code, Purpose: Purchase, From: own, To: own})
 	return d.Act, d.Rule
 }

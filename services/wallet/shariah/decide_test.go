@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/amount"
@@ -108,27 +109,31 @@ var dealings = []struct {
 	{"charity to income", "charity", "general", shariah.Facts{Purpose: shariah.FundRelease, Document: true, Approvals: 2}, shariah.Deny, "FUND-1"},
 	{"charity to the needy", "charity", "amanah", shariah.Facts{Purpose: shariah.Transfer, Beneficiary: true}, shariah.Allow, ""},
 	{"a reversed gift", "sadaqah:roof", "amanah", shariah.Facts{Purpose: shariah.Reversal, Reverses: shariah.Donation}, shariah.Allow, ""},
-	{"zakat to a debtor", "zakat", "amanah", shariah.Facts{Purpose: shariah.ZakatGrant, Spends: true, Asnaf: shariah.Gharim, Beneficiary: true}, shariah.Allow, ""},
-	{"zakat without a category", "zakat", "amanah", shariah.Facts{Purpose: shariah.ZakatGrant, Spends: true, Beneficiary: true}, shariah.Deny, "ASNAF-1"},
-	{"zakat in cash to nobody", "zakat", "zakat", shariah.Facts{Purpose: shariah.CashOut, Spends: true}, shariah.Deny, "ASNAF-1"},
-	{"zakat from the desk to the bank", "zakat", "zakat", shariah.Facts{Purpose: shariah.Transfer}, shariah.Allow, ""},
-	{"zakat taken in by mistake", "zakat", "amanah", shariah.Facts{Purpose: shariah.Reversal, Reverses: shariah.ZakatIn, Spends: true}, shariah.Allow, ""},
-	{"a grant called back wrongly", "zakat", "amanah", shariah.Facts{Purpose: shariah.Reversal, Reverses: shariah.Donation, Spends: true}, shariah.Deny, "ASNAF-1"},
-	{"zakat for a roof", "zakat", "amanah", shariah.Facts{Purpose: shariah.Upkeep, Spends: true, Asnaf: shariah.FiSabilillah, Beneficiary: true}, shariah.Deny, "ASNAF-2"},
-	{"an eighth to the amil", "zakat", "general", shariah.Facts{Purpose: shariah.Amil, Spends: true, Asnaf: shariah.AmilCategory, Beneficiary: true, AmountOut: n(125), AmilTaken: n(125), ZakatReceived: n(1000)}, shariah.Allow, ""},
-	{"more than an eighth", "zakat", "general", shariah.Facts{Purpose: shariah.Amil, Spends: true, Asnaf: shariah.AmilCategory, Beneficiary: true, AmountOut: n(1), AmilTaken: n(126), ZakatReceived: n(1000)}, shariah.Deny, "ASNAF-3"},
-	{"an amil without totals", "zakat", "general", shariah.Facts{Purpose: shariah.Amil, Spends: true, Asnaf: shariah.AmilCategory, Beneficiary: true, AmountOut: n(1)}, shariah.Deny, "ASNAF-3"},
+	{"zakat to a debtor", "zakat", "amanah", shariah.Facts{Purpose: shariah.ZakatGrant, Asnaf: shariah.Gharim, Beneficiary: true}, shariah.Allow, ""},
+	{"zakat without a category", "zakat", "amanah", shariah.Facts{Purpose: shariah.ZakatGrant, Beneficiary: true}, shariah.Deny, "ASNAF-1"},
+	{"zakat in cash to nobody", "zakat", "zakat", shariah.Facts{Purpose: shariah.CashOut}, shariah.Deny, "ASNAF-1"},
+	{"zakat from the desk to the bank", "zakat", "zakat", shariah.Facts{Purpose: shariah.Transfer, Within: true}, shariah.Allow, ""},
+	{"zakat from the desk to somewhere", "zakat", "zakat", shariah.Facts{Purpose: shariah.Transfer}, shariah.Deny, "ASNAF-1"},
+	{"zakat taken in by mistake", "zakat", "amanah", shariah.Facts{Purpose: shariah.Reversal, Reverses: shariah.ZakatIn}, shariah.Allow, ""},
+	{"a grant called back wrongly", "zakat", "amanah", shariah.Facts{Purpose: shariah.Reversal, Reverses: shariah.Donation}, shariah.Deny, "ASNAF-1"},
+	{"zakat for a roof", "zakat", "amanah", shariah.Facts{Purpose: shariah.Upkeep, Asnaf: shariah.FiSabilillah, Beneficiary: true}, shariah.Deny, "ASNAF-2"},
+	{"an eighth to the amil", "zakat", "general", shariah.Facts{Purpose: shariah.Amil, Asnaf: shariah.AmilCategory, Beneficiary: true, AmountOut: n(125), AmilTaken: n(125), ZakatReceived: n(1000)}, shariah.Allow, ""},
+	{"more than an eighth", "zakat", "general", shariah.Facts{Purpose: shariah.Amil, Asnaf: shariah.AmilCategory, Beneficiary: true, AmountOut: n(1), AmilTaken: n(126), ZakatReceived: n(1000)}, shariah.Deny, "ASNAF-3"},
+	{"an amil without totals", "zakat", "general", shariah.Facts{Purpose: shariah.Amil, Asnaf: shariah.AmilCategory, Beneficiary: true, AmountOut: n(1)}, shariah.Deny, "ASNAF-3"},
 	{"fitr in time", "amanah", "fitr", shariah.Facts{Purpose: shariah.Fitr}, shariah.Allow, ""},
 	{"fitr too late", "amanah", "fitr", shariah.Facts{Purpose: shariah.Fitr, AfterPrayer: true}, shariah.Info, "FITR-1"},
-	{"a waqf sold", "waqf_corpus:land", "waqf_corpus:land", shariah.Facts{Purpose: shariah.CashOut, Spends: true}, shariah.Deny, "WAQF-1"},
+	{"a waqf sold", "waqf_corpus:land", "waqf_corpus:land", shariah.Facts{Purpose: shariah.CashOut}, shariah.Deny, "WAQF-1"},
 	{"a waqf released", "waqf_corpus:land", "general", shariah.Facts{Purpose: shariah.FundRelease, Document: true, Approvals: 9}, shariah.Deny, "FUND-1"},
 	{"a gift to a waqf called back", "waqf_corpus:land", "amanah", shariah.Facts{Purpose: shariah.Reversal, Reverses: shariah.Donation}, shariah.Deny, "WAQF-1"},
-	{"a swap", "waqf_corpus:land", "amanah", shariah.Facts{Purpose: shariah.Istibdal, Spends: true, Approvals: 2, ValueOut: n(10), ValueIn: n(10)}, shariah.Allow, ""},
-	{"a swap for less", "waqf_corpus:land", "amanah", shariah.Facts{Purpose: shariah.Istibdal, Spends: true, Approvals: 2, ValueOut: n(10), ValueIn: n(9)}, shariah.Deny, "WAQF-1"},
-	{"a swap by one", "waqf_corpus:land", "amanah", shariah.Facts{Purpose: shariah.Istibdal, Spends: true, Approvals: 1, ValueOut: n(10), ValueIn: n(10)}, shariah.Deny, "WAQF-1"},
-	{"a swap without values", "waqf_corpus:land", "amanah", shariah.Facts{Purpose: shariah.Istibdal, Spends: true, Approvals: 2}, shariah.Deny, "WAQF-1"},
-	{"yield for the deed", "waqf_yield:land", "amanah", shariah.Facts{Purpose: shariah.WaqfSpend, Spends: true, DeedPurpose: true}, shariah.Allow, ""},
-	{"yield in cash for something else", "waqf_yield:land", "waqf_yield:land", shariah.Facts{Purpose: shariah.WaqfSpend, Spends: true}, shariah.Deny, "WAQF-2"},
+	{"a swap", "waqf_corpus:land", "amanah", shariah.Facts{Purpose: shariah.Istibdal, Approvals: 2, ValueOut: n(10), ValueIn: n(10)}, shariah.Allow, ""},
+	{"a swap for less", "waqf_corpus:land", "amanah", shariah.Facts{Purpose: shariah.Istibdal, Approvals: 2, ValueOut: n(10), ValueIn: n(9)}, shariah.Deny, "WAQF-1"},
+	{"a swap by one", "waqf_corpus:land", "amanah", shariah.Facts{Purpose: shariah.Istibdal, Approvals: 1, ValueOut: n(10), ValueIn: n(10)}, shariah.Deny, "WAQF-1"},
+	{"a swap without values", "waqf_corpus:land", "amanah", shariah.Facts{Purpose: shariah.Istibdal, Approvals: 2}, shariah.Deny, "WAQF-1"},
+	{"yield for the deed", "waqf_yield:land", "amanah", shariah.Facts{Purpose: shariah.WaqfSpend, DeedPurpose: true}, shariah.Allow, ""},
+	{"yield in cash for something else", "waqf_yield:land", "waqf_yield:land", shariah.Facts{Purpose: shariah.WaqfSpend}, shariah.Deny, "WAQF-2"},
+	{"a loan of unknown size", "qard_pool", "amanah", shariah.Facts{Purpose: shariah.QardDisbursement}, shariah.Deny, "RIBA-1"},
+	{"an exchange for nothing", "amanah", "amanah", shariah.Facts{Purpose: shariah.Exchange, Chain: true, AssetOut: "IDR"}, shariah.Deny, "SARF-1"},
+	{"a waqf moved to its bank", "waqf_corpus:land", "waqf_corpus:land", shariah.Facts{Purpose: shariah.Transfer, Within: true}, shariah.Allow, ""},
 	{"a number that is none", "amanah", "amanah", shariah.Facts{Purpose: 200}, shariah.Deny, shariah.UnknownRule},
 	{"a code that is none", "amanah", "amanah", shariah.Facts{MCC: mcc.Max + 1}, shariah.Deny, shariah.UnknownRule},
 }
@@ -194,6 +199,37 @@ func TestMerchants(t *testing.T) {
 			if act, _ := c.Classify(code); act != shariah.Review {
 				t.Fatalf("%s, which the list lacks: %s", code, act)
 			}
+		}
+	}
+}
+
+// Money whose fund nobody named is not moved.
+func TestWithoutFund(t *testing.T) {
+	c := compiled(t, shariah.Builtin())
+	own := shariah.Fund{Kind: shariah.Amanah}
+	for _, f := range []shariah.Facts{{}, {From: own}, {To: own}, {From: own, To: shariah.Fund{Kind: 99}}} {
+		if d := c.Decide(&f); d.Act != shariah.Deny || d.Err("en").Code != "shariah_unknown" {
+			t.Errorf("from %v to %v: %s by %q", f.From, f.To, d.Act, d.Rule)
+		}
+	}
+}
+
+// Every rule speaks five languages, each in its own script, and none repeats another.
+func TestTexts(t *testing.T) {
+	c := compiled(t, shariah.Builtin())
+	for _, r := range c.Rules() {
+		said := map[string]string{}
+		for lang, text := range map[string]string{"en": r.Texts.EN, "id": r.Texts.ID, "ms": r.Texts.MS, "ur": r.Texts.UR, "ar": r.Texts.AR} {
+			arabic := 0
+			for _, letter := range text {
+				if unicode.In(letter, unicode.Arabic) {
+					arabic++
+				}
+			}
+			if right := lang == "ur" || lang == "ar"; right && arabic < 10 || !right && arabic > 0 || said[text] != "" {
+				t.Errorf("%s in %s, as in %s: %s", r.ID, lang, said[text], text)
+			}
+			said[text] = lang
 		}
 	}
 }

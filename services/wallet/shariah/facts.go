@@ -9,13 +9,14 @@ import (
 
 // Facts is what the ledger knows of one dealing. A dealing may take several postings, each within its own fund: Facts
 // tell of the whole, from the account that gives to the one that gets. What has to be attested is false, and what has to
-// be shown is zero, until it is: a fact that is left out makes no dealing look better than it is. Amounts are in minor units of the asset beside them.
+// be shown is zero, until it is: leaving it out makes no dealing look better than it is. The ledger always knows Pending,
+// ExecuteIn, AssetIn, MCC, OwesPayee and AfterPrayer. Amounts are in minor units of the asset beside them.
 type Facts struct {
 	Purpose  Purpose
 	Reverses Purpose // what the reversed transfer was for; counts for Reversal only
 	MCC      mcc.Code
 	From, To Fund
-	Spends   bool // money leaves the From fund for good; not so between its own cash desk and bank account
+	Within   bool // the money stays with the fund: from its own cash desk to its own bank account
 	Pending  bool // a leg waits: hold, condition
 	Chain    bool // all legs are in one atomic chain
 
@@ -90,8 +91,8 @@ func (o Offer) missing() string {
 
 // known reports whether every number of f that picks a rule is one of those above.
 func (f *Facts) known() bool {
-	return f.Purpose < purposes && f.Reverses < purposes && f.From.Kind < fundKinds && f.To.Kind < fundKinds && f.MCC <= mcc.Max
+	return f.From.Kind != NoFund && f.To.Kind != NoFund && f.Purpose < purposes && f.Reverses < purposes && f.From.Kind < fundKinds && f.To.Kind < fundKinds && f.MCC <= mcc.Max
 }
 
-// leaves reports whether money leaves the From fund.
-func (f *Facts) leaves() bool { return f.Spends || f.From != f.To }
+// leaves reports whether money leaves the From fund: for another one, or for good.
+func (f *Facts) leaves() bool { return !f.Within || f.From != f.To }

@@ -94,9 +94,9 @@ const (
 	IbnSabil           // stranded traveller
 )
 
-var asnafNames = [...]string{"", "faqir", "miskin", "amil", "muallaf", "riqab", "gharim", "fi-sabilillah", "ibn-sabil"}
+var asnafNames = [...]string{"", "faqir", "miskin", "amil", "muallaf", "riqab", "gharim", "fi_sabilillah", "ibn_sabil"}
 
-// ParseAsnaf reads a name such as "ibn-sabil". It fails with Invalid.
+// ParseAsnaf reads a name such as "ibn_sabil". It fails with Invalid.
 func ParseAsnaf(s string) (a Asnaf, err error) {
 	err = parseName(&a, asnafNames[:], s, "category")
 	return a, err

@@ -27,7 +27,7 @@ func (c *interest) when() trigger {
 }
 
 func (c *interest) judge(f *Facts) verdict {
-	if !slices.Contains(c.Classes, f.Purpose.Class()) && f.ScheduleSum == f.Principal {
+	if !slices.Contains(c.Classes, f.Purpose.Class()) && f.ScheduleSum == f.Principal && !f.Principal.IsZero() {
 		return pass
 	}
 	return hit

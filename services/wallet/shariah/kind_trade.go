@@ -24,7 +24,8 @@ func (c *exchangeAtOnce) valid() error {
 func (c *exchangeAtOnce) when() trigger { return trigger{purposes: c.Purposes, exchange: true} }
 
 func (c *exchangeAtOnce) judge(f *Facts) verdict {
-	if f.Chain && !f.Pending && f.ExecuteIn == 0 || slices.Contains(c.NotMoney, f.AssetIn) || slices.Contains(c.NotMoney, f.AssetOut) {
+	at := f.Chain && !f.Pending && f.ExecuteIn == 0 && f.AssetIn != ""
+	if at || slices.Contains(c.NotMoney, f.AssetIn) || slices.Contains(c.NotMoney, f.AssetOut) {
 		return pass
 	}
 	return hit

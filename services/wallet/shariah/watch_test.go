@@ -9,6 +9,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/amount"
 	"github.com/aielon/edge/services/wallet/shariah"
+	"github.com/aielon/edge/services/wallet/zakat"
 )
 
 func TestVelocity(t *testing.T) {
@@ -152,6 +153,11 @@ func TestNames(t *testing.T) {
 	for a := range shariah.IbnSabil {
 		if back, err := shariah.ParseAsnaf((a + 1).String()); err != nil || back != a+1 {
 			t.Errorf("category %d %q reads as %d, %v", a+1, a+1, back, err)
+		}
+	}
+	for _, c := range zakat.Categories() {
+		if a, err := shariah.ParseAsnaf(string(c)); err != nil || a.String() != string(c) {
+			t.Errorf("the zakat engine's category %s reads as %s, %v", c, a, err)
 		}
 	}
 	for _, s := range []string{"amanah", "zakat", "sadaqah:roof", "waqf_corpus:land-7", "building", "purification", "zakat:north"} {
