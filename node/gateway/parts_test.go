@@ -71,11 +71,16 @@ func (l *ledger) reply(c edge.Command) []byte {
 		return fmt.Sprintf(`{"id":%q,"state":%q}`, gatewaytest.Text(m, "from")+">"+gatewaytest.Text(m, "to"), state[gatewaytest.Text(m, "to") == "slow"])
 	}
 	kind, text := "Moved", ""
-	if c.Type == "sample.move" {
+	switch c.Type {
+	case "sample.move":
 		in := gatewaytest.New(l.t, "MoveRequest")
 		proto.Unmarshal(c.Body, in)
 		text = moved(in)
-	} else {
+	case "sample.undo", "sample.keep":
+		in := gatewaytest.New(l.t, "UndoRequest") // the other looks the same
+		proto.Unmarshal(c.Body, in)
+		text = fmt.Sprintf(`{"id":%q}`, c.Type+" "+gatewaytest.Text(in, "id"))
+	default:
 		in := gatewaytest.New(l.t, "MoveAllRequest")
 		proto.Unmarshal(c.Body, in)
 		list := in.Get(in.Descriptor().Fields().ByName("moves")).List()
@@ -346,6 +351,30 @@ func TestObjects(t *testing.T) {
 	}
 	if got, err := m.Objects(in); err != nil || strings.Join(got, "") != "abcz" {
 		t.Fatalf("%v %v", got, err)
+	}
+}
+
+// A path may end in an action; what stands before the last colon is the field, whatever it holds.
+func TestActions(t *testing.T) {
+	b := newLedgerBench(t)
+	for _, tc := range []struct {
+		verb, path string
+		status     int
+		want       string
+	}{
+		{"POST", "/v1/sample/moves/m1:undo", 200, `"sample.undo m1"`},
+		{"POST", "/v1/sample/moves/m1:keep", 200, `"sample.keep m1"`},
+		{"POST", "/v1/sample/moves/m1", 200, `"sample.keep m1"`},
+		{"POST", "/v1/sample/moves/m:1:undo", 200, `"sample.undo m:1"`},
+		{"POST", "/v1/sample/moves/m:1", 200, `"sample.keep m:1"`},
+		{"POST", "/v1/sample/moves/m1%3Aundo", 200, `"sample.undo m1"`},
+		{"POST", "/v1/sample/moves/a%2Fb:undo", 200, `"sample.undo a/b"`},
+		{"POST", "/v1/sample/moves/:undo", 400, "id is missing"},
+		{"GET", "/v1/sample/moves/m1:undo", 405, "use POST"},
+	} {
+		if w := b.do(tc.verb, tc.path, "good", map[string]string{"POST": "{}"}[tc.verb]); w.Code != tc.status || !strings.Contains(w.Body.String(), tc.want) {
+			t.Errorf("%s %s: %d %s", tc.verb, tc.path, w.Code, w.Body)
+		}
 	}
 }
 

@@ -94,7 +94,8 @@ func needs(m *method.Method) string {
 func pathFields(path string) (names []string) {
 	for part := range strings.SplitSeq(path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
-			names = append(names, strings.TrimSuffix(name, "}"))
+			name, _, _ = strings.Cut(name, "}") // an action may stand behind it
+			names = append(names, name)
 		}
 	}
 	return names

@@ -33,18 +33,20 @@ type Door struct {
 // New returns a Door. It fails with Invalid on a route that cannot be served.
 func New(server *connect.Server, methods *method.Table, json *fastjson.Writer) (*Door, error) {
 	d := &Door{server: server, json: json, routes: http.NewServeMux(), room: sync.Pool{New: func() any { return new(make([]byte, 0, 512)) }}}
+	named := actions{}
 	for _, m := range methods.All() {
 		for _, r := range m.Routes {
 			h, err := d.handler(m, r)
 			if err != nil {
 				return nil, err
 			}
-			d.routes.Handle(r.Verb+" "+r.Path, h)
+			named.add(r, h)
 			if !slices.Contains(d.verbs, r.Verb) {
 				d.verbs = append(d.verbs, r.Verb)
 			}
 		}
 	}
+	named.mount(d.routes)
 	slices.Sort(d.verbs)
 	d.routes.HandleFunc("/", d.lost)
 	return d, nil
@@ -64,7 +66,11 @@ func (d *Door) lost(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, problem.WithStatus(http.StatusMethodNotAllowed, edge.E(edge.Invalid, "%s is not possible here", printable(r.Method)).WithHint("use %s", strings.Join(allow, " or "))), id)
 		return
 	}
-	problem.Write(w, edge.E(edge.NotFound, "there is nothing at this address").WithHint("/openapi.json lists what there is"), id)
+	nothing(w, r)
+}
+
+func nothing(w http.ResponseWriter, r *http.Request) {
+	problem.Write(w, edge.E(edge.NotFound, "there is nothing at this address").WithHint("/openapi.json lists what there is"), call.From(r.Context()).ID)
 }
 
 func (d *Door) allowed(r *http.Request) (allow []string) {
