@@ -277,6 +277,18 @@ func BenchmarkDecideDonation(b *testing.B) {
 	}
 }
 
+func BenchmarkDecideDenied(b *testing.B) {
+	c := compiled(b, shariah.Builtin())
+	own := shariah.Fund{Kind: shariah.Amanah}
+	f := &shariah.Facts{Purpose: shariah.Purchase, MCC: 5813, From: own, To: own}
+	b.ReportAllocs()
+	for b.Loop() {
+		if c.Decide(f).Act != shariah.Deny {
+			b.Fatal("allowed")
+		}
+	}
+}
+
 func TestPlainTakesNoMemory(t *testing.T) {
 	c := compiled(t, shariah.Builtin())
 	f := &shariah.Facts{From: shariah.Fund{Kind: shariah.Amanah}, To: shariah.Fund{Kind: shariah.Amanah}, AssetOut: "IDR"}

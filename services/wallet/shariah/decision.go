@@ -56,12 +56,8 @@ func (d Decision) Err(lang string) *edge.Error {
 // Explain says again what a rule of this set said when it stood on facts, as in Decision.Text; it is not ok where the
 // set has no such rule.
 func (c *Compiled) Explain(rule, lang string, facts []edge.Fact) (text string, ok bool) {
-	for i := range c.rules {
-		if c.rules[i].ID == rule {
-			return c.rules[i].explain(lang, c.name, c.version, facts), true
-		}
-	}
-	return "", false
+	r := c.rule(rule)
+	return r.explain(lang, c.name, c.version, facts), r != nil
 }
 
 // UnknownRule is the id in decisions about dealings that no set can judge, since a number in their Facts is none of

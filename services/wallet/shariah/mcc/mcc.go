@@ -53,18 +53,24 @@ func (c *Code) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Name says in English what a merchant with the code sells; it is not ok where the public list lacks the code. It
-// searches the list, which takes about a microsecond: for explanations, not for each transfer.
+// Name says in English what a merchant with the code sells; it is not ok where the public list lacks the code.
 func Name(c Code) (name string, ok bool) {
-	line := c.String() + "\t"
-	at := 0
-	if !strings.HasPrefix(codes, line) {
-		if at = strings.Index(codes, "\n"+line) + 1; at == 0 {
-			return "", false
+	digits := c.String()
+	low, high := 0, len(codes) // starts of lines: the one that is looked for begins at low or later, and before high
+	for low < high {
+		mid := (low + high) / 2
+		start := strings.LastIndexByte(codes[:mid], '\n') + 1
+		line, _, _ := strings.Cut(codes[start:], "\n")
+		switch strings.Compare(line[:4], digits) {
+		case 0:
+			return line[5:], true
+		case 1:
+			high = start
+		default:
+			low = start + len(line) + 1
 		}
 	}
-	name, _, _ = strings.Cut(codes[at+len(line):], "\n")
-	return name, true
+	return "", false
 }
 
 // All yields the public list, sorted.
