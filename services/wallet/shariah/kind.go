@@ -43,7 +43,7 @@ type trigger struct {
 	exchange bool // something of an asset comes back
 }
 
-// kinds is the closed table of checkers: what a row of a set may name, and fresh parameters for it.
+// newChecker is the closed table of checkers: what a row of a set may name, and fresh parameters for it; nil for any other.
 func newChecker(kind string) checker {
 	switch kind {
 	case "interest":

@@ -121,7 +121,7 @@ func (c *purify) used(f *Facts) []fact {
 
 // A Screened is what one rule of a set says of a company.
 type Screened struct {
-	Rule string
+	Rule string // whether it passed or not
 	Decision
 }
 
@@ -136,7 +136,7 @@ func (c *Compiled) Screen(g Figures) []Screened {
 		}
 		d := c.decision(&c.rules[i], c.rules[i].Act, &f)
 		if c.rules[i].check.judge(&f) == pass {
-			d.Act = Allow
+			d.Act, d.Rule, d.rule = Allow, "", nil // it spoke against nothing; the figures stay
 		}
 		out = append(out, Screened{c.rules[i].ID, d})
 	}

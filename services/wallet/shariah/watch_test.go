@@ -101,6 +101,9 @@ func TestScreen(t *testing.T) {
 			if (v.Act == shariah.Deny) != (v.Rule == tc.denied) {
 				t.Errorf("%s: %s by %s", name, v.Act, v.Rule)
 			}
+			if (v.Text("en") == "") != (v.Act == shariah.Allow) || len(v.Facts) != 5 {
+				t.Errorf("%s, %s by %s: %q, %v", name, v.Act, v.Rule, v.Text("en"), v.Facts)
+			}
 		}
 		if len(verdicts) != 3 {
 			t.Errorf("%s: %d verdicts", name, len(verdicts))
