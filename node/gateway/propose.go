@@ -17,7 +17,7 @@ import (
 // command has the site do what a request asks for, as one command or as several.
 func (g *Gateway) command(ctx context.Context, m *method.Method, in proto.Message) (proto.Message, error) {
 	id, _ := ctx.Value(commandKey{}).(edge.ID)
-	if list := m.Cut(in); len(list) > 1 {
+	if list := m.Cut(in); list != nil {
 		return g.commands(ctx, m, id, list)
 	}
 	o, err := g.propose(ctx, m, id, in)

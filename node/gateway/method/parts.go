@@ -73,16 +73,16 @@ func (m *Method) CheckItem(item proto.Message) error {
 	return m.parts.within.message(item.ProtoReflect(), "")
 }
 
-// Cut returns the requests of the commands that in is done as, in their order: in itself where it is one. They share
-// their messages with in.
+// Cut returns the requests of the commands that in is done as, in their order, nil where it is one. They share their
+// messages with in.
 func (m *Method) Cut(in proto.Message) []proto.Message {
 	if m.parts == nil {
-		return []proto.Message{in}
+		return nil
 	}
 	whole := in.ProtoReflect()
 	items := whole.Get(m.parts.field).List()
 	if items.Len() <= m.parts.size {
-		return []proto.Message{in}
+		return nil
 	}
 	list := make([]proto.Message, 0, (items.Len()+m.parts.size-1)/m.parts.size)
 	for from := 0; from < items.Len(); from += m.parts.size {

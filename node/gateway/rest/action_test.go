@@ -13,7 +13,9 @@ func TestOnlyActions(t *testing.T) {
 	served := ""
 	a := actions{}
 	for _, path := range []string{"/v1/holds/{id}:post", "/v1/holds/{id}:void", "/v1/cards/{kind}/all"} {
-		a.add(method.Route{Verb: "POST", Path: path}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { served = path + " " + r.PathValue("id") + r.PathValue("kind") }))
+		a.add(method.Route{Verb: "POST", Path: path}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			served = path + " " + r.PathValue("id") + r.PathValue("kind")
+		}))
 	}
 	mux := http.NewServeMux()
 	a.mount(mux)

@@ -3,6 +3,7 @@ package rest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -84,10 +85,11 @@ func (b *batch) part(out proto.Message) error {
 		all = append(line, '\n')
 	}
 	s.ctl.SetWriteDeadline(time.Now().Add(slowest))
-	if _, err := s.w.Write(all); err != nil {
-		return err
+	_, err := s.w.Write(all)
+	if err = cmp.Or(err, s.ctl.Flush()); err != nil {
+		return edge.E(edge.Unavailable, "whoever asked does not listen any more: %w", err) // no fault of ours
 	}
-	return s.ctl.Flush()
+	return nil
 }
 
 // readLines fills in a request from lines: each is one item. What else the request holds stands in the address.
