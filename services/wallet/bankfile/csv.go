@@ -59,6 +59,7 @@ func ReadCSV(r io.Reader, m Mapping, scale Scale) (*Statement, error) {
 
 // A table is a CSV file while it is read.
 type table struct {
+	edge.Redacted
 	m        Mapping
 	decimals int
 	layout   string

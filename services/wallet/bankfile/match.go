@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/amount"
 )
 
@@ -72,6 +73,7 @@ func Match(entries []Entry, items []Item, days int) Matching {
 
 // A matcher numbers the entries first and the items after them.
 type matcher struct {
+	edge.Redacted
 	entries []Entry
 	items   []Item
 	days    time.Duration
