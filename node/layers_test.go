@@ -13,7 +13,7 @@ const module = "github.com/aielon/edge/"
 // layers says at which height each folder stands. A package may import packages below its own layer;
 // `beside` lists the few that may look sideways. The longest matching prefix counts.
 var layers = map[string]int{
-	"node/edge": 0, "node/api": 0,
+	"node/edge": 0, "node/api": 0, "services/wallet/walletv1": 0,
 	"node/state": 1, "node/journal": 1, "node/blob": 1, "node/auth": 1, "node/policy": 1, "node/limit": 1, "node/audit": 1, "node/search": 1, "node/webhook": 1, "node/telemetry": 1, "node/materials": 1, "sync/wire": 1, "hardware/host": 1,
 	"services": 2, "cluster": 2, "sync": 2, "hardware": 2,
 	"node/gateway": 3, "node/portal": 3,

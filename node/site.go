@@ -18,6 +18,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/policy"
 	"github.com/aielon/edge/node/webhook"
+	"github.com/aielon/edge/services/wallet"
 	"github.com/aielon/edge/sync/join"
 )
 
@@ -45,6 +46,7 @@ func siteOps(base *policy.Engine) *edge.Mux {
 	webhook.Register(m)
 	oidc.Register(m)
 	policy.Register(m, base)
+	wallet.New().Register(m)
 	return m
 }
 
@@ -58,7 +60,7 @@ func (n *Node) openSite(ctx context.Context) (err error) {
 	n.client = site.NewClient(n.dialMember)
 	n.onClose(n.client.Close)
 	n.site, err = site.Open(site.Options{Shelf: n.shelf, Mux: n.mux(), Site: n.keys.trust.Site(), Node: n.keys.id.ID(), Forward: n.client,
-		Member: roll{n}.Member, Answer: n.answerMember, Watch: memberPrefix, Fresh: n.freshSite, Wall: n.keys.trust.Now, Floor: buildTime(), Logger: n.part("site"),
+		Member: roll{n}.Member, Answer: n.answerMember, Watch: memberPrefix, Fresh: n.freshSite, Forever: wallet.Lasting, Wall: n.keys.trust.Now, Floor: buildTime(), Logger: n.part("site"),
 		Alarm: func(err error) { n.log.Error("this replica has stopped applying", "error", err) }})
 	return err
 }

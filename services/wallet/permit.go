@@ -1,0 +1,79 @@
+package wallet
+
+import (
+	"github.com/aielon/edge/node/edge"
+)
+
+// permit looks at all that has to hold before anything moves, in a fixed order, so that the first thing that is wrong
+// names the refusal: accounts, currency and fund of each leg, the fund itself, the rules.
+func (b *batch) permit(s *step) error {
+	for i := range s.legs {
+		if err := b.find(s, i); err != nil {
+			return err
+		}
+	}
+	first := b.by[s.legs[0].debit].of
+	s.of = first
+	for i := range s.legs {
+		d, c := b.by[s.legs[i].debit], b.by[s.legs[i].credit]
+		if err := alike(s, d, c); err != nil {
+			return err
+		}
+		if d.of != first {
+			s.flags |= isMixed
+		}
+	}
+	for i := range s.legs {
+		if err := b.admits(s, b.by[s.legs[i].debit], b.by[s.legs[i].credit]); err != nil {
+			return err
+		}
+	}
+	return b.svc.allow(b, s)
+}
+
+// find looks up the accounts of a leg. Both must be there and open.
+func (b *batch) find(s *step, i int) error {
+	for _, id := range [...]edge.ID{s.legs[i].debit, s.legs[i].credit} {
+		a, err := b.account(id)
+		if err != nil {
+			return err
+		}
+		if a == nil {
+			return noAccount(id.String())
+		}
+		if e := a.refusal(); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// alike refuses a leg between two currencies or two funds, and a currency the caller did not mean.
+func alike(s *step, d, c *account) error {
+	switch {
+	case d.of.asset != c.of.asset:
+		return refused(CodeCurrency, "the two accounts are of different currencies", "exchange it in two legs, through the accounts of an exchange", fact("debit", d.of.asset), fact("credit", c.of.asset))
+	case s.asset != "" && s.asset != d.of.asset:
+		return refused(CodeCurrency, "the accounts are of another currency", "name accounts of the currency that is meant", fact("asset", s.asset), fact("accounts", d.of.asset))
+	case d.of.fund != c.of.fund:
+		return refused(CodeRestricted, "money never changes its fund by a transfer", "have it released from the one fund to the other", fact("rule", "FUND-1"), fact("debit", d.of.fund), fact("credit", c.of.fund))
+	}
+	return nil
+}
+
+// admits refuses what the kinds of two accounts or their fund do not take.
+func (b *batch) admits(s *step, d, c *account) error {
+	for _, k := range [...]kind{d.kind, c.kind} {
+		if (k == clearing || k == escrow || k == transit) && !s.own {
+			return refused(CodeRestricted, "the account is the ledger's own", "use a transfer between sites, an allotment or a release")
+		}
+	}
+	f, err := b.fund(d.of.fund)
+	if err != nil {
+		return err
+	}
+	if c.kind == income && f.Ends != nil && !b.now.Before(*f.Ends) {
+		return refused(CodeFundEnded, "the fund takes nothing in any more", "give to another fund", fact("fund", d.of.fund))
+	}
+	return nil
+}
