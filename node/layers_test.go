@@ -23,18 +23,20 @@ var layers = map[string]int{
 
 // beside lists imports within one layer that are part of the design.
 var beside = map[string][]string{
-	"node/edge":     {"node/api"}, // what schemas say of their methods
-	"node/journal":  {"node/state"},
-	"node/policy":   {"node/auth"},                  // callers
-	"node/audit":    {"node/state", "node/journal"}, // trees over journals
-	"node/search":   {"node/state"},                 // the index lies in a store
-	"node/webhook":  {"node/state", "node/limit"},   // so does the queue; breakers
-	"sync/wire":     {"node/blob"},                  // sync/wire/object, which moves blobs for both ends
-	"cluster/sim":   {"cluster/site", "cluster/raftlog"},
-	"node/cmd":      {"node/cli"},
-	"node/e2e":      {"node/nodetest", "node/cli"},
-	"node/cli":      {},
-	"node/nodetest": {},
+	"node/edge":       {"node/api"},                 // what schemas say of their methods
+	"node/api":        {"services/wallet/walletv1"}, // lists the schemas of services
+	"services/wallet": {"node/api"},                 // rules of its schema
+	"node/journal":    {"node/state"},
+	"node/policy":     {"node/auth"},                  // callers
+	"node/audit":      {"node/state", "node/journal"}, // trees over journals
+	"node/search":     {"node/state"},                 // the index lies in a store
+	"node/webhook":    {"node/state", "node/limit"},   // so does the queue; breakers
+	"sync/wire":       {"node/blob"},                  // sync/wire/object, which moves blobs for both ends
+	"cluster/sim":     {"cluster/site", "cluster/raftlog"},
+	"node/cmd":        {"node/cli"},
+	"node/e2e":        {"node/nodetest", "node/cli"},
+	"node/cli":        {},
+	"node/nodetest":   {},
 }
 
 type listed struct {

@@ -75,7 +75,7 @@ func (c *checker) problem(format string, args ...any) {
 
 // A row is a key without its prefix, and its value.
 type row struct {
-	key   []byte
+	place []byte
 	value []byte
 }
 
@@ -219,11 +219,11 @@ func (c *checker) account(id edge.ID) *account {
 
 func (c *checker) compareAccounts() {
 	for r := range c.rows(rowAccount) {
-		if len(r.key) != len(edge.ID{}) {
+		if len(r.place) != len(edge.ID{}) {
 			c.problem("a row of accounts has a damaged key")
 			continue
 		}
-		id := edge.ID(r.key)
+		id := edge.ID(r.place)
 		var a account
 		if err := decodeAccount(id, r.value, c.s.name, &a); err != nil {
 			c.problem("account %s: %v", id, err)
@@ -279,7 +279,7 @@ func (c *checker) compareHolds() {
 	for r := range c.rows(rowHold) {
 		n++
 		var id edge.ID
-		copy(id[:], r.key)
+		copy(id[:], r.place)
 		h, err := decodeHold(r.value)
 		if err != nil || h != c.holds[id] {
 			c.problem("hold %s stands otherwise than its entries say", id)
@@ -288,7 +288,7 @@ func (c *checker) compareHolds() {
 	open := 0
 	for r := range c.rows(rowExpiry) {
 		open++
-		k := reader{b: r.key}
+		k := reader{b: r.place}
 		k.u64()
 		if id := k.id(); c.held[id] == nil {
 			c.problem("hold %s is listed as open", id)
@@ -301,9 +301,9 @@ func (c *checker) compareHolds() {
 	for r := range c.rows(rowBack) {
 		back++
 		var id edge.ID
-		copy(id[:], r.key)
+		copy(id[:], r.place)
 		if by := c.backs[id]; string(by[:]) != string(r.value) {
-			c.problem("what reversed %x is not what its entry says", r.key)
+			c.problem("what reversed %x is not what its entry says", r.place)
 		}
 	}
 	if back != len(c.backs) {
@@ -317,7 +317,7 @@ func (c *checker) compareIDs() {
 	for r := range c.rows(rowID) {
 		o, err := decodeOutcome(r.value)
 		if err != nil {
-			c.problem("identifier %x: %v", r.key, err)
+			c.problem("identifier %x: %v", r.place, err)
 		} else if o.block > 0 {
 			n++
 		}
