@@ -107,7 +107,7 @@ func (n *Node) deciding() bool {
 func (n *Node) openGuard(f *front) *guard.Guard {
 	f.record = &countedRecorder{Local: n.trail.local}
 	return guard.New(guard.Options{Engine: n.policies.Engine, View: n.withView, Record: f.record, Refused: func(gateway.Access) { f.record.flood.Add(1) }, Mask: func() *audit.Mask { return n.trail.mask }, Now: n.siteTime,
-		Factors: f.people.HasSecond, Roles: f.people.RolesOf, Online: n.linked.Load})
+		Owner: n.wallet.Owner, Factors: f.people.HasSecond, Roles: f.people.RolesOf, Online: n.linked.Load})
 }
 
 // passkeyName is the name under which browsers know this node, empty where it has none: passkeys belong to a

@@ -24,6 +24,7 @@ import (
 	"github.com/aielon/edge/node/policy"
 	"github.com/aielon/edge/node/state"
 	"github.com/aielon/edge/node/telemetry"
+	"github.com/aielon/edge/services/wallet"
 	"github.com/aielon/edge/sync/join"
 )
 
@@ -75,6 +76,7 @@ type Node struct {
 	hub     *hubPart    // nil unless this node is a hub
 
 	policies   *policy.Live
+	wallet     *wallet.Service
 	doors      *doorkeeper
 	registered *registry.Authenticator // finds devices by what they show
 	front      *front
@@ -112,7 +114,7 @@ func New(ctx context.Context, cfg Config, o Options) (_ *Node, err error) {
 		return nil, err
 	}
 	log := telemetry.Logger(o.Logger)
-	n := &Node{cfg: cfg, log: log, version: o.Version, started: time.Now(), sup: newSupervisor(log)}
+	n := &Node{cfg: cfg, log: log, version: o.Version, started: time.Now(), sup: newSupervisor(log), wallet: wallet.New()}
 	n.ready = edge.E(edge.Unavailable, "the node is starting")
 	if n.policies, err = policy.NewLive(); err != nil {
 		return nil, err
@@ -255,6 +257,7 @@ func (n *Node) services() []edge.Part {
 		partFunc{"leader", n.followLeader},
 		partFunc{"return", n.comeBack},
 		partFunc{"members", n.keepMembers},
+		partFunc{"wallet", n.keepMoney},
 		partFunc{"housekeeping", n.keepHouse},
 		partFunc{"attention", n.attend},
 		partFunc{"policies", n.followPolicies},

@@ -43,7 +43,7 @@ var innocent = map[string]string{
 	"node/auth/oidc.fault.code": "of an error", "node/gateway/rpcws.data.Code": "of an error", "node/edge.Error.Code": "of an error", "node/gateway/problem.Details.Code": "of an error", "node/api.Problem.Code": "of an error", "node/telemetry.labels.code": "of an error", "node/telemetry.Call.Code": "of an error",
 	"node/auth/oidc.metadata.Token": "an address", "node/auth/oidc.smartMetadata.Token": "an address", "node/gateway/openapi.Options.Cookie": "a name", "node/auth/oidc.pageFile.hash": "of a public page",
 	"node/search.ownerSource.code": "of words", "sync/wire.Twin.Hash": "of what is configured", "sync/wire.Reported.Hash": "of what is configured", "sync/hub.ObjectRow.Hash": "of content",
-	"services/wallet.outcome.code": "of a refusal", "node/edge.Error.Code": "of a refusal", "node/gateway/problem.Details.Code": "of a refusal", "node/api.Problem.Code": "of a refusal",
+	"services/wallet/ledger.outcome.code": "of a refusal",
 	"node.BlobInfo.Hash": "of content", "node.fetchRequest.Hash": "of content", "node/cli.blobsGiveCmd.Hash": "of content", "node/cli.blobsRemoveCmd.Hash": "of content", "node/cli.blobsGetCmd.Hash": "of content",
 	"node.Bridge.PasswordFile": "the name of a file", "node/cli.restoreCmd.Key": "the name of a file",
 }

@@ -30,13 +30,13 @@ const (
 
 // mux is everything this site can do, with a record of what was done.
 func (n *Node) mux() *edge.Mux {
-	m := siteOps(n.policies.Base())
+	m := siteOps(n.policies.Base(), n.wallet)
 	m.OnDone(n.trail.mask.Done)
 	return m
 }
 
 // siteOps is everything a site can do. base decides what a policy may say.
-func siteOps(base *policy.Engine) *edge.Mux {
+func siteOps(base *policy.Engine, money *wallet.Service) *edge.Mux {
 	m := edge.NewMux()
 	registerMembers(m)
 	join.Register(m)
@@ -46,7 +46,7 @@ func siteOps(base *policy.Engine) *edge.Mux {
 	webhook.Register(m)
 	oidc.Register(m)
 	policy.Register(m, base)
-	wallet.New().Register(m)
+	money.Register(m)
 	return m
 }
 

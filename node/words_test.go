@@ -14,6 +14,7 @@ import (
 	"github.com/aielon/edge/node/api/schemas"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/policy"
+	"github.com/aielon/edge/services/wallet"
 	"github.com/aielon/edge/sync/uplink"
 )
 
@@ -114,7 +115,7 @@ func operations(ops, things codes) {
 			}
 		}
 	}
-	for _, op := range siteOps(nil).Ops() {
+	for _, op := range siteOps(nil, wallet.New()).Ops() {
 		ops.add(op.Name)
 		service, _, _ := strings.Cut(op.Name, ".")
 		things.add(service)

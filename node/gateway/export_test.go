@@ -95,6 +95,9 @@ func Sample(m *method.Method, object string, roles ...string) proto.Message {
 			in.ProtoReflect().Set(f, protoreflect.ValueOfString(object))
 		}
 	}
+	for _, path := range m.Rule.GetObjectFields() {
+		setEach(in.ProtoReflect(), path, object)
+	}
 	if name := m.Rule.GetRolesField(); name != "" {
 		list := in.ProtoReflect().Mutable(in.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(name))).List()
 		list.Truncate(0)
@@ -103,6 +106,22 @@ func Sample(m *method.Method, object string, roles ...string) proto.Message {
 		}
 	}
 	return in
+}
+
+// setEach puts a text where a dotted path leads, through every item of a list, and makes messages on its way.
+func setEach(m protoreflect.Message, path, text string) {
+	name, rest, more := strings.Cut(path, ".")
+	f := m.Descriptor().Fields().ByName(protoreflect.Name(name))
+	switch {
+	case !more:
+		m.Set(f, protoreflect.ValueOfString(text))
+	case f.IsList():
+		for i := range m.Get(f).List().Len() {
+			setEach(m.Get(f).List().Get(i).Message(), rest, text)
+		}
+	default:
+		setEach(m.Mutable(f).Message(), rest, text)
+	}
 }
 
 // SchemaMethods lists every method of every schema in the repository.

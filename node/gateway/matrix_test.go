@@ -104,7 +104,7 @@ func (c cell) expected(cells map[string]string, classes map[string]edge.Class) e
 	case rule.GetNeeds() == "":
 		return letIn
 	}
-	own := c.object == caller && (rule.GetObject() == "device" || rule.GetObject() == "person") || rule.GetNeeds() == "identity.self" || rule.GetNeeds() == "identity.whoami"
+	own := c.object == caller && slices.Contains(owned, rule.GetObject()) || rule.GetNeeds() == "identity.self" || rule.GetNeeds() == "identity.whoami"
 	at := int(max(edge.Class(rule.GetClass()), classes[rule.GetNeeds()]))
 	if !own {
 		at += 4
@@ -122,6 +122,9 @@ func (c cell) expected(cells map[string]string, classes map[string]edge.Class) e
 	}
 	return letIn
 }
+
+// owned are the types of things that somebody owns. Here each has the id of whom it belongs to.
+var owned = []string{"device", "person", "account", "transfer"}
 
 // letIn is the kind of the error that all methods answer here.
 const letIn = edge.Unavailable
@@ -159,7 +162,10 @@ func TestPermissionMatrix(t *testing.T) {
 	records := &tally{denied: map[string]int{}, allowed: map[string]int{}}
 	state := edgetest.New(edge.Actor{}, time.Now())
 	g := guard.New(guard.Options{Engine: func() *policy.Engine { return base }, View: func(f func(edge.View) error) error { return f(state) }, Record: records,
-		Mask: func() *audit.Mask { return mask }, Now: time.Now, Factors: func(auth.Caller) (bool, error) { return true, nil }, Online: func() bool { return true },
+		Mask: func() *audit.Mask { return mask }, Now: time.Now, Owner: func(_ edge.View, typ, id string) (string, bool, error) {
+			return id, slices.Contains(owned[2:], typ), nil
+		},
+		Factors: func(auth.Caller) (bool, error) { return true, nil }, Online: func() bool { return true },
 		Roles: func(who string) ([]string, error) {
 			return map[string][]string{other: {"member"}, boss: {"owner"}}[who], nil
 		}})
@@ -213,7 +219,7 @@ func questions(methods *method.Table) (list []cell) {
 	}
 	for _, m := range methods.All() {
 		objects, gives := []string{""}, []string{""}
-		if m.Rule.GetObjectField() != "" {
+		if m.Rule.GetObjectField() != "" || len(m.Rule.GetObjectFields()) > 0 {
 			objects = []string{caller, other}
 		}
 		if r := m.Rule.GetRoles(); r == api.Roles_ROLES_HELD || r == api.Roles_ROLES_CHANGED {

@@ -3686,7 +3686,7 @@ const file_services_wallet_walletv1_ledger_proto_rawDesc = "" +
 	"\n" +
 	"\x06VOIDED\x10\x04\x12\v\n" +
 	"\aEXPIRED\x10\x05\x12\v\n" +
-	"\aREFUSED\x10\x062\xcf\x1b\n" +
+	"\aREFUSED\x10\x062\x9a\x1c\n" +
 	"\x06Ledger\x12\x90\x01\n" +
 	"\vDefineAsset\x12$.aielon.wallet.v1.DefineAssetRequest\x1a\x17.aielon.wallet.v1.Asset\"B\x92\xdb\x18\"\n" +
 	"\x0fwallet.accounts\x18\x01 \x01*\x05asset2\x04code\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/wallet/assets\x12\x91\x01\n" +
@@ -3718,13 +3718,13 @@ const file_services_wallet_walletv1_ledger_proto_rawDesc = "" +
 	"\vwallet.read\x18\x02*\aaccount2\aaccount8\x03\x82\xd3\xe4\x93\x02'\x12%/v1/wallet/accounts/{account}/entries\x90\x02\x01\x12\xa3\x01\n" +
 	"\n" +
 	"GetBalance\x12#.aielon.wallet.v1.GetBalanceRequest\x1a\x19.aielon.wallet.v1.Balance\"U\x92\xdb\x18!\n" +
-	"\vwallet.read\x18\x02*\aaccount2\aaccount\x82\xd3\xe4\x93\x02'\x12%/v1/wallet/accounts/{account}/balance\x90\x02\x01\x12\xaa\x01\n" +
-	"\x0eCreateTransfer\x12'.aielon.wallet.v1.CreateTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"S\x92\xdb\x180\n" +
-	"\x0fwallet.transfer\x18\x02 \x01*\aaccount2\x0etransfer.debit8\x02\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/wallet/transfers\x12\xab\x01\n" +
-	"\vTryTransfer\x12$.aielon.wallet.v1.TryTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"Z\x92\xdb\x180\n" +
-	"\x0fwallet.transfer\x18\x02 \x01*\aaccount2\x0etransfer.debit8\x02\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/wallet/transfers:try\x90\x02\x01\x12\xb1\x01\n" +
-	"\x0fCreateTransfers\x12(.aielon.wallet.v1.CreateTransfersRequest\x1a).aielon.wallet.v1.CreateTransfersResponse\"I\x92\xdb\x18 \n" +
-	"\x0fwallet.transfer\x18\x02 \x01*\aaccount8\x14\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/wallet/transfers:batch\x12\x96\x01\n" +
+	"\vwallet.read\x18\x02*\aaccount2\aaccount\x82\xd3\xe4\x93\x02'\x12%/v1/wallet/accounts/{account}/balance\x90\x02\x01\x12\xd5\x01\n" +
+	"\x0eCreateTransfer\x12'.aielon.wallet.v1.CreateTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"~\x92\xdb\x18[\n" +
+	"\x0fwallet.transfer\x18\x02 \x01*\aaccount8\x02b\x06statusj\fUNDER_REVIEWr\x0etransfer.debitr\x13transfer.legs.debit\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/wallet/transfers\x12\xc0\x01\n" +
+	"\vTryTransfer\x12$.aielon.wallet.v1.TryTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"o\x92\xdb\x18E\n" +
+	"\x0fwallet.transfer\x18\x02 \x01*\aaccount8\x02r\x0etransfer.debitr\x13transfer.legs.debit\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/wallet/transfers:try\x90\x02\x01\x12\xbc\x01\n" +
+	"\x0fCreateTransfers\x12(.aielon.wallet.v1.CreateTransfersRequest\x1a).aielon.wallet.v1.CreateTransfersResponse\"T\x92\xdb\x18+\n" +
+	"\x0fwallet.transfer\x18\x02 \x01*\aaccount8\x14z\x05items\x80\x01\x80\x04\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/wallet/transfers:batch\x12\x96\x01\n" +
 	"\vGetTransfer\x12$.aielon.wallet.v1.GetTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"E\x92\xdb\x18\x1d\n" +
 	"\vwallet.read\x18\x02*\btransfer2\x02id\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/wallet/transfers/{id}\x90\x02\x01\x12\x98\x01\n" +
 	"\tListHolds\x12\".aielon.wallet.v1.ListHoldsRequest\x1a#.aielon.wallet.v1.ListHoldsResponse\"B\x92\xdb\x18#\n" +

@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"encoding/hex"
@@ -16,6 +16,7 @@ type step struct {
 	whole   bool          // of a hold, all of it is posted
 	timeout uint32        // of a hold, in seconds
 	asset   string        // the currency the caller means
+	judged  bool          // the rules were asked before
 	own     bool          // the ledger itself asks: it may use the accounts that are its own
 }
 

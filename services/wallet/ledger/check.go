@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const maxProblems = 100
 
 // A checker recomputes everything from the blocks alone.
 type checker struct {
-	s   *Service
+	s   *Ledger
 	v   edge.View
 	rep Report
 
@@ -39,7 +39,7 @@ type checker struct {
 // Check recomputes every balance, chain, index and total of a ledger from its entries and compares: what it finds is
 // listed, it changes nothing. progress is called now and then with how many blocks are done of how many; it may be nil.
 // An error means that the check itself could not go on.
-func (s *Service) Check(ctx context.Context, v edge.View, progress func(done, of uint64)) (Report, error) {
+func (s *Ledger) Check(ctx context.Context, v edge.View, progress func(done, of uint64)) (Report, error) {
 	c := &checker{s: s, v: v, accounts: map[edge.ID]*account{}, sums: map[universe]*totals{}, held: map[edge.ID][]amount.Amount{}, holds: map[edge.ID]hold{}, backs: map[edge.ID]edge.ID{}}
 	m, err := loadMeta(v)
 	if err != nil {

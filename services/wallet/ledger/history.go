@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"encoding/binary"
@@ -59,7 +59,7 @@ func (w *walker) next() (m moment, ok bool, err error) {
 }
 
 // walkFrom returns a walker that stands on entry n of an account, or on its newest where n is larger.
-func (s *Service) walkFrom(v edge.View, a *account, n uint64) (*walker, error) {
+func (s *Ledger) walkFrom(v edge.View, a *account, n uint64) (*walker, error) {
 	w := &walker{v: v, id: a.id, at: a.last}
 	if n == 0 {
 		return &walker{}, nil
@@ -101,7 +101,7 @@ func loadSlot(v edge.View, id edge.ID, slot uint64) (at ref, t time.Time, err er
 }
 
 // lastUntil is the number of the newest entry that is not after t; 0 where there is none.
-func (s *Service) lastUntil(v edge.View, a *account, t time.Time) (uint64, error) {
+func (s *Ledger) lastUntil(v edge.View, a *account, t time.Time) (uint64, error) {
 	var failed error
 	rows := int(a.n / historyStep)
 	after := sort.Search(rows, func(i int) bool { // the first row after t
@@ -133,7 +133,7 @@ func (s *Service) lastUntil(v edge.View, a *account, t time.Time) (uint64, error
 	}
 }
 
-func (s *Service) getBalance(v edge.View, in *walletv1.GetBalanceRequest) (*walletv1.Balance, error) {
+func (s *Ledger) getBalance(v edge.View, in *walletv1.GetBalanceRequest) (*walletv1.Balance, error) {
 	id, err := parseAccount(in.GetAccount())
 	if err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (s *Service) getBalance(v edge.View, in *walletv1.GetBalanceRequest) (*wall
 }
 
 // listEntries lists entries from the newest back. Its token is the number of the next.
-func (s *Service) listEntries(v edge.View, in *walletv1.ListEntriesRequest) (*walletv1.ListEntriesResponse, error) {
+func (s *Ledger) listEntries(v edge.View, in *walletv1.ListEntriesRequest) (*walletv1.ListEntriesResponse, error) {
 	size, err := edge.PageSize(in.GetPageSize(), usualPage, entryPage)
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func (s *Service) listEntries(v edge.View, in *walletv1.ListEntriesRequest) (*wa
 }
 
 // entriesFrom is the number of the entry a list begins with, and what the list's tokens are bound to.
-func (s *Service) entriesFrom(v edge.View, a *account, in *walletv1.ListEntriesRequest) (n uint64, of string, err error) {
+func (s *Ledger) entriesFrom(v edge.View, a *account, in *walletv1.ListEntriesRequest) (n uint64, of string, err error) {
 	of = "wallet.entries/" + a.id.String() + "/" + in.GetFrom().String() + "/" + in.GetUntil().String()
 	if in.GetFrom() != nil && !in.GetFrom().IsValid() || in.GetUntil() != nil && !in.GetUntil().IsValid() {
 		return 0, of, invalid("the bounds of the list are no times")

@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"encoding/hex"
@@ -58,7 +58,7 @@ func statusOf(e *entry) walletv1.TransferStatus {
 	return walletv1.TransferStatus_POSTED
 }
 
-func (s *Service) getTransfer(v edge.View, in *walletv1.GetTransferRequest) (*walletv1.Transfer, error) {
+func (s *Ledger) getTransfer(v edge.View, in *walletv1.GetTransferRequest) (*walletv1.Transfer, error) {
 	id, err := parseHold(in.GetId())
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (s *Service) getTransfer(v edge.View, in *walletv1.GetTransferRequest) (*wa
 }
 
 // transferAt shows the entry an outcome leads to, and what became of it since.
-func (s *Service) transferAt(v edge.View, o outcome) (*walletv1.Transfer, error) {
+func (s *Ledger) transferAt(v edge.View, o outcome) (*walletv1.Transfer, error) {
 	b, err := loadBlock(v, o.block)
 	if err != nil {
 		return nil, err
@@ -147,7 +147,7 @@ const (
 )
 
 // listAccounts lists accounts by id, those of one owner, or all.
-func (s *Service) listAccounts(v edge.View, in *walletv1.ListAccountsRequest) (*walletv1.ListAccountsResponse, error) {
+func (s *Ledger) listAccounts(v edge.View, in *walletv1.ListAccountsRequest) (*walletv1.ListAccountsResponse, error) {
 	size, err := edge.PageSize(in.GetPageSize(), usualPage, accountPage)
 	if err != nil {
 		return nil, err
@@ -216,7 +216,7 @@ func scanFrom(v edge.View, under, from []byte) iter.Seq2[[]byte, []byte] {
 }
 
 // listHolds lists holds that are open, soonest to end first. Those without an end come last.
-func (s *Service) listHolds(v edge.View, in *walletv1.ListHoldsRequest) (*walletv1.ListHoldsResponse, error) {
+func (s *Ledger) listHolds(v edge.View, in *walletv1.ListHoldsRequest) (*walletv1.ListHoldsResponse, error) {
 	size, err := edge.PageSize(in.GetPageSize(), usualPage, holdPage)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"fmt"
@@ -20,13 +20,13 @@ const (
 // A world is a ledger in memory.
 type world struct {
 	t     testing.TB
-	s     *Service
+	s     *Ledger
 	mux   *edge.Mux
 	state *edgetest.State
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, s: New(), mux: edge.NewMux(), state: edgetest.New(edge.Actor{Kind: edge.Person, ID: "officer"}, time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC))}
+	w := &world{t: t, s: New(nil), mux: edge.NewMux(), state: edgetest.New(edge.Actor{Kind: edge.Person, ID: "officer"}, time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC))}
 	w.s.Register(w.mux)
 	return w
 }

@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"github.com/aielon/edge/node/edge"
@@ -28,6 +28,7 @@ const (
 	CodeFundEnded     = "fund_ended"
 	CodeCurrency      = "currency_mismatch"
 	CodeOverflow      = "amount_overflow"
+	CodeApproval      = "approval_required"
 	CodeLinked        = "linked_failed" // it was one of several, and another of them failed
 	CodeExists        = "already_exists"
 	CodeHalted        = "ledger_halted"

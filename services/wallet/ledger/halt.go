@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"time"
@@ -16,7 +16,7 @@ type haltRow struct {
 
 // halt ends all writing of the ledger: something that must always hold would not have. Nothing of the command is
 // written but that; reading goes on.
-func (s *Service) halt(tx edge.Tx, breach error) error {
+func (s *Ledger) halt(tx edge.Tx, breach error) error {
 	e, ok := breach.(*edge.Error)
 	if !ok {
 		return breach

@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"errors"
@@ -50,7 +50,7 @@ func (b *batch) known(s *step) (o outcome, again bool, err error) {
 
 // like reports whether s asks for what was done.
 func (s *step) like(was *entry) bool {
-	if s.kind != was.kind || s.about != was.about {
+	if s.about != was.about || s.kind != was.kind && !(was.flags&isReview != 0 && s.kind == transferEntry) {
 		return false
 	}
 	switch s.kind {
@@ -240,6 +240,9 @@ func (b *batch) held(s *step, h *hold) error {
 	e, _, err := bl.find(h.at.leg)
 	if err != nil {
 		return err
+	}
+	if e.flags&isReview != 0 && !s.own && s.kind == postEntry {
+		return edge.E(edge.Denied, "a person has to decide on this first").WithHint("it is posted when the review ends well").WithCode(CodeApproval)
 	}
 	s.of, s.flags, s.purpose, s.mcc, s.rules = e.of, e.flags&(isMixed|isReview), e.purpose, e.mcc, e.rules
 	s.legs = append(s.legs[:0], e.legs...)

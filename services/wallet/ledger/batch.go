@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"time"
@@ -11,25 +11,27 @@ import (
 // has changed when all is done. What a failed item did is undone in memory and nowhere else.
 type batch struct {
 	tx  edge.Tx
-	svc *Service
+	led *Ledger
 	now time.Time
 
-	meta  meta
-	by    map[edge.ID]*account
-	sums  map[universe]*sum
-	funds map[string]fundRow
-	ids   map[edge.ID]outcome // spent by this batch
-	holds map[edge.ID]*hold   // looked at by this batch
-	backs map[edge.ID]edge.ID // reversals of this batch
-	slots []slot
-	body  []byte // entries, encoded
-	legs  uint32
-	count uint32
-	told  []byte // what the event says of them
-	undo  undo
-	item  uint32 // 1, 2, 3, ...
-	arena []account
-	no    []byte // what the event says of those that were refused
+	meta    meta
+	by      map[edge.ID]*account
+	sums    map[universe]*sum
+	funds   map[string]fundRow
+	ids     map[edge.ID]outcome // spent by this batch
+	holds   map[edge.ID]*hold   // looked at by this batch
+	backs   map[edge.ID]edge.ID // reversals of this batch
+	slots   []slot
+	body    []byte // entries, encoded
+	legs    uint32
+	count   uint32
+	told    []byte // what the event says of them
+	undo    undo
+	item    uint32 // 1, 2, 3, ...
+	rules   Judge  // nil: nobody is asked
+	dealing Dealing
+	arena   []account
+	no      []byte // what the event says of those that were refused
 }
 
 // A sum is the totals of a universe, and what the batch did to them.
@@ -51,7 +53,7 @@ type slot struct {
 // historyStep is how far the rows of an account's history are apart. Between them entries lead to those before.
 const historyStep = 32
 
-func (s *Service) begin(tx edge.Tx) (*batch, error) {
+func (s *Ledger) begin(tx edge.Tx) (*batch, error) {
 	if err := halted(tx); err != nil {
 		return nil, err
 	}
@@ -59,8 +61,12 @@ func (s *Service) begin(tx edge.Tx) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &batch{tx: tx, svc: s, now: tx.Now(), meta: m, by: map[edge.ID]*account{}, sums: map[universe]*sum{}, funds: map[string]fundRow{},
-		ids: map[edge.ID]outcome{}, holds: map[edge.ID]*hold{}, backs: map[edge.ID]edge.ID{}}, nil
+	b := &batch{tx: tx, led: s, now: tx.Now(), meta: m, by: map[edge.ID]*account{}, sums: map[universe]*sum{}, funds: map[string]fundRow{},
+		ids: map[edge.ID]outcome{}, holds: map[edge.ID]*hold{}, backs: map[edge.ID]edge.ID{}}
+	if s.rules != nil {
+		b.rules, err = s.rules.Begin(tx)
+	}
+	return b, err
 }
 
 // account finds an account, or nil where there is none.
@@ -77,7 +83,7 @@ func (b *batch) account(id edge.ID) (*account, error) {
 	}
 	b.arena = b.arena[:len(b.arena)+1]
 	a := &b.arena[len(b.arena)-1]
-	if err := decodeAccount(id, row, b.svc.name, a); err != nil {
+	if err := decodeAccount(id, row, b.led.name, a); err != nil {
 		return nil, err
 	}
 	b.by[id] = a
@@ -173,12 +179,18 @@ type wasHold struct {
 // mark begins an item.
 func (b *batch) mark() {
 	b.item++
+	if b.rules != nil {
+		b.rules.Mark()
+	}
 	b.undo = undo{accounts: b.undo.accounts[:0], sums: b.undo.sums[:0], holds: b.undo.holds[:0], ids: b.undo.ids[:0], backs: b.undo.backs[:0],
 		slots: len(b.slots), body: len(b.body), told: len(b.told), legs: b.legs, count: b.count}
 }
 
 // back takes back everything since mark.
 func (b *batch) back() {
+	if b.rules != nil {
+		b.rules.Back()
+	}
 	for _, a := range b.undo.accounts {
 		a.changing = a.before
 	}

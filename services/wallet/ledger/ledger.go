@@ -1,6 +1,7 @@
-// Package wallet is the Halal Wallet: a ledger by double entry of money that is kept apart by currency and fund, and
-// what keeps it permissible.
-package wallet
+// Package ledger keeps accounts by double entry: money that is kept apart by currency and fund, in whole numbers of
+// minor units, under identifiers that are remembered for ever. It knows no rules but those of book-keeping; what else
+// has to hold, a Rules says.
+package ledger
 
 import (
 	"sync"
@@ -9,21 +10,21 @@ import (
 	"github.com/aielon/edge/services/wallet/walletv1"
 )
 
-// A Service is the wallet of one site. All it keeps is in the state of the site; what it holds in memory only saves
-// time.
-type Service struct {
+// A Ledger is that of one site. All it keeps is in the state of the site; what it holds in memory only saves time.
+type Ledger struct {
+	rules Rules
 	mu    sync.RWMutex
 	names map[string]string // currencies and funds, each once
 }
 
-// New returns the wallet.
-func New() *Service { return &Service{names: map[string]string{}} }
+// New returns the ledger of a site, whose transfers rules are asked about; nil: nobody is.
+func New(rules Rules) *Ledger { return &Ledger{rules: rules, names: map[string]string{}} }
 
 // maxNames bounds the names that are remembered. A site has a few dozen.
 const maxNames = 4096
 
 // name returns b as a string, the same for the same bytes without making it anew.
-func (s *Service) name(b []byte) string {
+func (s *Ledger) name(b []byte) string {
 	s.mu.RLock()
 	t, ok := s.names[string(b)]
 	s.mu.RUnlock()
@@ -43,7 +44,7 @@ func (s *Service) name(b []byte) string {
 const OpTick = "wallet.tick"
 
 // Register adds the operations of the ledger.
-func (s *Service) Register(m *edge.Mux) {
+func (s *Ledger) Register(m *edge.Mux) {
 	edge.Handle(m, defineAsset)
 	edge.Answer(m, listAssets)
 	edge.Handle(m, putFund)
@@ -69,25 +70,22 @@ func (s *Service) Register(m *edge.Mux) {
 	edge.Do(m, edge.Op{Name: OpTick, Doc: "End holds whose time is over.", Needs: "wallet.desk", Class: edge.Personal, Money: true}, s.tick)
 }
 
-// Lasting reports whether the outcome of an operation is remembered for ever: all that concerns money.
-func Lasting(op string) bool { return len(op) > 7 && op[:7] == "wallet." && op != OpTick }
-
 // createTransfer carries out one transfer. One that is refused for good spends its identifier.
-func (s *Service) createTransfer(tx edge.Tx, in *walletv1.CreateTransferRequest) (*walletv1.Transfer, error) {
+func (s *Ledger) createTransfer(tx edge.Tx, in *walletv1.CreateTransferRequest) (*walletv1.Transfer, error) {
 	return s.single(tx, func(st *step) error { return parseTransfer(in.GetTransfer(), st) })
 }
 
-func (s *Service) postHold(tx edge.Tx, in *walletv1.PostHoldRequest) (*walletv1.Transfer, error) {
+func (s *Ledger) postHold(tx edge.Tx, in *walletv1.PostHoldRequest) (*walletv1.Transfer, error) {
 	return s.single(tx, func(st *step) error {
 		return parsePost(&walletv1.NewPost{Id: in.GetId(), Hold: in.GetHold(), Amount: in.GetAmount()}, st)
 	})
 }
 
-func (s *Service) voidHold(tx edge.Tx, in *walletv1.VoidHoldRequest) (*walletv1.Transfer, error) {
+func (s *Ledger) voidHold(tx edge.Tx, in *walletv1.VoidHoldRequest) (*walletv1.Transfer, error) {
 	return s.single(tx, func(st *step) error { return parseVoid(&walletv1.NewVoid{Id: in.GetId(), Hold: in.GetHold()}, st) })
 }
 
-func (s *Service) reverseTransfer(tx edge.Tx, in *walletv1.ReverseTransferRequest) (*walletv1.Transfer, error) {
+func (s *Ledger) reverseTransfer(tx edge.Tx, in *walletv1.ReverseTransferRequest) (*walletv1.Transfer, error) {
 	return s.single(tx, func(st *step) (err error) {
 		*st = step{entry: entry{kind: reverseEntry, memo: in.GetReason()}}
 		if st.id, err = parseID(in.GetId()); err != nil {
@@ -99,7 +97,7 @@ func (s *Service) reverseTransfer(tx edge.Tx, in *walletv1.ReverseTransferReques
 }
 
 // single carries out one step in a batch of its own.
-func (s *Service) single(tx edge.Tx, parse func(*step) error) (*walletv1.Transfer, error) {
+func (s *Ledger) single(tx edge.Tx, parse func(*step) error) (*walletv1.Transfer, error) {
 	st := make([]step, 1)
 	if err := parse(&st[0]); err != nil {
 		return nil, err
@@ -122,7 +120,7 @@ func (s *Service) single(tx edge.Tx, parse func(*step) error) (*walletv1.Transfe
 }
 
 // createTransfers carries out many items, each by itself.
-func (s *Service) createTransfers(tx edge.Tx, in *walletv1.CreateTransfersRequest) (*walletv1.CreateTransfersResponse, error) {
+func (s *Ledger) createTransfers(tx edge.Tx, in *walletv1.CreateTransfersRequest) (*walletv1.CreateTransfersResponse, error) {
 	b, err := s.begin(tx)
 	if err != nil {
 		return nil, err

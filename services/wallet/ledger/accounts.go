@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -9,7 +9,7 @@ import (
 )
 
 // openAccount opens an account. The same identifier again, asked for alike, is the account as it is.
-func (s *Service) openAccount(tx edge.Tx, in *walletv1.OpenAccountRequest) (*walletv1.Account, error) {
+func (s *Ledger) openAccount(tx edge.Tx, in *walletv1.OpenAccountRequest) (*walletv1.Account, error) {
 	if err := halted(tx); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *Service) openAccount(tx edge.Tx, in *walletv1.OpenAccountRequest) (*wal
 }
 
 // create writes a new account.
-func (s *Service) create(tx edge.Tx, a *account, what about) (*walletv1.Account, error) {
+func (s *Ledger) create(tx edge.Tx, a *account, what about) (*walletv1.Account, error) {
 	what.opened, what.version = tx.Now(), 1
 	tx.Set(idKey(rowAccount, a.id), a.append(nil))
 	tx.Set(idKey(rowAbout, a.id), what.append(nil))
@@ -42,13 +42,13 @@ func (s *Service) create(tx edge.Tx, a *account, what about) (*walletv1.Account,
 	return a.message(what), nil
 }
 
-func (s *Service) told(tx edge.Tx, a *account, what string) {
+func (s *Ledger) told(tx edge.Tx, a *account, what string) {
 	emit(tx, EventAccount, "account:"+a.id.String(), edge.Personal, map[string]string{"account": a.id.String(), "what": what,
 		"kind": walletv1.AccountKind(a.kind).String(), "asset": a.of.asset, "fund": a.of.fund})
 }
 
 // describe reads what an account is to be.
-func (s *Service) describe(v edge.View, id edge.ID, in *walletv1.OpenAccountRequest) (*account, about, error) {
+func (s *Ledger) describe(v edge.View, id edge.ID, in *walletv1.OpenAccountRequest) (*account, about, error) {
 	a := &account{id: id, kind: kind(in.GetKind()), state: open, of: universe{in.GetAsset(), in.GetFund()}}
 	what := about{owner: in.GetOwner(), name: in.GetName()}
 	if in.GetKind() <= 0 || int(in.GetKind()) >= int(kinds) {
@@ -103,7 +103,7 @@ func (a *account) bound(floor, ceiling *string) (err error) {
 }
 
 // sameAccount answers a request for an account that is there.
-func (s *Service) sameAccount(v edge.View, old, a *account, what about) (*walletv1.Account, error) {
+func (s *Ledger) sameAccount(v edge.View, old, a *account, what about) (*walletv1.Account, error) {
 	was, err := s.loadAbout(v, old.id)
 	if err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func (s *Service) sameAccount(v edge.View, old, a *account, what about) (*wallet
 }
 
 // load finds an account. It fails with NotFound where there is none.
-func (s *Service) load(v edge.View, id edge.ID) (*account, error) {
+func (s *Ledger) load(v edge.View, id edge.ID) (*account, error) {
 	row, found, err := get(v, idKey(rowAccount, id))
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (s *Service) load(v edge.View, id edge.ID) (*account, error) {
 	return a, decodeAccount(id, row, s.name, a)
 }
 
-func (s *Service) loadAbout(v edge.View, id edge.ID) (what about, err error) {
+func (s *Ledger) loadAbout(v edge.View, id edge.ID) (what about, err error) {
 	row, err := v.Get(idKey(rowAbout, id))
 	if err != nil {
 		return what, err
@@ -136,7 +136,7 @@ func (s *Service) loadAbout(v edge.View, id edge.ID) (what about, err error) {
 }
 
 // find reads an account that a request names, with what describes it.
-func (s *Service) find(v edge.View, text string) (a *account, what about, err error) {
+func (s *Ledger) find(v edge.View, text string) (a *account, what about, err error) {
 	id, err := parseAccount(text)
 	if err != nil {
 		return nil, what, err
@@ -149,7 +149,7 @@ func (s *Service) find(v edge.View, text string) (a *account, what about, err er
 }
 
 // Owner is the person an account belongs to; empty where it is the house's, or there is no such account.
-func (s *Service) Owner(v edge.View, account string) (string, error) {
+func (s *Ledger) Owner(v edge.View, account string) (string, error) {
 	_, what, err := s.find(v, account)
 	if edge.IsKind(err, edge.NotFound) || edge.IsKind(err, edge.Invalid) {
 		return "", nil
@@ -157,7 +157,7 @@ func (s *Service) Owner(v edge.View, account string) (string, error) {
 	return what.owner, err
 }
 
-func (s *Service) getAccount(v edge.View, in *walletv1.GetAccountRequest) (*walletv1.Account, error) {
+func (s *Ledger) getAccount(v edge.View, in *walletv1.GetAccountRequest) (*walletv1.Account, error) {
 	a, what, err := s.find(v, in.GetId())
 	if err != nil {
 		return nil, err
@@ -187,7 +187,7 @@ func (b *balances) message(asset string) *walletv1.Balance {
 }
 
 // edit changes an account and its description, and keeps both.
-func (s *Service) edit(tx edge.Tx, id, said string, change func(a *account, what *about) error) (*walletv1.Account, error) {
+func (s *Ledger) edit(tx edge.Tx, id, said string, change func(a *account, what *about) error) (*walletv1.Account, error) {
 	if err := halted(tx); err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (s *Service) edit(tx edge.Tx, id, said string, change func(a *account, what
 	return a.message(what), nil
 }
 
-func (s *Service) changeAccount(tx edge.Tx, in *walletv1.ChangeAccountRequest) (*walletv1.Account, error) {
+func (s *Ledger) changeAccount(tx edge.Tx, in *walletv1.ChangeAccountRequest) (*walletv1.Account, error) {
 	return s.edit(tx, in.GetId(), "changed", func(a *account, what *about) error {
 		if v := in.GetIfVersion(); v != 0 && v != what.version {
 			return clash(CodeExists, "the account was changed meanwhile", "look at it again, then change it", fact("version", formatUint(what.version)))
@@ -226,21 +226,21 @@ func (s *Service) changeAccount(tx edge.Tx, in *walletv1.ChangeAccountRequest) (
 	})
 }
 
-func (s *Service) freezeAccount(tx edge.Tx, in *walletv1.FreezeAccountRequest) (*walletv1.Account, error) {
+func (s *Ledger) freezeAccount(tx edge.Tx, in *walletv1.FreezeAccountRequest) (*walletv1.Account, error) {
 	return s.edit(tx, in.GetId(), "frozen", func(a *account, what *about) error {
 		a.state, what.reason = frozen, in.GetReason()
 		return nil
 	})
 }
 
-func (s *Service) unfreezeAccount(tx edge.Tx, in *walletv1.UnfreezeAccountRequest) (*walletv1.Account, error) {
+func (s *Ledger) unfreezeAccount(tx edge.Tx, in *walletv1.UnfreezeAccountRequest) (*walletv1.Account, error) {
 	return s.edit(tx, in.GetId(), "unfrozen", func(a *account, what *about) error {
 		a.state, what.reason = open, ""
 		return nil
 	})
 }
 
-func (s *Service) closeAccount(tx edge.Tx, in *walletv1.CloseAccountRequest) (*walletv1.Account, error) {
+func (s *Ledger) closeAccount(tx edge.Tx, in *walletv1.CloseAccountRequest) (*walletv1.Account, error) {
 	return s.edit(tx, in.GetId(), "closed", func(a *account, what *about) error {
 		if posted := a.posted(); !posted.IsZero() || !a.leaving.IsZero() || !a.arriving.IsZero() {
 			return refused(CodeNotEmpty, "the account still holds money, or waits for some", "move what is there, and end its holds", fact("posted", posted.String()))
@@ -248,4 +248,16 @@ func (s *Service) closeAccount(tx edge.Tx, in *walletv1.CloseAccountRequest) (*w
 		a.state, what.closed = closed, tx.Now()
 		return nil
 	})
+}
+
+// TransferOwner is the person whose account a transfer debits first; empty where it is the house's, or there is none.
+func (s *Ledger) TransferOwner(v edge.View, id string) (string, error) {
+	t, err := s.getTransfer(v, &walletv1.GetTransferRequest{Id: id})
+	switch {
+	case edge.IsKind(err, edge.NotFound) || edge.IsKind(err, edge.Invalid) || err == nil && len(t.Legs) == 0:
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return s.Owner(v, t.Legs[0].Debit)
 }

@@ -1,6 +1,7 @@
-package wallet
+package ledger
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"math"
 
@@ -62,6 +63,17 @@ func expiryKey(at int64, id edge.ID) []byte {
 
 func ownerKey(owner string, id edge.ID) []byte {
 	return key(rowOwner, []byte(owner), []byte{'/'}, id[:])
+}
+
+// named is an identifier made of texts, each with its length before it.
+func named(parts []string) (id edge.ID) {
+	h := sha256.New()
+	h.Write([]byte("aielon-edge/wallet/id/1\x00"))
+	for _, p := range parts {
+		h.Write(appendText(nil, p))
+	}
+	copy(id[:], h.Sum(nil))
+	return id
 }
 
 // A universe is within which debits equal credits: one currency of one fund.

@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"github.com/aielon/edge/node/edge"
@@ -71,7 +71,12 @@ func (b *batch) spent(id edge.ID) bool {
 // finish looks whether all that must hold does, and writes what changed. Nothing is written before.
 func (b *batch) finish() error {
 	if err := b.sound(); err != nil {
-		return b.svc.halt(b.tx, err)
+		return b.led.halt(b.tx, err)
+	}
+	if b.rules != nil {
+		if err := b.rules.Finish(); err != nil {
+			return err
+		}
 	}
 	if b.count > 0 {
 		b.writeBlock()

@@ -1,4 +1,4 @@
-package wallet
+package ledger
 
 import (
 	"time"
@@ -28,7 +28,7 @@ func (trial) Now() time.Time { return time.Now() }
 func (trial) Actor() edge.Actor { return edge.Actor{} }
 
 // tryTransfer is createTransfer without keeping anything: the same code, on a view.
-func (s *Service) tryTransfer(v edge.View, in *walletv1.TryTransferRequest) (*walletv1.Transfer, error) {
+func (s *Ledger) tryTransfer(v edge.View, in *walletv1.TryTransferRequest) (*walletv1.Transfer, error) {
 	st := make([]step, 1)
 	if err := parseTransfer(in.GetTransfer(), &st[0]); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ type tickResult struct {
 const maxTick = 256
 
 // tick ends holds whose time is over.
-func (s *Service) tick(tx edge.Tx, _ struct{}) (out tickResult, err error) {
+func (s *Ledger) tick(tx edge.Tx, _ struct{}) (out tickResult, err error) {
 	if k := tx.Actor().Kind; k != edge.Node && k != edge.Service {
 		return out, edge.E(edge.Denied, "only a node of the site may ask for this")
 	}
@@ -92,7 +92,7 @@ func (s *Service) tick(tx edge.Tx, _ struct{}) (out tickResult, err error) {
 }
 
 // Due lists holds whose time is over at a moment, at most as many as asked for, in the order of their ends.
-func (s *Service) Due(v edge.View, now time.Time, most int) (ids []edge.ID, err error) {
+func (s *Ledger) Due(v edge.View, now time.Time, most int) (ids []edge.ID, err error) {
 	under := key(rowExpiry)
 	for k := range v.Scan(under) {
 		rest := reader{b: k[len(under):]}

@@ -1,0 +1,42 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/aielon/edge/services/wallet/ledger"
+)
+
+// moneyEvery is how often the node that leads looks whether the time of a hold is over.
+const moneyEvery = time.Second
+
+// keepMoney ends holds whose time is over, while this node leads. Nothing is written where nothing is over.
+func (n *Node) keepMoney(ctx context.Context) error {
+	t := time.NewTicker(moneyEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		if l := n.raft.Leadership(); !l.Self || !l.Ready {
+			continue
+		}
+		if err := n.endHolds(ctx); err != nil && ctx.Err() == nil {
+			n.log.Warn("holds whose time is over cannot be ended", "error", err)
+		}
+	}
+}
+
+func (n *Node) endHolds(ctx context.Context) error {
+	v := n.site.View()
+	due, err := n.wallet.Ledger.Due(v, n.keys.trust.Now(), 1)
+	v.Close()
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return n.propose(ctx, ledger.OpTick, struct{}{}, nil)
+}

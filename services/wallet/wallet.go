@@ -1,0 +1,38 @@
+// Package wallet is the Halal Wallet of a site: a ledger, and what keeps it permissible.
+package wallet
+
+import (
+	"strings"
+
+	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/services/wallet/ledger"
+)
+
+// A Service is the wallet of one site.
+type Service struct {
+	Ledger *ledger.Ledger
+}
+
+// New returns the wallet.
+func New() *Service { return &Service{Ledger: ledger.New(nil)} }
+
+// Register adds the operations of the wallet.
+func (s *Service) Register(m *edge.Mux) {
+	s.Ledger.Register(m)
+}
+
+// Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money.
+func Lasting(op string) bool { return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick }
+
+// Owner finds whose a thing of the wallet is: an account or a transfer. It is not known of anything else.
+func (s *Service) Owner(v edge.View, typ, id string) (owner string, known bool, err error) {
+	switch typ {
+	case "account":
+		owner, err = s.Ledger.Owner(v, id)
+	case "transfer":
+		owner, err = s.Ledger.TransferOwner(v, id)
+	default:
+		return "", false, nil
+	}
+	return owner, true, err
+}
