@@ -10,6 +10,8 @@ import (
 // A batch is what one command makes of the ledger. It reads each account once, works on it in memory, and writes what
 // has changed when all is done. What a failed item did is undone in memory and nowhere else.
 type batch struct {
+	edge.Redacted
+
 	tx  edge.Tx
 	led *Ledger
 	now time.Time
