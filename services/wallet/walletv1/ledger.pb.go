@@ -3730,11 +3730,11 @@ const file_services_wallet_walletv1_ledger_proto_rawDesc = "" +
 	"\tListHolds\x12\".aielon.wallet.v1.ListHoldsRequest\x1a#.aielon.wallet.v1.ListHoldsResponse\"B\x92\xdb\x18#\n" +
 	"\vwallet.read\x18\x02*\aaccount2\aaccount8\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/wallet/holds\x90\x02\x01\x12\x9d\x01\n" +
 	"\bPostHold\x12!.aielon.wallet.v1.PostHoldRequest\x1a\x1a.aielon.wallet.v1.Transfer\"R\x92\xdb\x18#\n" +
-	"\vwallet.desk\x18\x02 \x01*\btransfer2\x04hold8\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/wallet/transfers/{hold}/post\x12\x9d\x01\n" +
+	"\vwallet.desk\x18\x02 \x01*\btransfer2\x04hold8\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/wallet/transfers/{hold}:post\x12\x9d\x01\n" +
 	"\bVoidHold\x12!.aielon.wallet.v1.VoidHoldRequest\x1a\x1a.aielon.wallet.v1.Transfer\"R\x92\xdb\x18#\n" +
-	"\vwallet.desk\x18\x02 \x01*\btransfer2\x04hold8\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/wallet/transfers/{hold}/void\x12\xb9\x01\n" +
+	"\vwallet.desk\x18\x02 \x01*\btransfer2\x04hold8\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/wallet/transfers/{hold}:void\x12\xb9\x01\n" +
 	"\x0fReverseTransfer\x12(.aielon.wallet.v1.ReverseTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"`\x92\xdb\x18*\n" +
-	"\x0ewallet.reverse\x18\x02 \x01*\btransfer2\btransfer8\x02\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/wallet/transfers/{transfer}/reverseB1Z/github.com/aielon/edge/services/wallet/walletv1b\x06proto3"
+	"\x0ewallet.reverse\x18\x02 \x01*\btransfer2\btransfer8\x02\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/wallet/transfers/{transfer}:reverseB1Z/github.com/aielon/edge/services/wallet/walletv1b\x06proto3"
 
 var (
 	file_services_wallet_walletv1_ledger_proto_rawDescOnce sync.Once
