@@ -77,12 +77,12 @@ func (s *Ledger) createTransfer(tx edge.Tx, in *walletv1.CreateTransferRequest) 
 
 func (s *Ledger) postHold(tx edge.Tx, in *walletv1.PostHoldRequest) (*walletv1.Transfer, error) {
 	return s.single(tx, func(st *step) error {
-		return parsePost(&walletv1.NewPost{Id: in.GetId(), Hold: in.GetHold(), Amount: in.GetAmount()}, st)
+		return parsePost(&walletv1.NewPost{Id: in.GetId(), Hold: in.GetTransfer(), Amount: in.GetAmount()}, st)
 	})
 }
 
 func (s *Ledger) voidHold(tx edge.Tx, in *walletv1.VoidHoldRequest) (*walletv1.Transfer, error) {
-	return s.single(tx, func(st *step) error { return parseVoid(&walletv1.NewVoid{Id: in.GetId(), Hold: in.GetHold()}, st) })
+	return s.single(tx, func(st *step) error { return parseVoid(&walletv1.NewVoid{Id: in.GetId(), Hold: in.GetTransfer()}, st) })
 }
 
 func (s *Ledger) reverseTransfer(tx edge.Tx, in *walletv1.ReverseTransferRequest) (*walletv1.Transfer, error) {

@@ -39,13 +39,13 @@ func TestLifeOfMoney(t *testing.T) {
 	w.check()
 	for range 2 {
 		p := &walletv1.Transfer{}
-		if err := do(w, "wallet.post_hold", &walletv1.PostHoldRequest{Hold: h.Id, Id: id(14), Amount: "250"}, p); err != nil || p.Legs[0].Amount != "250" || p.Hold != h.Id {
+		if err := do(w, "wallet.post_hold", &walletv1.PostHoldRequest{Transfer: h.Id, Id: id(14), Amount: "250"}, p); err != nil || p.Legs[0].Amount != "250" || p.Hold != h.Id {
 			t.Fatal(p, err)
 		}
 	}
 	w.stands(a, "750", "750", "750")
 	w.stands(b, "250", "250", "250")
-	w.refuses(do(w, "wallet.void_hold", &walletv1.VoidHoldRequest{Hold: h.Id, Id: id(15)}, &walletv1.Transfer{}), edge.Conflict, CodeHoldPosted)
+	w.refuses(do(w, "wallet.void_hold", &walletv1.VoidHoldRequest{Transfer: h.Id, Id: id(15)}, &walletv1.Transfer{}), edge.Conflict, CodeHoldPosted)
 
 	r := &walletv1.Transfer{}
 	back := func(n, of int) error {
@@ -71,7 +71,7 @@ func TestHoldExpires(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.state.Time = w.state.Time.Add(time.Minute)
-	w.refuses(do(w, "wallet.post_hold", &walletv1.PostHoldRequest{Hold: id(10), Id: id(11)}, &walletv1.Transfer{}), edge.Conflict, CodeHoldExpired)
+	w.refuses(do(w, "wallet.post_hold", &walletv1.PostHoldRequest{Transfer: id(10), Id: id(11)}, &walletv1.Transfer{}), edge.Conflict, CodeHoldExpired)
 	w.state.By = edge.Actor{Kind: edge.Node, ID: "n"}
 	for want := 1; want >= 0; want-- {
 		due, err := w.s.Due(w.state, w.state.Time, 10)

@@ -2920,7 +2920,8 @@ func (x *ListHoldsResponse) GetNextPageToken() string {
 
 type PostHoldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Hold  string                 `protobuf:"bytes,1,opt,name=hold,proto3" json:"hold,omitempty"`
+	// The hold.
+	Transfer string `protobuf:"bytes,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
 	// Of the transfer that posts it. Left out: the node makes one.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// Left out: all of it.
@@ -2959,9 +2960,9 @@ func (*PostHoldRequest) Descriptor() ([]byte, []int) {
 	return file_services_wallet_walletv1_ledger_proto_rawDescGZIP(), []int{36}
 }
 
-func (x *PostHoldRequest) GetHold() string {
+func (x *PostHoldRequest) GetTransfer() string {
 	if x != nil {
-		return x.Hold
+		return x.Transfer
 	}
 	return ""
 }
@@ -2981,9 +2982,10 @@ func (x *PostHoldRequest) GetAmount() string {
 }
 
 type VoidHoldRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Hold          string                 `protobuf:"bytes,1,opt,name=hold,proto3" json:"hold,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The hold.
+	Transfer      string `protobuf:"bytes,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3018,9 +3020,9 @@ func (*VoidHoldRequest) Descriptor() ([]byte, []int) {
 	return file_services_wallet_walletv1_ledger_proto_rawDescGZIP(), []int{37}
 }
 
-func (x *VoidHoldRequest) GetHold() string {
+func (x *VoidHoldRequest) GetTransfer() string {
 	if x != nil {
-		return x.Hold
+		return x.Transfer
 	}
 	return ""
 }
@@ -3613,13 +3615,13 @@ const file_services_wallet_walletv1_ledger_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\a\x9a\xdb\x18\x03\x18\x80\x04R\tpageToken\"m\n" +
 	"\x11ListHoldsResponse\x120\n" +
 	"\x05holds\x18\x01 \x03(\v2\x1a.aielon.wallet.v1.TransferR\x05holds\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"g\n" +
-	"\x0fPostHoldRequest\x12\x1c\n" +
-	"\x04hold\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\x04hold\x12\x16\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"o\n" +
+	"\x0fPostHoldRequest\x12$\n" +
+	"\btransfer\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\btransfer\x12\x16\n" +
 	"\x02id\x18\x02 \x01(\tB\x06\x9a\xdb\x18\x02\x18$R\x02id\x12\x1e\n" +
-	"\x06amount\x18\x03 \x01(\tB\x06\x9a\xdb\x18\x02\x18)R\x06amount\"G\n" +
-	"\x0fVoidHoldRequest\x12\x1c\n" +
-	"\x04hold\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\x04hold\x12\x16\n" +
+	"\x06amount\x18\x03 \x01(\tB\x06\x9a\xdb\x18\x02\x18)R\x06amount\"O\n" +
+	"\x0fVoidHoldRequest\x12$\n" +
+	"\btransfer\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\btransfer\x12\x16\n" +
 	"\x02id\x18\x02 \x01(\tB\x06\x9a\xdb\x18\x02\x18$R\x02id\"}\n" +
 	"\x16ReverseTransferRequest\x12$\n" +
 	"\btransfer\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\btransfer\x12\x16\n" +
@@ -3686,7 +3688,7 @@ const file_services_wallet_walletv1_ledger_proto_rawDesc = "" +
 	"\n" +
 	"\x06VOIDED\x10\x04\x12\v\n" +
 	"\aEXPIRED\x10\x05\x12\v\n" +
-	"\aREFUSED\x10\x062\x9a\x1c\n" +
+	"\aREFUSED\x10\x062\xaa\x1c\n" +
 	"\x06Ledger\x12\x90\x01\n" +
 	"\vDefineAsset\x12$.aielon.wallet.v1.DefineAssetRequest\x1a\x17.aielon.wallet.v1.Asset\"B\x92\xdb\x18\"\n" +
 	"\x0fwallet.accounts\x18\x01 \x01*\x05asset2\x04code\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/wallet/assets\x12\x91\x01\n" +
@@ -3728,11 +3730,11 @@ const file_services_wallet_walletv1_ledger_proto_rawDesc = "" +
 	"\vGetTransfer\x12$.aielon.wallet.v1.GetTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"E\x92\xdb\x18\x1d\n" +
 	"\vwallet.read\x18\x02*\btransfer2\x02id\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/wallet/transfers/{id}\x90\x02\x01\x12\x98\x01\n" +
 	"\tListHolds\x12\".aielon.wallet.v1.ListHoldsRequest\x1a#.aielon.wallet.v1.ListHoldsResponse\"B\x92\xdb\x18#\n" +
-	"\vwallet.read\x18\x02*\aaccount2\aaccount8\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/wallet/holds\x90\x02\x01\x12\x9d\x01\n" +
-	"\bPostHold\x12!.aielon.wallet.v1.PostHoldRequest\x1a\x1a.aielon.wallet.v1.Transfer\"R\x92\xdb\x18#\n" +
-	"\vwallet.desk\x18\x02 \x01*\btransfer2\x04hold8\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/wallet/transfers/{hold}:post\x12\x9d\x01\n" +
-	"\bVoidHold\x12!.aielon.wallet.v1.VoidHoldRequest\x1a\x1a.aielon.wallet.v1.Transfer\"R\x92\xdb\x18#\n" +
-	"\vwallet.desk\x18\x02 \x01*\btransfer2\x04hold8\x02\x82\xd3\xe4\x93\x02%:\x01*\" /v1/wallet/transfers/{hold}:void\x12\xb9\x01\n" +
+	"\vwallet.read\x18\x02*\aaccount2\aaccount8\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/wallet/holds\x90\x02\x01\x12\xa5\x01\n" +
+	"\bPostHold\x12!.aielon.wallet.v1.PostHoldRequest\x1a\x1a.aielon.wallet.v1.Transfer\"Z\x92\xdb\x18'\n" +
+	"\vwallet.desk\x18\x02 \x01*\btransfer2\btransfer8\x02\x82\xd3\xe4\x93\x02):\x01*\"$/v1/wallet/transfers/{transfer}:post\x12\xa5\x01\n" +
+	"\bVoidHold\x12!.aielon.wallet.v1.VoidHoldRequest\x1a\x1a.aielon.wallet.v1.Transfer\"Z\x92\xdb\x18'\n" +
+	"\vwallet.desk\x18\x02 \x01*\btransfer2\btransfer8\x02\x82\xd3\xe4\x93\x02):\x01*\"$/v1/wallet/transfers/{transfer}:void\x12\xb9\x01\n" +
 	"\x0fReverseTransfer\x12(.aielon.wallet.v1.ReverseTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"`\x92\xdb\x18*\n" +
 	"\x0ewallet.reverse\x18\x02 \x01*\btransfer2\btransfer8\x02\x82\xd3\xe4\x93\x02,:\x01*\"'/v1/wallet/transfers/{transfer}:reverseB1Z/github.com/aielon/edge/services/wallet/walletv1b\x06proto3"
 
