@@ -57,9 +57,10 @@ const (
 	reverseEntry // moves back what the transfer it names moved
 	releaseEntry // moves money between funds
 	clearEntry   // is one end of a transfer between sites, or of an allotment
+	dealEntry    // is a step of a contract or a gift, which another part of the wallet keeps
 )
 
-var entryNames = [...]string{transferEntry: "transfer", holdEntry: "hold", postEntry: "post", voidEntry: "void", expireEntry: "expire", reverseEntry: "reverse", releaseEntry: "release", clearEntry: "clearing"}
+var entryNames = [...]string{transferEntry: "transfer", holdEntry: "hold", postEntry: "post", voidEntry: "void", expireEntry: "expire", reverseEntry: "reverse", releaseEntry: "release", clearEntry: "clearing", dealEntry: "deal"}
 
 // A leg is what one account is debited and another credited, with where both stood after it.
 type leg struct {

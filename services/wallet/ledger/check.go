@@ -34,13 +34,14 @@ type checker struct {
 	holds    map[edge.ID]hold
 	backs    map[edge.ID]edge.ID
 	ids      uint64
+	flows    map[flowAt]flow
 }
 
 // Check recomputes every balance, chain, index and total of a ledger from its entries and compares: what it finds is
 // listed, it changes nothing. progress is called now and then with how many blocks are done of how many; it may be nil.
 // An error means that the check itself could not go on.
 func (s *Ledger) Check(ctx context.Context, v edge.View, progress func(done, of uint64)) (Report, error) {
-	c := &checker{s: s, v: v, accounts: map[edge.ID]*account{}, sums: map[universe]*totals{}, held: map[edge.ID][]amount.Amount{}, holds: map[edge.ID]hold{}, backs: map[edge.ID]edge.ID{}}
+	c := &checker{s: s, v: v, accounts: map[edge.ID]*account{}, sums: map[universe]*totals{}, held: map[edge.ID][]amount.Amount{}, holds: map[edge.ID]hold{}, backs: map[edge.ID]edge.ID{}, flows: map[flowAt]flow{}}
 	m, err := loadMeta(v)
 	if err != nil {
 		return c.rep, err
@@ -59,6 +60,7 @@ func (s *Ledger) Check(ctx context.Context, v edge.View, progress func(done, of 
 	}
 	c.compareAccounts()
 	c.compareTotals()
+	c.compareFlows()
 	c.compareHolds()
 	c.compareIDs()
 	c.rep.Accounts, c.rep.Holds = len(c.accounts), len(c.held)
@@ -102,18 +104,19 @@ func (c *checker) block(r row) {
 		c.problem("block %d does not follow the one before it", b.number)
 	}
 	c.chain = chained(r.value)
-	was := map[universe]amount.Signed{}
+	was := map[universe]totals{}
 	for i := range b.entries {
 		c.entry(b, &b.entries[i], uint32(i), was)
 	}
 	for u, before := range was {
-		if t := c.sums[u]; fundKind(u.fund) == fundCorpus && t.held().Cmp(before) < 0 {
+		c.flow(u, b.time, &before)
+		if t := c.sums[u]; fundKind(u.fund) == fundCorpus && t.held().Cmp(before.held()) < 0 {
 			c.problem("block %d: the endowment %s lost what it holds (I7)", b.number, u.fund)
 		}
 	}
 }
 
-func (c *checker) entry(b *block, e *entry, index uint32, was map[universe]amount.Signed) {
+func (c *checker) entry(b *block, e *entry, index uint32, was map[universe]totals) {
 	c.rep.Entries++
 	c.ids++
 	row, err := c.v.Get(idKey(rowID, e.id))
@@ -162,7 +165,7 @@ func (c *checker) ends(e *entry) []amount.Amount {
 	return released
 }
 
-func (c *checker) leg(b *block, e *entry, i int, released []amount.Amount, was map[universe]amount.Signed) {
+func (c *checker) leg(b *block, e *entry, i int, released []amount.Amount, was map[universe]totals) {
 	c.rep.Legs++
 	l := &e.legs[i]
 	d, k := c.account(l.debit), c.account(l.credit)
@@ -175,7 +178,7 @@ func (c *checker) leg(b *block, e *entry, i int, released []amount.Amount, was m
 		c.sums[d.of] = t
 	}
 	if _, seen := was[d.of]; !seen {
-		was[d.of] = t.held()
+		was[d.of] = *t
 	}
 	how := movement{post: e.kind != holdEntry && e.kind != voidEntry && e.kind != expireEntry, hold: e.kind == holdEntry}
 	if released != nil {

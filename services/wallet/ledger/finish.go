@@ -89,6 +89,9 @@ func (b *batch) finish() error {
 	for u, s := range b.sums {
 		if s.totals != s.was {
 			b.tx.Set(totalKey(u), s.append(nil))
+			if err := b.flow(s); err != nil {
+				return err
+			}
 		}
 	}
 	for id, o := range b.ids {

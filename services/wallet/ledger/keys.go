@@ -27,6 +27,7 @@ const (
 	rowExpiry  = 'p' // when a hold ends, id of the hold
 	rowBack    = 'r' // id of a transfer that was reversed
 	rowHistory = 'h' // id of the account, number of the entry / historyStep
+	rowFlow    = 'y' // asset / fund / hour: what came in and was spent
 )
 
 func key(kind byte, parts ...[]byte) []byte {

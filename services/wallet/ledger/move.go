@@ -47,6 +47,7 @@ const (
 	Reverse                  // moves back what a transfer moved
 	Release                  // moves money between funds, through their accounts of kind transit
 	Clear                    // is one end of a transfer between sites, or of an allotment
+	Deal                     // moves money now, and cannot be reversed: what keeps the contract or the gift undoes it
 )
 
 // A Batch is what one command makes of the ledger. Nothing is written before Finish.
@@ -84,7 +85,7 @@ func (b *Batch) Known(id edge.ID) (spent, done bool, err error) {
 }
 
 func (m *Move) step(s *step) error {
-	kinds := [...]entryKind{Transfer: transferEntry, Hold: holdEntry, Post: postEntry, Void: voidEntry, Reverse: reverseEntry, Release: releaseEntry, Clear: clearEntry}
+	kinds := [...]entryKind{Transfer: transferEntry, Hold: holdEntry, Post: postEntry, Void: voidEntry, Reverse: reverseEntry, Release: releaseEntry, Clear: clearEntry, Deal: dealEntry}
 	if m.ID.IsZero() || int(m.Kind) >= len(kinds) || len(m.Postings) > maxLegs {
 		return edge.E(edge.Internal, "a move of the wallet is not well formed")
 	}
