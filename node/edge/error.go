@@ -98,6 +98,9 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf returns the Kind of the first Error in err's chain, and Internal where there is none.
 func KindOf(err error) Kind {
+	if e, ok := err.(*Error); ok { // nearly always, and without an allocation
+		return e.Kind
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Kind

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"crypto/rand"
-	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
@@ -13,7 +12,19 @@ import (
 // milliseconds since 1970, so that IDs made later sort later (the layout of RFC 9562 UUIDv7).
 type ID [16]byte
 
-var idText = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+// idLetters are those of Crockford's base 32, small.
+const idLetters = "0123456789abcdefghjkmnpqrstvwxyz"
+
+// idLength is how many letters an ID has. The last carries three bits; its two lowest are 0.
+const idLength = 26
+
+// idValues are what letters stand for, of both cases, plus one; 0 stands for nothing.
+var idValues = func() (v [256]byte) {
+	for i, c := range idLetters {
+		v[c], v[strings.ToUpper(string(c))[0]] = byte(i+1), byte(i+1)
+	}
+	return v
+}()
 
 // NewID returns an ID that no one else will choose.
 func NewID() ID {
@@ -29,17 +40,63 @@ func NewID() ID {
 
 // ParseID reads what String wrote. It fails with Invalid.
 func ParseID(s string) (ID, error) {
-	var id ID
-	b, err := idText.DecodeString(strings.ToLower(s))
-	if err != nil || len(b) != len(id) {
-		return id, E(Invalid, "%q is not an identifier: 26 letters and digits are expected", clip(s, 40))
+	id, ok := ReadID(s)
+	if !ok {
+		return ID{}, E(Invalid, "%q is not an identifier: 26 letters and digits are expected", clip(s, 40))
 	}
-	copy(id[:], b)
 	return id, nil
 }
 
+// ReadID is ParseID without an allocation.
+func ReadID[S ~string | ~[]byte](s S) (id ID, ok bool) {
+	if len(s) != idLength {
+		return ID{}, false
+	}
+	var acc, n, at uint
+	for i := range len(s) {
+		v := idValues[s[i]]
+		if v == 0 {
+			return ID{}, false
+		}
+		acc, n = acc<<5|uint(v-1), n+5
+		if n >= 8 {
+			n -= 8
+			id[at] = byte(acc >> n)
+			at++
+		}
+	}
+	return id, true
+}
+
 // String returns 26 characters of Crockford's base 32 in lower case.
-func (id ID) String() string { return idText.EncodeToString(id[:]) }
+func (id ID) String() string {
+	var room [idLength]byte
+	return string(id.Append(room[:0]))
+}
+
+// Append appends what String returns to dst.
+func (id ID) Append(dst []byte) []byte {
+	hi, lo := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
+	var room [idLength]byte
+	put := func(at int, bits uint64) { *(*[2]byte)(room[at:]) = idPairs[bits&1023] }
+	for i := range 6 { // ten bits are two letters
+		put(2*i, hi>>(54-10*i))
+	}
+	put(12, hi<<6|lo>>58)
+	for i := range 5 {
+		put(14+2*i, lo>>(48-10*i))
+	}
+	put(24, lo<<2)
+	return append(dst, room[:]...)
+}
+
+// idPairs are the letters of ten bits.
+var idPairs = func() (p [1024][2]byte) {
+	for i := range p {
+		p[i] = [2]byte{idLetters[i>>5], idLetters[i&31]}
+	}
+	return p
+}()
 
 // IsZero reports whether id was never set.
 func (id ID) IsZero() bool { return id == ID{} }

@@ -102,6 +102,14 @@ func Handle[In, Out proto.Message](m *Mux, f func(Tx, In) (Out, error)) {
 	}
 }
 
+// HandleWire registers a command under the same rules as Handle, for handlers that are called so often that they read
+// and write the wire form of their messages themselves.
+func HandleWire[In proto.Message](m *Mux, f Handler) {
+	op := opOf[In]()
+	m.add(op)
+	m.does[op.Name] = f
+}
+
 // Answer registers the query of a schema under the same rules as Handle.
 func Answer[In, Out proto.Message](m *Mux, f func(View, In) (Out, error)) {
 	op := opOf[In]()

@@ -4,6 +4,7 @@ package amount
 
 import (
 	"math/bits"
+	"strconv"
 	"strings"
 
 	"github.com/aielon/edge/node/edge"
@@ -29,16 +30,28 @@ const (
 
 // Parse reads decimal digits of ASCII, without sign, separators or leading zeros: "0", "12500". It fails with Invalid:
 // code scale_mismatch where a fraction is given, amount_invalid otherwise.
-func Parse(s string) (a Amount, err error) {
+func Parse[S ~string | ~[]byte](s S) (a Amount, err error) {
 	switch {
-	case s == "":
+	case len(s) == 0:
 		return a, invalid("an amount is missing")
-	case strings.Trim(s, "0123456789") != "":
-		return a, notDigits(s)
+	case len(s) > maxText:
+		return a, invalid("an amount may have %d digits", maxDigits)
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return Amount{}, notDigits(string(s))
+		}
+	}
+	switch {
 	case len(s) > 1 && s[0] == '0':
 		return a, invalid("an amount is written without leading zeros")
 	case len(s) > maxDigits:
 		return a, invalid("an amount may have %d digits", maxDigits)
+	case len(s) < 19: // fits one word
+		for i := range len(s) {
+			a.Lo = a.Lo*10 + uint64(s[i]-'0')
+		}
+		return a, nil
 	}
 	for i := range len(s) {
 		var over bool
@@ -48,6 +61,9 @@ func Parse(s string) (a Amount, err error) {
 	}
 	return a, nil
 }
+
+// maxText is how long what is no amount may be and still be looked at.
+const maxText = 64
 
 func notDigits(s string) error {
 	whole, part, cut := strings.Cut(s, ".")
@@ -79,6 +95,9 @@ func (a Amount) String() string {
 
 // Append appends what Parse reads to dst.
 func (a Amount) Append(dst []byte) []byte {
+	if a.Hi == 0 {
+		return strconv.AppendUint(dst, a.Lo, 10)
+	}
 	var digits [maxDigits]byte
 	i := len(digits)
 	for {

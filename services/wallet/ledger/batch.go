@@ -16,24 +16,37 @@ type batch struct {
 	led *Ledger
 	now time.Time
 
-	meta    meta
-	by      map[edge.ID]*account
-	sums    map[universe]*sum
-	funds   map[string]fundRow
-	ids     map[edge.ID]outcome // spent by this batch
-	holds   map[edge.ID]*hold   // looked at by this batch
-	backs   map[edge.ID]edge.ID // reversals of this batch
-	slots   []slot
-	body    []byte // entries, encoded
-	legs    uint32
-	count   uint32
-	told    []byte // what the event says of them
+	meta  meta
+	by    map[edge.ID]*account
+	sums  map[universe]*sum
+	funds map[string]fundRow
+	ids   map[edge.ID]int // where in spent an identifier is
+	spent []spent
+	holds map[edge.ID]*hold   // looked at by this batch
+	backs map[edge.ID]edge.ID // reversals of this batch
+	slots []slot
+	body  []byte // the block as it will be written
+	legs  uint32
+	count uint32
+	told  []byte // what the event says of the entries
+	no    []byte // what the event says of those that were refused
+
 	undo    undo
 	item    uint32 // 1, 2, 3, ...
 	rules   Judge  // nil: nobody is asked
 	dealing Dealing
-	arena   []account
-	no      []byte // what the event says of those that were refused
+
+	accounts []*account // room; those in use come first
+	used     int
+	results  []done
+	k, row   []byte // room for a key and a row
+	names    [2]string
+}
+
+// A spent identifier, and what it came to.
+type spent struct {
+	id edge.ID
+	outcome
 }
 
 // A sum is the totals of a universe, and what the batch did to them.
@@ -55,6 +68,7 @@ type slot struct {
 // historyStep is how far the rows of an account's history are apart. Between them entries lead to those before.
 const historyStep = 32
 
+// begin starts a batch. Whoever is done with it gives it back by close.
 func (s *Ledger) begin(tx edge.Tx) (*batch, error) {
 	if err := halted(tx); err != nil {
 		return nil, err
@@ -63,12 +77,56 @@ func (s *Ledger) begin(tx edge.Tx) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{tx: tx, led: s, now: tx.Now(), meta: m, by: map[edge.ID]*account{}, sums: map[universe]*sum{}, funds: map[string]fundRow{},
-		ids: map[edge.ID]outcome{}, holds: map[edge.ID]*hold{}, backs: map[edge.ID]edge.ID{}}
+	b := s.batches.Get().(*batch)
+	b.tx, b.led, b.now, b.meta = tx, s, tx.Now(), m
+	b.body = appendBlockHead(b.body[:0], block{number: m.blocks + 1, first: m.entries + 1, time: b.now, actor: tx.Actor(), before: m.chain})
 	if s.rules != nil {
-		b.rules, err = s.rules.Begin(tx)
+		if b.rules, err = s.rules.Begin(tx); err != nil {
+			b.close()
+			return nil, err
+		}
 	}
-	return b, err
+	return b, nil
+}
+
+func newBatch() *batch {
+	return &batch{by: map[edge.ID]*account{}, sums: map[universe]*sum{}, funds: map[string]fundRow{}, ids: map[edge.ID]int{}, holds: map[edge.ID]*hold{}, backs: map[edge.ID]edge.ID{}}
+}
+
+// keepRoom is how much of a batch's room is kept for the next, in bytes. What a batch of thousands took is given back.
+const keepRoom = 1 << 20
+
+// close gives back a batch's room. The batch must not be used any more.
+func (b *batch) close() {
+	if cap(b.body) > keepRoom || cap(b.told) > keepRoom || len(b.accounts) > 4096 {
+		return
+	}
+	clear(b.by)
+	clear(b.sums)
+	clear(b.funds)
+	clear(b.ids)
+	clear(b.holds)
+	clear(b.backs)
+	b.led.batches.Put(&batch{by: b.by, sums: b.sums, funds: b.funds, ids: b.ids, holds: b.holds, backs: b.backs, spent: b.spent[:0], slots: b.slots[:0],
+		body: b.body[:0], told: b.told[:0], no: b.no[:0], accounts: b.accounts, results: b.results[:0], k: b.k, row: b.row,
+		dealing: Dealing{Legs: b.dealing.Legs[:0]}, undo: undo{accounts: b.undo.accounts[:0], sums: b.undo.sums[:0], holds: b.undo.holds[:0], backs: b.undo.backs[:0]}})
+}
+
+// key is the key of a row about an identifier, until the next call.
+func (b *batch) key(kind byte, id edge.ID) []byte {
+	b.k = append(append(append(b.k[:0], prefix...), kind, '/'), id[:]...)
+	return b.k
+}
+
+// name is Ledger.name, which it asks only where a name is another than the two before.
+func (b *batch) name(t []byte) string {
+	for i := range b.names {
+		if b.names[i] == string(t) {
+			return b.names[i]
+		}
+	}
+	b.names[0], b.names[1] = b.names[1], b.led.name(t)
+	return b.names[1]
 }
 
 // account finds an account, or nil where there is none.
@@ -76,18 +134,18 @@ func (b *batch) account(id edge.ID) (*account, error) {
 	if a, ok := b.by[id]; ok {
 		return a, nil
 	}
-	row, found, err := get(b.tx, idKey(rowAccount, id))
+	row, found, err := get(b.tx, b.key(rowAccount, id))
 	if err != nil || !found {
 		return nil, err
 	}
-	if len(b.arena) == cap(b.arena) {
-		b.arena = make([]account, 0, min(max(8, 2*cap(b.arena)), 512))
+	if b.used == len(b.accounts) {
+		b.accounts = append(b.accounts, &account{})
 	}
-	b.arena = b.arena[:len(b.arena)+1]
-	a := &b.arena[len(b.arena)-1]
-	if err := decodeAccount(id, row, b.led.name, a); err != nil {
+	a := b.accounts[b.used]
+	if err := decodeAccount(id, row, b.name, a); err != nil {
 		return nil, err
 	}
+	b.used++
 	b.by[id] = a
 	return a, nil
 }
@@ -125,10 +183,10 @@ func (b *batch) fund(id string) (fundRow, error) {
 
 // outcome says what became of an identifier, in this batch or before.
 func (b *batch) outcome(id edge.ID) (o outcome, found bool, err error) {
-	if o, ok := b.ids[id]; ok {
-		return o, true, nil
+	if i, ok := b.ids[id]; ok {
+		return b.spent[i].outcome, true, nil
 	}
-	row, found, err := get(b.tx, idKey(rowID, id))
+	row, found, err := get(b.tx, b.key(rowID, id))
 	if err != nil || !found {
 		return o, false, err
 	}
@@ -136,11 +194,17 @@ func (b *batch) outcome(id edge.ID) (o outcome, found bool, err error) {
 	return o, true, err
 }
 
+// spend notes what an identifier came to.
+func (b *batch) spend(id edge.ID, o outcome) {
+	b.ids[id] = len(b.spent)
+	b.spent = append(b.spent, spent{id, o})
+}
+
 func (b *batch) hold(id edge.ID) (*hold, error) {
 	if h, ok := b.holds[id]; ok {
 		return h, nil
 	}
-	row, found, err := get(b.tx, idKey(rowHold, id))
+	row, found, err := get(b.tx, b.key(rowHold, id))
 	if err != nil || !found {
 		return nil, err
 	}
@@ -154,7 +218,7 @@ func (b *batch) hold(id edge.ID) (*hold, error) {
 
 // fail spends an identifier: whatever comes under it from now on is refused.
 func (b *batch) fail(id edge.ID, e *edge.Error) {
-	b.ids[id] = outcome{code: e.Code, detail: clip(e.Msg, 200), kind: e.Kind, time: b.now}
+	b.spend(id, outcome{code: e.Code, detail: clip(e.Msg, 200), kind: e.Kind, time: b.now})
 	b.no = tellRefused(b.no, id, e)
 }
 
@@ -163,7 +227,7 @@ type undo struct {
 	accounts []*account
 	sums     []*sum
 	holds    []wasHold
-	ids      []edge.ID
+	spent    int
 	backs    []edge.ID
 	slots    int
 	body     int
@@ -184,8 +248,8 @@ func (b *batch) mark() {
 	if b.rules != nil {
 		b.rules.Mark()
 	}
-	b.undo = undo{accounts: b.undo.accounts[:0], sums: b.undo.sums[:0], holds: b.undo.holds[:0], ids: b.undo.ids[:0], backs: b.undo.backs[:0],
-		slots: len(b.slots), body: len(b.body), told: len(b.told), legs: b.legs, count: b.count}
+	b.undo = undo{accounts: b.undo.accounts[:0], sums: b.undo.sums[:0], holds: b.undo.holds[:0], backs: b.undo.backs[:0],
+		slots: len(b.slots), spent: len(b.spent), body: len(b.body), told: len(b.told), legs: b.legs, count: b.count}
 }
 
 // back takes back everything since mark.
@@ -205,9 +269,10 @@ func (b *batch) back() {
 			delete(b.holds, w.id)
 		}
 	}
-	for _, id := range b.undo.ids {
-		delete(b.ids, id)
+	for _, x := range b.spent[b.undo.spent:] {
+		delete(b.ids, x.id)
 	}
+	b.spent = b.spent[:b.undo.spent]
 	for _, id := range b.undo.backs {
 		delete(b.backs, id)
 	}

@@ -86,13 +86,9 @@ func (b *batch) entryOf(o outcome) (*entry, error) {
 
 func (b *batch) blockOf(number uint64) (*block, error) {
 	if number == b.meta.blocks+1 {
-		return decodeBlock(append(appendBlockHead(nil, b.head()), b.body...))
+		return decodeBlock(b.body)
 	}
 	return loadBlock(b.tx, number)
-}
-
-func (b *batch) head() block {
-	return block{number: b.meta.blocks + 1, first: b.meta.entries + 1, time: b.now, actor: b.tx.Actor(), before: b.meta.chain}
 }
 
 // do carries out one step that is not known yet.
@@ -127,7 +123,7 @@ func (b *batch) transfer(s *step) error {
 // apply does one leg, within the bounds of both accounts.
 func (b *batch) apply(s *step, i int, how movement) error {
 	l := &s.legs[i]
-	d, c := b.by[l.debit], b.by[l.credit] // permit has found both
+	d, c := s.parties[i].debit, s.parties[i].credit
 	if s.flags&isBalancing != 0 {
 		if err := balance(l, d); err != nil {
 			return err
@@ -193,8 +189,7 @@ func (b *batch) keep(s *step) {
 
 // enterAll writes the entry, whose legs are done.
 func (b *batch) enterAll(s *step) {
-	b.ids[s.id] = outcome{block: b.meta.blocks + 1, index: b.count}
-	b.undo.ids = append(b.undo.ids, s.id)
+	b.spend(s.id, outcome{block: b.meta.blocks + 1, index: b.count})
 	b.body = appendEntry(b.body, &s.entry)
 	b.told = tell(b.told, &s.entry)
 	b.legs += uint32(len(s.legs))

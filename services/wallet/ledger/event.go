@@ -33,13 +33,13 @@ func (b *batch) announce() {
 	if b.count == 0 && len(b.no) == 0 {
 		return
 	}
-	body := make([]byte, 0, len(b.told)+len(b.no)+64)
-	body = append(body, `{"block":`...)
+	body := append(b.row[:0], `{"block":`...)
 	body = strconv.AppendUint(body, b.meta.blocks, 10)
 	body = append(body, `,"first":`...)
 	body = strconv.AppendUint(body, b.meta.entries-uint64(b.count)+1, 10)
 	body = append(append(body, `,"transfers":[`...), b.told...)
 	body = append(append(append(body, `],"refused":[`...), b.no...), `]}`...)
+	b.row = body
 	b.tx.Emit(edge.Event{Type: EventPosted, Subject: "ledger", Class: edge.Personal, Urgency: edge.Ledger, Body: body})
 }
 
@@ -79,6 +79,6 @@ func tellRefused(b []byte, id edge.ID, e *edge.Error) []byte {
 	return append(append(append(b, `","code":"`...), e.Code...), `"}`...)
 }
 
-func appendID(b []byte, id edge.ID) []byte { return append(b, id.String()...) }
+func appendID(b []byte, id edge.ID) []byte { return id.Append(b) }
 
 func formatUint(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -6,12 +6,15 @@ import (
 )
 
 // run carries out the steps of an item together, or none of them. An error that is no refusal ends the command.
+// The results are good until the next item.
 func (b *batch) run(steps []step) (results []done, refusal *edge.Error, err error) {
 	b.mark()
+	results = b.results[:0]
 	for i := range steps {
 		d, err := b.one(&steps[i])
 		if err == nil {
 			results = append(results, d)
+			b.results = results
 			continue
 		}
 		e, ok := isRefusal(err)
@@ -40,7 +43,7 @@ func (b *batch) one(s *step) (done, error) {
 		if err := b.do(s); err != nil {
 			return done{}, err
 		}
-		o = b.ids[s.id]
+		o = b.spent[len(b.spent)-1].outcome
 	}
 	return done{outcome: o, id: s.id, status: statusOf(&s.entry), replayed: again}, nil
 }
@@ -48,13 +51,14 @@ func (b *batch) one(s *step) (done, error) {
 // give takes an item back, and spends the identifiers of its steps: step i was refused with e, the others because of it.
 func (b *batch) give(steps []step, i int, e *edge.Error) (results []done) {
 	b.back()
+	results = b.results[:0]
 	for k := range steps {
 		why := e
 		if k != i {
 			why = clash(CodeLinked, "it was to happen together with something that was refused", "look at why that was refused", fact("code", e.Code))
 		}
 		s := &steps[k]
-		if e.Code != CodeConflict && e.Code != CodeFailed && !b.spent(s.id) {
+		if e.Code != CodeConflict && e.Code != CodeFailed && !b.taken(s.id) {
 			b.fail(s.id, why)
 		}
 		results = append(results, done{outcome: outcome{code: why.Code, detail: why.Msg, kind: why.Kind, time: b.now}, id: s.id})
@@ -62,8 +66,8 @@ func (b *batch) give(steps []step, i int, e *edge.Error) (results []done) {
 	return results
 }
 
-// spent reports whether an identifier means something already.
-func (b *batch) spent(id edge.ID) bool {
+// taken reports whether an identifier means something already.
+func (b *batch) taken(id edge.ID) bool {
 	_, found, err := b.outcome(id)
 	return found || err != nil
 }
@@ -83,19 +87,23 @@ func (b *batch) finish() error {
 	}
 	for id, a := range b.by {
 		if a.moved {
-			b.tx.Set(idKey(rowAccount, id), a.append(nil))
+			b.row = a.append(b.row[:0])
+			b.tx.Set(b.key(rowAccount, id), b.row)
 		}
 	}
 	for u, s := range b.sums {
 		if s.totals != s.was {
-			b.tx.Set(totalKey(u), s.append(nil))
+			b.row = s.append(b.row[:0])
+			b.tx.Set(totalKey(u), b.row)
 			if err := b.flow(s); err != nil {
 				return err
 			}
 		}
 	}
-	for id, o := range b.ids {
-		b.tx.Set(idKey(rowID, id), o.append(nil))
+	for i := range b.spent {
+		x := &b.spent[i]
+		b.row = x.outcome.append(b.row[:0])
+		b.tx.Set(b.key(rowID, x.id), b.row)
 	}
 	b.writeHolds()
 	for id, by := range b.backs {
@@ -109,9 +117,8 @@ func (b *batch) finish() error {
 }
 
 func (b *batch) writeBlock() {
-	row := append(appendBlockHead(make([]byte, 0, len(b.body)+128), b.head()), b.body...)
-	b.meta = meta{b.meta.blocks + 1, b.meta.entries + uint64(b.count), chained(row)}
-	b.tx.Set(numberKey(rowBlock, b.meta.blocks), row)
+	b.meta = meta{b.meta.blocks + 1, b.meta.entries + uint64(b.count), chained(b.body)}
+	b.tx.Set(numberKey(rowBlock, b.meta.blocks), b.body)
 	b.tx.Set(key(rowMeta), b.meta.append(nil))
 }
 

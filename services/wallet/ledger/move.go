@@ -76,7 +76,11 @@ func (b *Batch) Do(moves ...Move) (refusal *edge.Error, err error) {
 }
 
 // Finish asserts what must always hold and writes what changed.
-func (b *Batch) Finish() error { return b.b.finish() }
+// The batch must not be used after it.
+func (b *Batch) Finish() error {
+	defer b.b.close()
+	return b.b.finish()
+}
 
 // Known reports whether an identifier is spent, and whether what it did went through.
 func (b *Batch) Known(id edge.ID) (spent, done bool, err error) {

@@ -12,19 +12,18 @@ func (b *batch) permit(s *step) error {
 			return err
 		}
 	}
-	first := b.by[s.legs[0].debit].of
+	first := s.parties[0].debit.of
 	s.of = first
-	for i := range s.legs {
-		d, c := b.by[s.legs[i].debit], b.by[s.legs[i].credit]
-		if err := alike(s, d, c); err != nil {
+	for _, p := range s.parties {
+		if err := alike(s, p.debit, p.credit); err != nil {
 			return err
 		}
-		if d.of != first {
+		if p.debit.of != first {
 			s.flags |= isMixed
 		}
 	}
-	for i := range s.legs {
-		if err := b.admits(s, b.by[s.legs[i].debit], b.by[s.legs[i].credit]); err != nil {
+	for _, p := range s.parties {
+		if err := b.admits(s, p.debit, p.credit); err != nil {
 			return err
 		}
 	}
@@ -36,19 +35,31 @@ func (b *batch) permit(s *step) error {
 
 // find looks up the accounts of a leg. Both must be there and open.
 func (b *batch) find(s *step, i int) error {
-	for _, id := range [...]edge.ID{s.legs[i].debit, s.legs[i].credit} {
-		a, err := b.account(id)
-		if err != nil {
-			return err
-		}
-		if a == nil {
-			return noAccount(id.String())
-		}
-		if e := a.refusal(); e != nil {
-			return e
-		}
+	d, err := b.usable(s.legs[i].debit)
+	if err != nil {
+		return err
 	}
+	c, err := b.usable(s.legs[i].credit)
+	if err != nil {
+		return err
+	}
+	s.parties = append(s.parties, pair{d, c})
 	return nil
+}
+
+// usable finds an account on which money may move.
+func (b *batch) usable(id edge.ID) (*account, error) {
+	a, err := b.account(id)
+	if err != nil {
+		return nil, err
+	}
+	if a == nil {
+		return nil, noAccount(id.String())
+	}
+	if e := a.refusal(); e != nil {
+		return nil, e
+	}
+	return a, nil
 }
 
 // alike refuses a leg between two currencies or two funds, and a currency the caller did not mean.

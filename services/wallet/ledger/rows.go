@@ -158,9 +158,11 @@ func loadHalt(v edge.View) (row haltRow, found bool, err error) {
 
 // get reads a row that need not be there.
 func get(v edge.View, k []byte) (row []byte, found bool, err error) {
-	row, err = v.Get(k)
-	if edge.IsKind(err, edge.NotFound) {
+	if row, err = v.Get(k); err == nil {
+		return row, true, nil
+	}
+	if edge.KindOf(err) == edge.NotFound {
 		return nil, false, nil
 	}
-	return row, err == nil, err
+	return nil, false, err
 }

@@ -69,7 +69,7 @@ func (b *batch) judge(s *step) error {
 		Balancing: s.flags&isBalancing != 0, Own: s.own, Legs: d.Legs[:0]}
 	for i := range s.legs {
 		l := &s.legs[i]
-		from, to := b.by[l.debit], b.by[l.credit]
+		from, to := s.parties[i].debit, s.parties[i].credit
 		d.Legs = append(d.Legs, DealingLeg{Debit: from.party(), Credit: to.party(), Asset: from.of.asset, Fund: from.of.fund, Amount: l.amount})
 	}
 	v, err := b.rules.Judge(d)

@@ -2,16 +2,18 @@ package ledger
 
 import (
 	"encoding/hex"
-	"strconv"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/amount"
-	"github.com/aielon/edge/services/wallet/walletv1"
 )
+
+// A pair is the two accounts of a leg.
+type pair struct{ debit, credit *account }
 
 // A step is one thing to do, read and found to be well formed.
 type step struct {
 	entry
+	parties []pair        // the accounts of each leg, once they were found
 	part    amount.Amount // of a hold, to post
 	whole   bool          // of a hold, all of it is posted
 	timeout uint32        // of a hold, in seconds
@@ -21,21 +23,22 @@ type step struct {
 }
 
 const (
-	maxLegs = 256
-	maxMemo = 140 * 4 // bytes
-	maxText = 64
+	maxLegs    = 256
+	maxMemo    = 140 * 4 // bytes
+	maxText    = 64
+	maxTimeout = 365 * 24 * 3600 // seconds
 )
 
 // parseID reads an identifier: 26 letters and digits, or a UUID. Where there is none one is made.
-func parseID(text string) (edge.ID, error) {
+func parseID[S ~string | ~[]byte](text S) (edge.ID, error) {
 	switch len(text) {
 	case 0:
 		return edge.NewID(), nil
 	case 36:
-		return parseUUID(text)
+		return parseUUID(string(text))
 	}
-	id, err := edge.ParseID(text)
-	if err != nil || id.IsZero() {
+	id, ok := edge.ReadID(text)
+	if !ok || id.IsZero() {
 		return id, invalid("an identifier has 26 letters and digits, or is a UUID").WithHint("make a new one for each transfer, and keep it for retries")
 	}
 	return id, nil
@@ -43,13 +46,13 @@ func parseID(text string) (edge.ID, error) {
 
 // parseUUID reads the form of RFC 9562.
 func parseUUID(text string) (id edge.ID, err error) {
-	b := make([]byte, 0, 32)
+	b := make([]byte, 0, 36)
 	for i := range len(text) {
-		switch dash := i == 8 || i == 13 || i == 18 || i == 23; {
-		case dash && text[i] == '-':
-		case dash:
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (text[i] == '-') {
 			return id, invalid("a UUID has its dashes elsewhere")
-		default:
+		}
+		if !dash {
 			b = append(b, text[i])
 		}
 	}
@@ -59,60 +62,86 @@ func parseUUID(text string) (id edge.ID, err error) {
 	return id, nil
 }
 
-// parseTransfer reads what is asked for into s, whose legs are used again.
-func parseTransfer(in *walletv1.NewTransfer, s *step) (err error) {
-	*s = step{entry: entry{legs: s.legs[:0], kind: transferEntry, purpose: in.GetPurpose(), memo: in.GetMemo(), ref: in.GetReference()}, timeout: in.GetTimeoutSeconds(), asset: in.GetAsset()}
-	if s.id, err = parseID(in.GetId()); err != nil {
+// parse makes a step of what was asked for. The step's legs are used again.
+func (s *Ledger) parse(r *request, st *step) error {
+	switch r.what {
+	case 't':
+		return s.parseTransfer(r, st)
+	case 'p':
+		return parsePost(r, st)
+	case 'v':
+		return parseVoid(r, st)
+	}
+	return invalid("there is nothing to do").WithHint("give a transfer, a post or a void")
+}
+
+func (s *Ledger) parseTransfer(r *request, st *step) (err error) {
+	*st = step{parties: st.parties[:0], entry: entry{legs: st.legs[:0], kind: transferEntry, memo: string(r.memo), ref: string(r.reference)}, timeout: uint32(r.timeout)}
+	if st.id, err = parseID(r.id); err != nil {
 		return err
 	}
-	if err := s.texts(in); err != nil {
+	if err := s.parseTexts(r, st); err != nil {
 		return err
 	}
-	if in.GetHold() {
-		s.kind = holdEntry
-	} else if s.timeout > 0 {
+	if r.hold {
+		st.kind = holdEntry
+	} else if r.timeout > 0 {
 		return invalid("only a hold can end by itself").WithHint("set hold, or leave out timeout_seconds")
 	}
-	if len(in.GetLegs()) == 0 {
-		err = s.addLeg(in.GetDebit(), in.GetCredit(), in.GetAmount())
-	} else if in.GetDebit() != "" || in.GetCredit() != "" || in.GetAmount() != "" || len(in.GetLegs()) > maxLegs {
-		err = invalid("a transfer has one debit, credit and amount, or 1 to %d legs", maxLegs)
+	if len(r.legs) == 0 {
+		err = st.addLeg(r.debit, r.credit, r.amount)
+	} else if len(r.debit)+len(r.credit)+len(r.amount) > 0 {
+		err = invalid("a transfer has one debit, credit and amount, or legs, not both")
 	}
-	for _, l := range in.GetLegs() {
-		if err == nil {
-			err = s.addLeg(l.GetDebit(), l.GetCredit(), l.GetAmount())
+	for _, b := range r.legs {
+		if err != nil {
+			return err
+		}
+		debit, credit, sum, rerr := readLeg(b)
+		if err = rerr; err == nil {
+			err = st.addLeg(debit, credit, sum)
 		}
 	}
-	if err == nil && in.GetBalancing() {
-		s.flags |= isBalancing
-		if len(s.legs) > 1 {
+	if err == nil && r.balancing {
+		st.flags |= isBalancing
+		if len(st.legs) > 1 {
 			err = invalid("only a transfer of one leg can move as much as is there")
 		}
 	}
 	return err
 }
 
-// texts reads what describes the transfer.
-func (s *step) texts(in *walletv1.NewTransfer) error {
-	switch {
-	case len(s.memo) > maxMemo, len(s.ref) > maxText*4, len(s.purpose) > maxText, len(s.asset) > maxText:
-		return invalid("the note, the reference or the purpose is too long")
-	case in.GetMcc() != "":
-		n, err := strconv.ParseUint(in.GetMcc(), 10, 16)
-		if err != nil || len(in.GetMcc()) != 4 || n == 0 {
-			return invalid("a merchant category code has four digits")
-		}
-		s.mcc = uint16(n)
+// parseTexts reads what describes a transfer.
+func (s *Ledger) parseTexts(r *request, st *step) error {
+	if len(r.memo) > maxMemo || len(r.reference) > maxText*4 || len(r.purpose) > maxText || len(r.asset) > maxText || r.timeout > maxTimeout {
+		return invalid("the note, the reference, the purpose or the time of a hold is too long")
 	}
-	if d := in.GetDocument(); d != "" {
-		if n, err := hex.Decode(s.doc[:], []byte(d)[:min(len(d), 64)]); err != nil || n != 32 || len(d) != 64 {
+	for _, c := range r.purpose {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return invalid("a purpose is written with small letters, digits and _")
+		}
+	}
+	st.purpose, st.asset = s.name(r.purpose), s.name(r.asset)
+	if len(r.mcc) > 0 {
+		for _, c := range r.mcc {
+			if c < '0' || c > '9' || len(r.mcc) != 4 {
+				return invalid("a merchant category code has four digits")
+			}
+			st.mcc = st.mcc*10 + uint16(c-'0')
+		}
+	}
+	if d := r.doc; len(d) > 0 {
+		if len(d) != 2*len(st.doc) {
+			return invalid("a document is named by its SHA-256, 64 hexadecimal digits")
+		}
+		if _, err := hex.Decode(st.doc[:], d); err != nil {
 			return invalid("a document is named by its SHA-256, 64 hexadecimal digits")
 		}
 	}
 	return nil
 }
 
-func (s *step) addLeg(debit, credit, sum string) (err error) {
+func (st *step) addLeg(debit, credit, sum []byte) (err error) {
 	var l leg
 	if l.debit, err = parseAccount(debit); err != nil {
 		return err
@@ -129,43 +158,43 @@ func (s *step) addLeg(debit, credit, sum string) (err error) {
 	case l.debit == l.credit:
 		return invalid("the two accounts of a transfer are the same").WithHint("choose another account to credit")
 	}
-	s.legs = append(s.legs, l)
+	st.legs = append(st.legs, l)
 	return nil
 }
 
-func parseAccount(text string) (edge.ID, error) {
-	if text == "" {
+func parseAccount[S ~string | ~[]byte](text S) (edge.ID, error) {
+	if len(text) == 0 {
 		return edge.ID{}, invalid("an account is missing").WithHint("name the account to debit and the one to credit")
 	}
 	return parseID(text)
 }
 
-func parsePost(in *walletv1.NewPost, s *step) (err error) {
-	*s = step{entry: entry{kind: postEntry, legs: s.legs[:0]}, whole: in.GetAmount() == ""}
-	if s.id, err = parseID(in.GetId()); err != nil {
+func parsePost(r *request, st *step) (err error) {
+	*st = step{parties: st.parties[:0], entry: entry{kind: postEntry, legs: st.legs[:0]}, whole: len(r.amount) == 0}
+	if st.id, err = parseID(r.id); err != nil {
 		return err
 	}
-	if s.about, err = parseHold(in.GetHold()); err != nil || s.whole {
+	if st.about, err = parseHold(r.about); err != nil || st.whole {
 		return err
 	}
-	if s.part, err = amount.Parse(in.GetAmount()); err == nil && s.part.IsZero() {
-		return invalid("a hold cannot be posted for nothing").WithHint("void it").WithCode(amount.CodeInvalid)
+	if st.part, err = amount.Parse(r.amount); err == nil && st.part.IsZero() {
+		return edge.E(edge.Invalid, "a hold cannot be posted for nothing").WithHint("void it").WithCode(amount.CodeInvalid)
 	}
 	return err
 }
 
-func parseVoid(in *walletv1.NewVoid, s *step) (err error) {
-	*s = step{entry: entry{kind: voidEntry, legs: s.legs[:0]}}
-	if s.id, err = parseID(in.GetId()); err != nil {
+func parseVoid(r *request, st *step) (err error) {
+	*st = step{parties: st.parties[:0], entry: entry{kind: voidEntry, legs: st.legs[:0]}}
+	if st.id, err = parseID(r.id); err != nil {
 		return err
 	}
-	s.about, err = parseHold(in.GetHold())
+	st.about, err = parseHold(r.about)
 	return err
 }
 
-func parseHold(text string) (edge.ID, error) {
-	if text == "" {
-		return edge.ID{}, invalid("the hold is missing")
+func parseHold[S ~string | ~[]byte](text S) (edge.ID, error) {
+	if len(text) == 0 {
+		return edge.ID{}, invalid("the transfer is missing").WithHint("name the hold, or the transfer to reverse")
 	}
 	return parseID(text)
 }

@@ -30,13 +30,18 @@ func (trial) Actor() edge.Actor { return edge.Actor{} }
 // tryTransfer is createTransfer without keeping anything: the same code, on a view.
 func (s *Ledger) tryTransfer(v edge.View, in *walletv1.TryTransferRequest) (*walletv1.Transfer, error) {
 	st := make([]step, 1)
-	if err := parseTransfer(in.GetTransfer(), &st[0]); err != nil {
+	r, err := requestOf(in.GetTransfer())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.parse(r, &st[0]); err != nil {
 		return nil, err
 	}
 	b, err := s.begin(trial{v})
 	if err != nil {
 		return nil, err
 	}
+	defer b.close()
 	results, refusal, err := b.run(st)
 	switch {
 	case err != nil:
@@ -75,6 +80,7 @@ func (s *Ledger) tick(tx edge.Tx, _ struct{}) (out tickResult, err error) {
 	if err != nil {
 		return out, err
 	}
+	defer b.close()
 	due, err := s.Due(tx, b.now, maxTick)
 	if err != nil {
 		return out, err
