@@ -255,9 +255,9 @@ func (c *checker) compareAbout(id edge.ID) {
 }
 
 func (c *checker) compareTotals() {
-	seen := 0
+	seen := map[universe]bool{}
 	if err := eachTotal(c.v, func(u universe, t *totals) {
-		seen++
+		seen[u] = true
 		want := c.sums[u]
 		if want == nil || *want != *t {
 			c.problem("the totals of %s in %s are others than its entries come to", u.fund, u.asset)
@@ -272,8 +272,10 @@ func (c *checker) compareTotals() {
 	}); err != nil {
 		c.problem("totals: %v", err)
 	}
-	if seen != len(c.sums) {
-		c.problem("there are totals of %d currencies and funds, and entries of %d", seen, len(c.sums))
+	for u, t := range c.sums {
+		if !seen[u] && *t != (totals{}) { // what came to nothing needs no row
+			c.problem("the totals of %s in %s are missing", u.fund, u.asset)
+		}
 	}
 }
 

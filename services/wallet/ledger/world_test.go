@@ -1,8 +1,8 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
-	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -19,13 +19,22 @@ const (
 
 // A world is a ledger in memory.
 type world struct {
-	t     testing.TB
+	t     tester
 	s     *Ledger
 	mux   *edge.Mux
 	state *edgetest.State
 }
 
-func newWorld(t testing.TB) *world {
+// A tester is a test, or one case of a property.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Context() context.Context
+}
+
+func newWorld(t tester) *world {
 	w := &world{t: t, s: New(nil), mux: edge.NewMux(), state: edgetest.New(edge.Actor{Kind: edge.Person, ID: "officer"}, time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC))}
 	w.s.Register(w.mux)
 	return w
