@@ -59,6 +59,7 @@ func (s *Ledger) Check(ctx context.Context, v edge.View, progress func(done, of 
 		c.problem("the ledger's head says %d blocks, %d entries; there are %d and %d, or their chain is another", m.blocks, m.entries, c.rep.Blocks, c.rep.Entries)
 	}
 	c.compareAccounts()
+	c.compareHistory()
 	c.compareTotals()
 	c.compareFlows()
 	c.compareHolds()
@@ -240,6 +241,20 @@ func (c *checker) compareAccounts() {
 			c.problem("account %s: %v (I2)", id, err)
 		}
 		c.compareAbout(id)
+	}
+}
+
+// compareHistory looks whether there are rows of history beyond those that lead to entries.
+func (c *checker) compareHistory() {
+	var want, n uint64
+	for _, a := range c.accounts {
+		want += a.n / historyStep
+	}
+	for range c.rows(rowHistory) {
+		n++
+	}
+	if n != want {
+		c.problem("there are %d rows of history, the entries come to %d", n, want)
 	}
 }
 

@@ -156,6 +156,22 @@ func TestBatch(t *testing.T) {
 	w.check()
 }
 
+// An item that is taken back leaves nothing behind, also where its entry would have been one that history has a row of.
+func TestTakenBackWithoutTrace(t *testing.T) {
+	w := newWorld(t)
+	desk, a, b := w.open(1, cashKind, "amanah"), w.open(2, memberKind, ""), w.open(3, memberKind, "")
+	for n := range historyStep - 1 {
+		if _, err := w.send(100+n, desk, a, "3"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := w.transfer(&walletv1.NewTransfer{Id: id(10), Legs: []*walletv1.Leg{{Debit: desk, Credit: a, Amount: "1"}, {Debit: b, Credit: a, Amount: "1"}}})
+	w.refuses(err, edge.Refused, CodeFunds)
+	if rep := w.check(); rep.Entries != historyStep-1 {
+		t.Errorf("%+v", rep)
+	}
+}
+
 // Every entry of an account is found again, from any point, and its balance at any time.
 func TestHistory(t *testing.T) {
 	w := newWorld(t)

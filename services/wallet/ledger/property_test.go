@@ -115,17 +115,47 @@ func (h *history) some() string {
 	return rapid.SampledFrom(h.ids).Draw(h.t, "some")
 }
 
+// holding is mostly a hold that is open.
+func (h *history) holding() string {
+	var open []string
+	for name, x := range h.m.holds {
+		if x.state == "" {
+			open = append(open, name)
+		}
+	}
+	return h.among(open)
+}
+
+// moved is mostly something that moved money and was not moved back.
+func (h *history) moved() string {
+	var moved []string
+	for name, kind := range h.m.kinds {
+		if (kind == "transfer" || kind == "post") && !h.m.backs[name] {
+			moved = append(moved, name)
+		}
+	}
+	return h.among(moved)
+}
+
+func (h *history) among(names []string) string {
+	if len(names) == 0 || rapid.IntRange(0, 4).Draw(h.t, "any") == 0 {
+		return h.some()
+	}
+	slices.Sort(names)
+	return rapid.SampledFrom(names).Draw(h.t, "one")
+}
+
 func (h *history) step() modelStep {
 	s := modelStep{kind: rapid.SampledFrom([]string{"transfer", "transfer", "transfer", "transfer", "hold", "hold", "post", "post", "void"}).Draw(h.t, "kind")}
 	switch s.kind {
 	case "post":
-		s.about, s.id = h.some(), h.newID()
+		s.about, s.id = h.holding(), h.newID()
 		if rapid.Bool().Draw(h.t, "partly") {
 			s.part = rapid.Int64Range(1, 120).Draw(h.t, "part")
 		}
 		return s
 	case "void":
-		s.about, s.id = h.some(), h.newID()
+		s.about, s.id = h.holding(), h.newID()
 		return s
 	case "hold":
 		s.timeout = rapid.SampledFrom([]int64{0, 5, 60}).Draw(h.t, "timeout")
@@ -229,7 +259,7 @@ func (h *history) forgotten(op string, in proto.Message, out proto.Message) {
 func (h *history) single() {
 	s := h.step()
 	if rapid.IntRange(0, 3).Draw(h.t, "back") == 0 {
-		s = modelStep{kind: "reverse", about: h.some(), id: h.newID()}
+		s = modelStep{kind: "reverse", about: h.moved(), id: h.newID()}
 	}
 	var err error
 	out := &walletv1.Transfer{}
