@@ -8,6 +8,7 @@ import (
 	"github.com/aielon/edge/node/auth/identity"
 	"github.com/aielon/edge/node/policy"
 	"github.com/aielon/edge/node/webhook"
+	"github.com/aielon/edge/services/wallet/giving"
 )
 
 // eventTypes lists what a site's journals tell of. Types are never taken away or given another meaning: receivers
@@ -34,7 +35,10 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{webhook.TypeRemoved, "A webhook was removed."},
 		[2]string{webhook.TypeRotated, "A webhook has a new secret."},
 		[2]string{webhook.TypeEnabled, "A webhook was enabled again."},
-		[2]string{webhook.TypeDisabled, "A webhook was disabled."})
+		[2]string{webhook.TypeDisabled, "A webhook was disabled."},
+		[2]string{giving.EventCampaign, "A campaign was opened or changed."},
+		[2]string{giving.EventDeed, "The deed of an endowment was written down."},
+		[2]string{giving.EventSettled, "Cash was carried from one fund to another."})
 	add(api.Class_CLASS_PERSONAL,
 		[2]string{identity.PersonAdded, "Somebody was added."},
 		[2]string{identity.PersonChanged, "What is known of somebody was changed."},
@@ -55,6 +59,7 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{policy.Opened, "Somebody opened a record in an emergency."},
 		[2]string{policy.Ended, "Emergency access ended."},
 		[2]string{policy.Consented, "What a person agrees to was written down."},
+		[2]string{giving.EventGiven, "Somebody gave to a fund."},
 		[2]string{audit.TypeChange, "Something was changed: its audit record."})
 	return list
 }

@@ -5,20 +5,26 @@ import (
 	"strings"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/services/wallet/giving"
 	"github.com/aielon/edge/services/wallet/ledger"
 )
 
 // A Service is the wallet of one site.
 type Service struct {
 	Ledger *ledger.Ledger
+	Giving *giving.Giving
 }
 
 // New returns the wallet.
-func New() *Service { return &Service{Ledger: ledger.New(nil)} }
+func New() *Service {
+	l := ledger.New(nil)
+	return &Service{Ledger: l, Giving: giving.New(l)}
+}
 
 // Register adds the operations of the wallet.
 func (s *Service) Register(m *edge.Mux) {
 	s.Ledger.Register(m)
+	s.Giving.Register(m)
 }
 
 // Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money.

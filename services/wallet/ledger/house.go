@@ -72,3 +72,9 @@ func (s *Ledger) ShowTransfer(v edge.View, id edge.ID) (*walletv1.Transfer, erro
 func (s *Ledger) ShowFund(v edge.View, id string) (*walletv1.Fund, error) {
 	return getFund(v, &walletv1.GetFundRequest{Id: id})
 }
+
+// ShowFunds shows all funds that were opened or hold anything, with their totals.
+func (s *Ledger) ShowFunds(v edge.View) ([]*walletv1.Fund, error) {
+	out, err := listFunds(v, nil)
+	return out.GetFunds(), err
+}
