@@ -8,6 +8,7 @@ import (
 	"github.com/aielon/edge/node/auth/identity"
 	"github.com/aielon/edge/node/policy"
 	"github.com/aielon/edge/node/webhook"
+	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/giving"
 )
 
@@ -60,6 +61,8 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{policy.Ended, "Emergency access ended."},
 		[2]string{policy.Consented, "What a person agrees to was written down."},
 		[2]string{giving.EventGiven, "Somebody gave to a fund."},
+		[2]string{compliance.EventDecided, "The rules denied something or put it on hold."},
+		[2]string{compliance.EventReviewed, "A review was opened or decided."},
 		[2]string{audit.TypeChange, "Something was changed: its audit record."})
 	return list
 }

@@ -5,38 +5,46 @@ import (
 	"strings"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/giving"
 	"github.com/aielon/edge/services/wallet/ledger"
 )
 
 // A Service is the wallet of one site.
 type Service struct {
-	Ledger *ledger.Ledger
-	Giving *giving.Giving
+	Ledger     *ledger.Ledger
+	Compliance *compliance.Service
+	Giving     *giving.Giving
 }
 
 // New returns the wallet.
 func New() *Service {
-	l := ledger.New(nil)
-	return &Service{Ledger: l, Giving: giving.New(l)}
+	c, l := compliance.New()
+	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l)}
 }
 
 // Register adds the operations of the wallet.
 func (s *Service) Register(m *edge.Mux) {
 	s.Ledger.Register(m)
+	s.Compliance.Register(m)
 	s.Giving.Register(m)
 }
 
 // Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money.
 func Lasting(op string) bool { return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick }
 
-// Owner finds whose a thing of the wallet is: an account or a transfer. It is not known of anything else.
+// Owner finds whose a thing of the wallet is: an account, a transfer, or what was
+// asked for: a decision, a review. It is not known of anything else.
 func (s *Service) Owner(v edge.View, typ, id string) (owner string, known bool, err error) {
 	switch typ {
 	case "account":
 		owner, err = s.Ledger.Owner(v, id)
 	case "transfer":
 		owner, err = s.Ledger.TransferOwner(v, id)
+	case "decision":
+		owner, err = s.Compliance.DecisionOwner(v, id)
+	case "review":
+		owner, err = s.Compliance.ReviewOwner(v, id)
 	default:
 		return "", false, nil
 	}

@@ -39,7 +39,19 @@ func (s *Ledger) create(tx edge.Tx, a *account, what about) (*walletv1.Account, 
 	tx.Set(idKey(rowAbout, a.id), what.append(nil))
 	tx.Set(ownerKey(what.owner, a.id), []byte{})
 	s.told(tx, a, "opened")
-	return a.message(what), nil
+	return s.screened(tx, a, what)
+}
+
+// screened asks the rules about the name of a member's account, which may freeze it.
+func (s *Ledger) screened(tx edge.Tx, a *account, what about) (*walletv1.Account, error) {
+	if s.rules == nil || a.kind != member || what.name == "" {
+		return a.message(what), nil
+	}
+	why, err := s.rules.Named(tx, a.info(what))
+	if err != nil || why == "" {
+		return a.message(what), err
+	}
+	return s.freezeAccount(tx, &walletv1.FreezeAccountRequest{Id: a.id.String(), Reason: why})
 }
 
 func (s *Ledger) told(tx edge.Tx, a *account, what string) {
@@ -209,6 +221,18 @@ func (s *Ledger) edit(tx edge.Tx, id, said string, change func(a *account, what 
 }
 
 func (s *Ledger) changeAccount(tx edge.Tx, in *walletv1.ChangeAccountRequest) (*walletv1.Account, error) {
+	out, err := s.change(tx, in)
+	if err != nil || in.Name == nil {
+		return out, err
+	}
+	a, what, err := s.find(tx, in.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return s.screened(tx, a, what)
+}
+
+func (s *Ledger) change(tx edge.Tx, in *walletv1.ChangeAccountRequest) (*walletv1.Account, error) {
 	return s.edit(tx, in.GetId(), "changed", func(a *account, what *about) error {
 		if v := in.GetIfVersion(); v != 0 && v != what.version {
 			return clash(CodeExists, "the account was changed meanwhile", "look at it again, then change it", fact("version", formatUint(what.version)))

@@ -128,8 +128,40 @@ func (s *Ledger) Find(v edge.View, id edge.ID) (AccountInfo, error) {
 		return AccountInfo{}, err
 	}
 	what, err := s.loadAbout(v, id)
+	return a.info(what), err
+}
+
+func (a *account) info(what about) AccountInfo {
 	there, _ := a.available()
-	return AccountInfo{ID: id, Kind: a.kind, Asset: a.of.asset, Fund: a.of.fund, Owner: what.owner, Name: what.name, Open: a.state == open, Posted: a.posted(), Available: there, Tier: a.tier}, err
+	return AccountInfo{ID: a.id, Kind: a.kind, Asset: a.of.asset, Fund: a.of.fund, Owner: what.owner, Name: what.name, Open: a.state == open, Posted: a.posted(), Available: there, Tier: a.tier}
+}
+
+// A FundInfo is what other parts of the wallet may know of a fund.
+type FundInfo struct {
+	Ended     bool     // it takes nothing in any more
+	ToGeneral bool     // givers agreed that what is left then goes to the general fund
+	Allowed   []string // purposes it may be spent for; none: any
+}
+
+// FundOf looks a fund up. It fails with NotFound.
+func FundOf(v edge.View, id string, now time.Time) (FundInfo, error) {
+	f, err := findFund(v, id)
+	return FundInfo{Ended: f.Ends != nil && !now.Before(*f.Ends), ToGeneral: f.ToGeneral, Allowed: f.Allowed}, err
+}
+
+// SetTier notes how well the owner of an account is known. It fails with NotFound.
+func (s *Ledger) SetTier(tx edge.Tx, id edge.ID, tier uint8) error {
+	_, err := s.edit(tx, id.String(), "tier", func(a *account, _ *about) error {
+		a.tier = tier
+		return nil
+	})
+	return err
+}
+
+// Freeze freezes an account, with a reason people may read.
+func (s *Ledger) Freeze(tx edge.Tx, id edge.ID, reason string) error {
+	_, err := s.freezeAccount(tx, &walletv1.FreezeAccountRequest{Id: id.String(), Reason: reason})
+	return err
 }
 
 // OpenOwn opens an account that is the ledger's own, or leaves it as it is where it is there.

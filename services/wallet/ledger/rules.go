@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/amount"
 )
@@ -10,6 +12,9 @@ import (
 type Rules interface {
 	// Begin is called once for each command that moves money.
 	Begin(tx edge.Tx) (Judge, error)
+	// Named is called when an account gets a name, in the command that gives it. Where why is not empty the account is
+	// frozen for that reason.
+	Named(tx edge.Tx, a AccountInfo) (why string, err error)
 }
 
 // A Judge decides on the transfers of one command, one after the other. What it writes about them it keeps in memory
@@ -26,8 +31,9 @@ type Judge interface {
 
 // A Verdict is what the rules say of a dealing they do not refuse.
 type Verdict struct {
-	Review bool   // a person has to decide: the money is held until then
-	Rules  string // name and version of what it was judged by: "aaoifi-core/1"
+	Review  bool      // a person has to decide: the money is held until then
+	Expires time.Time // of a review, in whole seconds: when it ends as if it had been refused; zero: never
+	Rules   string    // name and version of what it was judged by: "aaoifi-core/1"
 }
 
 // A Dealing is a transfer as the rules see it.
@@ -78,6 +84,9 @@ func (b *batch) judge(s *step) error {
 	}
 	if s.rules = v.Rules; v.Review {
 		s.kind, s.flags = holdEntry, s.flags|isReview
+		if !v.Expires.IsZero() && s.timeout == 0 && s.expires == 0 {
+			s.expires = v.Expires.Unix()
+		}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type Compiled struct {
 	exchange  marks
 	byMCC     [mcc.Max + 1]uint16 // places in mccMarks
 	mccMarks  []marks
+	limits    []int // places of the rules about velocity
 }
 
 // marks says which rules are to be asked: bit i for the i-th.
@@ -57,6 +58,9 @@ func Compile(s *Set) (*Compiled, error) {
 	for i := range c.rules {
 		if c.rules[i].check == nil || len(c.rules) > MaxRules {
 			return nil, edge.E(edge.Invalid, "the rule set %s was not read by Parse", s.Name)
+		}
+		if _, ok := c.rules[i].check.(*velocityLimits); ok {
+			c.limits = append(c.limits, i)
 		}
 		t := c.rules[i].check.when()
 		c.pick(i, t)

@@ -81,12 +81,10 @@ type Moved struct {
 // Velocity says whether an account of a tier may move that much in 24 hours and in 30 days.
 func (c *Compiled) Velocity(tier uint8, asset string, day, month Moved) Decision {
 	worst := c.allowed()
-	for i := range c.rules {
-		v, ok := c.rules[i].check.(*velocityLimits)
-		if !ok {
-			continue
-		}
-		for _, l := range v.Limits {
+	for _, i := range c.limits {
+		v := c.rules[i].check.(*velocityLimits)
+		for k := range v.Limits {
+			l := &v.Limits[k]
 			if l.Act <= worst.Act || l.Tier != tier || l.Asset != "*" && l.Asset != asset {
 				continue
 			}

@@ -123,7 +123,10 @@ func (b *Buckets) Decode(data []byte) error {
 	if n > Month+1 {
 		return corrupt()
 	}
-	hours := make([]bucket, 0, n)
+	hours := b.hours[len(b.hours):cap(b.hours)][:0]
+	if uint64(cap(hours)) <= n {
+		hours = make([]bucket, 0, n+1) // most that are read get one more
+	}
 	var last uint64
 	for i := range n {
 		step := r.uvarint()
@@ -148,16 +151,22 @@ type reader struct {
 }
 
 // open reads the version and a count.
-func open(data []byte) (*reader, uint64) {
+func open(data []byte) (reader, uint64) {
 	if len(data) == 0 || data[0] != version {
-		return &reader{bad: true}, 0
+		return reader{bad: true}, 0
 	}
-	r := &reader{rest: data[1:]}
-	return r, r.uvarint()
+	r := reader{rest: data[1:]}
+	n := r.uvarint()
+	return r, n
 }
 
 // uvarint reads one in its shortest form.
 func (r *reader) uvarint() uint64 {
+	if len(r.rest) > 0 && r.rest[0] < 0x80 { // most are small
+		v := uint64(r.rest[0])
+		r.rest = r.rest[1:]
+		return v
+	}
 	v, n := binary.Uvarint(r.rest)
 	if n <= 0 || n > 1 && r.rest[n-1] == 0 {
 		r.bad, r.rest = true, nil
