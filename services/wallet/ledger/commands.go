@@ -95,6 +95,8 @@ func (s *Ledger) createTransfers(tx edge.Tx, body []byte) ([]byte, error) {
 
 // items reads items one after the other, in the same room.
 type items struct {
+	edge.Redacted
+
 	ledger *Ledger
 	req    request
 	steps  []step
