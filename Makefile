@@ -7,7 +7,7 @@ GOFLAGS_BUILD := -trimpath -buildvcs=false
 TESTFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test portal-e2e portal-judge clean peers siege ports bench-doors
+.PHONY: help build run test check race fuzz fault bench e2e judges cross generate portal portal-test portal-e2e portal-judge clean peers siege ports bench-doors ledgers
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ ports: build ## every port of a node, a hub and the quickstart against the table
 
 e2e: build ## the built program driven by scripts
 	go test -count=1 -timeout 600s -tags e2e ./node/e2e/...
+
+ledgers: ## 100,000 random transfers, checked by hledger, ledger and beancount (Debian packages)
+	@mkdir -p bin/ledgers
+	go test -count=1 -timeout 600s -run TestOutsideCheckers -v ./services/wallet/books -transfers 100000 -dir $(CURDIR)/bin/ledgers
+	scripts/ledgers.sh bin/ledgers
 
 judges: ## programs of others judge the doors (needs node and npm)
 	scripts/judges/run.sh

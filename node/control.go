@@ -43,6 +43,7 @@ func (n *Node) control() http.Handler {
 	m.HandleFunc("GET /v1/journal/verify", n.serveVerify)
 	m.HandleFunc("POST /v1/backup", n.serveBackup)
 	n.auditControl(m)
+	n.moneyControl(m)
 	m.HandleFunc("POST /v1/setup-code", func(w http.ResponseWriter, r *http.Request) {
 		code, err := n.SetupCode(r.Context())
 		answer(w, struct{ Code, Page string }{code, n.DoorURL()}, err)

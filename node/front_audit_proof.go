@@ -153,7 +153,7 @@ func (b *auditBook) export(ctx context.Context, in *auditv1.ExportAuditRequest, 
 		return err
 	}
 	defer leave()
-	w := &parts{send: send}
+	w := &parts{kind: "application/x-ndjson", send: send}
 	if err := b.n.auditOf().Export(ctx, w, AuditRequest{Streams: in.GetJournals(), Proofs: in.GetProofs()}); err != nil {
 		return err
 	}
@@ -162,6 +162,7 @@ func (b *auditBook) export(ctx context.Context, in *auditv1.ExportAuditRequest, 
 
 // parts makes messages of what is written.
 type parts struct {
+	kind string // media type
 	send func(*httpbody.HttpBody) error
 	buf  []byte
 }
@@ -176,7 +177,7 @@ func (p *parts) Write(b []byte) (int, error) {
 }
 
 func (p *parts) flush() error {
-	err := p.send(&httpbody.HttpBody{ContentType: "application/x-ndjson", Data: p.buf})
+	err := p.send(&httpbody.HttpBody{ContentType: p.kind, Data: p.buf})
 	p.buf = nil
 	return err
 }

@@ -45,6 +45,7 @@ func (n *Node) localMethods() *gateway.Locals {
 	oauthMethods(l, n.front.oauth)
 	n.policyMethods(l)
 	n.auditMethods(l)
+	n.moneyMethods(l)
 	gateway.Local(l, n.searchFor)
 	gateway.Local(l, n.suggest)
 	n.hooks.methods(l)

@@ -52,6 +52,7 @@ func commands(l *line) {
 	l.group("devices", "List, add and remove devices that publish over MQTT.", &devicesListCmd{}, &devicesAddCmd{}, &devicesChangeCmd{}, &devicesRotateCmd{}, &devicesRemoveCmd{})
 	l.group("journal", "Read or verify the journals.", &journalReadCmd{}, &journalVerifyCmd{})
 	l.group("audit", "Verify or export the audit: who did, saw and was refused what.", &auditVerifyCmd{}, &auditExportCmd{}, &auditCheckCmd{}, &auditSeenCmd{})
+	l.group("wallet", "Check the ledger of the wallet, or export it for hledger, ledger and beancount.", &walletCheckCmd{}, &walletExportCmd{})
 	l.group("blobs", "Put, get, list and remove large objects: images, backups, updates.", &blobsListCmd{}, &blobsPutCmd{}, &blobsGetCmd{}, &blobsGiveCmd{}, &blobsRemoveCmd{})
 	l.group("nodes", "On a hub: list nodes, revoke, configure and command them.", &nodesListCmd{}, &nodesRevokeCmd{}, &nodesDesiredCmd{}, &nodesCommandCmd{})
 	l.command(&backupCmd{})

@@ -20,7 +20,9 @@ import (
 func All() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{nodev1.File_node_api_nodev1_node_proto, devicesv1.File_node_api_devicesv1_devices_proto, identityv1.File_node_api_identityv1_identity_proto,
 		policyv1.File_node_api_policyv1_policy_proto, auditv1.File_node_api_auditv1_audit_proto, searchv1.File_node_api_searchv1_search_proto,
-		webhooksv1.File_node_api_webhooksv1_webhooks_proto, oauthv1.File_node_api_oauthv1_oauth_proto, walletv1.File_services_wallet_walletv1_ledger_proto,
+		webhooksv1.File_node_api_webhooksv1_webhooks_proto, oauthv1.File_node_api_oauthv1_oauth_proto,
+		walletv1.File_services_wallet_walletv1_ledger_proto,
 		walletv1.File_services_wallet_walletv1_giving_proto,
-		walletv1.File_services_wallet_walletv1_compliance_proto}
+		walletv1.File_services_wallet_walletv1_compliance_proto,
+		walletv1.File_services_wallet_walletv1_statements_proto}
 }

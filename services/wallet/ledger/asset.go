@@ -39,13 +39,27 @@ func findAsset(v edge.View, code string) (*walletv1.Asset, error) {
 	return nil, edge.E(edge.NotFound, "there is no currency %q here", clip(code, 12)).WithHint("use the three letters of ISO 4217, or define the unit first").WithCode(CodeAsset)
 }
 
+// isoAsset is a currency of ISO 4217, whose decimals are those of its list (edition of 2015 with amendments up to 2023,
+// by a secondary source): two, unless it is here. What CLDR says instead is how many are shown, which is none for many.
 func isoAsset(code string) *walletv1.Asset {
-	u, err := currency.ParseISO(code)
-	if err != nil || len(code) != 3 || strings.HasPrefix(code, "X") { // X..: metals, funds and tests, whose scale ISO 4217 leaves open
+	if _, err := currency.ParseISO(code); err != nil || len(code) != 3 {
 		return nil
 	}
-	scale, _ := currency.Standard.Rounding(u)
-	return &walletv1.Asset{Code: code, Scale: int32(scale), Name: code, Iso: code}
+	scale := int32(2)
+	switch code {
+	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
+		scale = 0
+	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
+		scale = 3
+	case "CLF", "UYW":
+		scale = 4
+	case "XCD":
+	default:
+		if code[0] == 'X' { // metals, funds and tests, whose decimals ISO 4217 leaves open
+			return nil
+		}
+	}
+	return &walletv1.Asset{Code: code, Scale: scale, Name: code, Iso: code}
 }
 
 func decodeAsset(code string, row []byte) (*walletv1.Asset, error) {

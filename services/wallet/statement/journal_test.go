@@ -239,7 +239,7 @@ func TestOutsideCheckers(t *testing.T) {
 	for f, name := range map[Format]string{Hledger: "journal.hledger", Ledger: "journal.ledger", Beancount: "journal.beancount"} {
 		save(name, func(w io.Writer) error { return Write(w, f, l) })
 	}
-	save("balances.csv", func(w io.Writer) error { return WriteBalances(w, balances) })
+	save("balances.csv", func(w io.Writer) error { return WriteBalances(w, each(balances)) })
 	out, err := exec.Command("bash", "../../../scripts/ledgers.sh", dir).CombinedOutput()
 	if err != nil || bytes.Count(out, []byte(" ok, ")) != 3 {
 		t.Fatalf("%v\n%s", err, out)
@@ -247,8 +247,18 @@ func TestOutsideCheckers(t *testing.T) {
 	t.Logf("%s", out)
 	i := slices.IndexFunc(balances, func(b Balance) bool { return !b.Amount.IsZero() })
 	balances[i].Amount, _ = balances[i].Amount.Add(pos(1))
-	save("balances.csv", func(w io.Writer) error { return WriteBalances(w, balances) })
+	save("balances.csv", func(w io.Writer) error { return WriteBalances(w, each(balances)) })
 	if out, err := exec.Command("bash", "../../../scripts/ledgers.sh", dir).CombinedOutput(); err == nil || bytes.Count(out, []byte(" differs ")) != 3 {
 		t.Fatalf("a balance that is wrong by one unit was not seen: %v\n%s", err, out)
+	}
+}
+
+func each(list []Balance) iter.Seq2[Balance, error] {
+	return func(yield func(Balance, error) bool) {
+		for _, b := range list {
+			if !yield(b, nil) {
+				return
+			}
+		}
 	}
 }

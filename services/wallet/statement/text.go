@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/csv"
 	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -179,19 +180,22 @@ type Balance struct{ Leg }
 
 // WriteBalances writes balances as CSV for scripts/ledgers.sh, which holds them against what the checkers computed:
 // account, currency, amount, in the order they come; those of nothing are left out, as the checkers do.
-func WriteBalances(w io.Writer, list []Balance) error {
+func WriteBalances(w io.Writer, list iter.Seq2[Balance, error]) error {
 	out := csv.NewWriter(w)
 	out.Write([]string{"account", "currency", "balance"})
-	for i := range list {
-		name, err := list[i].Name()
+	for b, err := range list {
+		name := ""
 		if err == nil {
-			err = list[i].check()
+			name, err = b.Name()
+		}
+		if err == nil {
+			err = b.check()
 		}
 		if err != nil {
 			return err
 		}
-		if !list[i].Amount.IsZero() {
-			out.Write([]string{name, list[i].Currency, list[i].Amount.Decimal(list[i].Scale)})
+		if !b.Amount.IsZero() {
+			out.Write([]string{name, b.Currency, b.Amount.Decimal(b.Scale)})
 		}
 	}
 	if out.Flush(); out.Error() != nil {

@@ -30,3 +30,24 @@ func wordsOf(lang string) (words, error) {
 	}
 	return words{}, edge.E(edge.Invalid, "there is no statement in this language").WithCode("invalid_request").WithHint("choose en, id, ms, ur or ar")
 }
+
+// KindWord is what an entry of the ledger is called in a language, by its kind; the kind itself where there is no word.
+func KindWord(lang, kind string) string {
+	at := map[string]int{"transfer": 0, "post": 0, "reverse": 1, "release": 2, "clearing": 3}
+	texts := map[string][4]string{
+		"en": {"Transfer", "Reversal", "Release", "Between sites"},
+		"id": {"Transfer", "Pembatalan", "Pelepasan dana", "Antarlokasi"},
+		"ms": {"Pindahan", "Pembalikan", "Pelepasan dana", "Antara tapak"},
+		"ur": {"منتقلی", "واپسی", "فنڈ کا اجرا", "مقامات کے درمیان"},
+		"ar": {"تحويل", "عكس قيد", "إفراج عن أموال", "بين المواقع"},
+	}
+	if lang == "" {
+		lang = "en"
+	}
+	i, known := at[kind]
+	words, spoken := texts[lang]
+	if !known || !spoken {
+		return kind
+	}
+	return words[i]
+}
