@@ -28,14 +28,17 @@ type hookReceiver struct {
 
 func newHookReceiver(t *testing.T) *hookReceiver {
 	r := &hookReceiver{}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
-		b, _ := io.ReadAll(q.Body)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.got, r.body = append(r.got, q.Header), append(r.body, b)
-	}))
+	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	return r
+}
+
+// ServeHTTP implements http.Handler.
+func (r *hookReceiver) ServeHTTP(_ http.ResponseWriter, q *http.Request) {
+	b, _ := io.ReadAll(q.Body)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.got, r.body = append(r.got, q.Header), append(r.body, b)
 }
 
 // wait waits for so many messages and returns the ids of all.

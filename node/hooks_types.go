@@ -10,6 +10,7 @@ import (
 	"github.com/aielon/edge/node/webhook"
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/giving"
+	"github.com/aielon/edge/services/wallet/ledger"
 )
 
 // eventTypes lists what a site's journals tell of. Types are never taken away or given another meaning: receivers
@@ -40,6 +41,12 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{giving.EventCampaign, "A campaign was opened or changed."},
 		[2]string{giving.EventDeed, "The deed of an endowment was written down."},
 		[2]string{giving.EventSettled, "Cash was carried from one fund to another."})
+	add(api.Class_CLASS_SITE_ONLY,
+		[2]string{ledger.EventFund, "A fund was opened or changed."},
+		[2]string{ledger.EventHalted, "The ledger takes nothing in any more: a check of it failed."})
+	add(api.Class_CLASS_PERSONAL,
+		[2]string{ledger.EventPosted, "Money moved, was held or released, or was refused: all that one command did."},
+		[2]string{ledger.EventAccount, "An account was opened, changed, frozen, unfrozen or closed."})
 	add(api.Class_CLASS_PERSONAL,
 		[2]string{identity.PersonAdded, "Somebody was added."},
 		[2]string{identity.PersonChanged, "What is known of somebody was changed."},

@@ -111,7 +111,7 @@ func recall(v edge.View, id edge.ID, d [sumLen]byte) (o edge.Outcome, found bool
 }
 
 func reused() *edge.Error {
-	return edge.E(edge.Conflict, "this identifier was used before for another request").
+	return edge.E(edge.Conflict, "this identifier was used before for another request").WithCode("idempotency_conflict").
 		WithHint("give every new request an identifier of its own")
 }
 

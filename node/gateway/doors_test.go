@@ -99,7 +99,7 @@ func TestSameAnswerThroughEveryDoor(t *testing.T) {
 			{"allowed", "good", good, want},
 			{"not signed in", "", good, told{kind: "denied", detail: "sign in first"}},
 			{"not allowed", "guest", good, told{kind: "denied", detail: "you may not do that"}},
-			{"invalid", "good", broken(m), told{kind: "invalid"}},
+			{"invalid", "good", broken(m), told{kind: "invalid", code: method.CodeInvalid}},
 			{"refused", "bound", good, told{kind: "refused", detail: ruled.Msg, code: ruled.Code, facts: "rule=RIBA-1;set=3;"}},
 			{"broken", "unlucky", good, told{kind: "internal", detail: problem.Of(faulty).Detail}},
 		} {

@@ -77,7 +77,7 @@ func (f fieldCheck) check(m protoreflect.Message, at string) error {
 	name := at + f.desc.TextName()
 	if !m.Has(f.desc) {
 		if f.limit.GetRequired() {
-			return edge.E(edge.Invalid, "%s is missing", name)
+			return wrong("%s is missing", name)
 		}
 		return nil
 	}
@@ -101,7 +101,7 @@ func (f fieldCheck) check(m protoreflect.Message, at string) error {
 
 func (f fieldCheck) items(name string, n int) error {
 	if most := f.most(); n > most {
-		return edge.E(edge.Invalid, "%s holds %d items, %d is the most", name, n, most)
+		return wrong("%s holds %d items, %d is the most", name, n, most)
 	}
 	return nil
 }
@@ -124,11 +124,11 @@ func (f fieldCheck) value(v protoreflect.Value, name string) error {
 		return f.inner.message(v.Message(), name+".")
 	case protoreflect.DoubleKind, protoreflect.FloatKind:
 		if n := v.Float(); math.IsNaN(n) || math.IsInf(n, 0) {
-			return edge.E(edge.Invalid, "%s must be a number", name)
+			return wrong("%s must be a number", name)
 		}
 	case protoreflect.EnumKind:
 		if f.desc.Enum().Values().ByNumber(v.Enum()) == nil {
-			return edge.E(edge.Invalid, "%s: %d is none of the values it may have", name, v.Enum())
+			return wrong("%s: %d is none of the values it may have", name, v.Enum())
 		}
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
 		return f.number(v.Int(), name)
@@ -140,7 +140,7 @@ func (f fieldCheck) value(v protoreflect.Value, name string) error {
 
 func (f fieldCheck) number(n int64, name string) error {
 	if f.limit.Min != nil && n < f.limit.GetMin() || f.limit.Max != nil && n > f.limit.GetMax() {
-		return edge.E(edge.Invalid, "%s is %d, it must lie between %s and %s", name, n, bound(f.limit.Min), bound(f.limit.Max))
+		return wrong("%s is %d, it must lie between %s and %s", name, n, bound(f.limit.Min), bound(f.limit.Max))
 	}
 	return nil
 }
@@ -154,18 +154,18 @@ func bound(n *int64) string {
 
 func (f fieldCheck) text(s, name string) error {
 	if !utf8.ValidString(s) {
-		return edge.E(edge.Invalid, "%s is not valid UTF-8", name)
+		return wrong("%s is not valid UTF-8", name)
 	}
 	if err := f.length(utf8.RuneCountInString(s), name, "characters"); err != nil {
 		return err
 	}
 	for _, r := range s {
 		if deceptive(r) && !(f.limit.GetMultiline() && (r == '\n' || r == '\t' || r == '\r')) {
-			return edge.E(edge.Invalid, "%s holds the invisible character U+%04X", name, r).WithHint("type it anew instead of pasting it")
+			return wrong("%s holds the invisible character U+%04X", name, r).WithHint("type it anew instead of pasting it")
 		}
 	}
 	if f.pattern != nil && !f.pattern.MatchString(s) {
-		return edge.E(edge.Invalid, "%s does not have the form it must have", name).WithHint("it must match %s", f.limit.GetPattern())
+		return wrong("%s does not have the form it must have", name).WithHint("it must match %s", f.limit.GetPattern())
 	}
 	return nil
 }
@@ -176,7 +176,7 @@ func (f fieldCheck) length(n int, name, unit string) error {
 		most = maxText
 	}
 	if least := int(f.limit.GetMinLength()); n < least || n > most {
-		return edge.E(edge.Invalid, "%s has %d %s, it may have %d to %d", name, n, unit, least, most)
+		return wrong("%s has %d %s, it may have %d to %d", name, n, unit, least, most)
 	}
 	return nil
 }
@@ -192,4 +192,11 @@ func deceptive(r rune) bool {
 		return true
 	}
 	return unicode.IsControl(r)
+}
+
+// CodeInvalid is the code of every request that a schema does not allow.
+const CodeInvalid = "invalid_request"
+
+func wrong(format string, args ...any) *edge.Error {
+	return edge.E(edge.Invalid, format, args...).WithCode(CodeInvalid)
 }
