@@ -35,9 +35,17 @@ func (n *Node) serveDo(w http.ResponseWriter, r *http.Request) {
 	if q.ID.IsZero() {
 		q.ID = edge.NewID()
 	}
-	o, err := n.site.Propose(r.Context(), edge.Command{ID: q.ID, Type: q.Type, Actor: n.operator(), Body: q.Body})
+	body, err := n.words.in(q.Type, q.Body)
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	o, err := n.site.Propose(r.Context(), edge.Command{ID: q.ID, Type: q.Type, Actor: n.operator(), Body: body})
 	if err == nil && o.Err != nil {
 		err = o.Err
+	}
+	if err == nil {
+		o.Reply, err = n.words.out(q.Type, o.Reply)
 	}
 	if err != nil {
 		answer(w, nil, err)

@@ -77,6 +77,7 @@ type Node struct {
 
 	policies   *policy.Live
 	wallet     *wallet.Service
+	words      translator
 	doors      *doorkeeper
 	registered *registry.Authenticator // finds devices by what they show
 	front      *front
@@ -114,7 +115,7 @@ func New(ctx context.Context, cfg Config, o Options) (_ *Node, err error) {
 		return nil, err
 	}
 	log := telemetry.Logger(o.Logger)
-	n := &Node{cfg: cfg, log: log, version: o.Version, started: time.Now(), sup: newSupervisor(log), wallet: wallet.New()}
+	n := &Node{cfg: cfg, log: log, version: o.Version, started: time.Now(), sup: newSupervisor(log), wallet: wallet.New(), words: newTranslator()}
 	n.ready = edge.E(edge.Unavailable, "the node is starting")
 	if n.policies, err = policy.NewLive(); err != nil {
 		return nil, err

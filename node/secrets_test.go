@@ -44,7 +44,7 @@ var innocent = map[string]string{
 	"node/auth/oidc.metadata.Token": "an address", "node/auth/oidc.smartMetadata.Token": "an address", "node/gateway/openapi.Options.Cookie": "a name", "node/auth/oidc.pageFile.hash": "of a public page",
 	"node/search.ownerSource.code": "of words", "sync/wire.Twin.Hash": "of what is configured", "sync/wire.Reported.Hash": "of what is configured", "sync/hub.ObjectRow.Hash": "of content",
 	"services/wallet/ledger.outcome.code": "of a refusal",
-	"node.BlobInfo.Hash": "of content", "node.fetchRequest.Hash": "of content", "node/cli.blobsGiveCmd.Hash": "of content", "node/cli.blobsRemoveCmd.Hash": "of content", "node/cli.blobsGetCmd.Hash": "of content",
+	"node.BlobInfo.Hash":                  "of content", "node.fetchRequest.Hash": "of content", "node/cli.blobsGiveCmd.Hash": "of content", "node/cli.blobsRemoveCmd.Hash": "of content", "node/cli.blobsGetCmd.Hash": "of content",
 	"node.Bridge.PasswordFile": "the name of a file", "node/cli.restoreCmd.Key": "the name of a file",
 }
 

@@ -157,7 +157,14 @@ func (n *Node) siteControl(m *http.ServeMux) {
 			mode = site.Strict
 		}
 		doubt := n.raft.Doubt() // before the read, which may wait until there is none
-		reply, index, err := n.site.Ask(r.Context(), q.Name, q.Body, mode)
+		body, err := n.words.in(q.Name, q.Body)
+		if err != nil {
+			return nil, err
+		}
+		reply, index, err := n.site.Ask(r.Context(), q.Name, body, mode)
+		if err == nil {
+			reply, err = n.words.out(q.Name, reply)
+		}
 		a := doAnswer{Index: index, Reply: reply}
 		if doubt != nil && n.raft.Doubt() != nil && !q.Strict {
 			a.Old = doubt.Error()

@@ -39,7 +39,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	b := &bench{ctx: ctx}
-	only := flag.String("only", "ingest,slow,replicate,link,start,hub,idle", "sections to run, in this order")
+	only := flag.String("only", "ingest,slow,replicate,wallet,link,start,hub,idle", "sections to run, in this order")
 	base := flag.String("dir", ".", "a folder on the disk to measure; a scratch folder is made in it and removed")
 	flag.StringVar(&b.edge, "bin", "bin/aielon-edge", "the program under test")
 	flag.StringVar(&b.peers, "peers", "", "folder with nats-server and bench-peers")
@@ -70,7 +70,7 @@ func (b *bench) all(names []string) error {
 	if err := b.preface(); err != nil {
 		return err
 	}
-	sections := map[string]func(*bench) error{"ingest": ingest, "slow": slow, "replicate": replicate, "link": badLink, "start": startTimes, "hub": hubMemory}
+	sections := map[string]func(*bench) error{"ingest": ingest, "slow": slow, "replicate": replicate, "link": badLink, "wallet": wallet, "start": startTimes, "hub": hubMemory}
 	var watch *idleWatch
 	for _, name := range names {
 		if name == "idle" { // watched while the rest runs: its own counters are not touched by that

@@ -32,7 +32,7 @@ func (b *bench) config(name, extra string) (*box, error) {
 	if strings.HasPrefix(extra, "[hub]") {
 		role, site = "hub", "region"
 	}
-	text := fmt.Sprintf("data_dir = %q\nrole = %q\nsite = %q\nregion = \"bench\"\n[log]\nlevel = \"warn\"\n[door]\naddr = %q\n[mqtt]\naddr = %q\n%s", x.dir, role, site, x.door, x.mqtt, extra)
+	text := fmt.Sprintf("data_dir = %q\nrole = %q\nsite = %q\nregion = \"bench\"\n[log]\nlevel = \"warn\"\n[door]\naddr = %q\ncaller_rate = 1000000\n[mqtt]\naddr = %q\n%s", x.dir, role, site, x.door, x.mqtt, extra)
 	x.config = x.dir + ".toml"
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", x.socket())

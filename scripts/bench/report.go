@@ -95,6 +95,16 @@ func (r *report) atMost(text, name string, limit float64) {
 	r.goals = append(r.goals, goal{fmt.Sprintf("%s: at most %s", text, number(limit)), number(v), v <= limit, false})
 }
 
+// atLeast states a goal as a floor of a figure.
+func (r *report) atLeast(text, name string, least float64) {
+	s := r.series(name)
+	if s == nil {
+		return
+	}
+	v := s.median()
+	r.goals = append(r.goals, goal{fmt.Sprintf("%s: at least %s", text, number(least)), number(v), v >= least, false})
+}
+
 // missed is how many goals are not met.
 func (r *report) missed() (n int) {
 	for _, g := range r.goals {
