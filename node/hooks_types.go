@@ -8,6 +8,7 @@ import (
 	"github.com/aielon/edge/node/auth/identity"
 	"github.com/aielon/edge/node/policy"
 	"github.com/aielon/edge/node/webhook"
+	"github.com/aielon/edge/services/wallet/alms"
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/giving"
 	"github.com/aielon/edge/services/wallet/ledger"
@@ -38,6 +39,7 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{webhook.TypeRotated, "A webhook has a new secret."},
 		[2]string{webhook.TypeEnabled, "A webhook was enabled again."},
 		[2]string{webhook.TypeDisabled, "A webhook was disabled."},
+		[2]string{alms.EventPrice, "The price of gold and silver was set."},
 		[2]string{giving.EventCampaign, "A campaign was opened or changed."},
 		[2]string{giving.EventDeed, "The deed of an endowment was written down."},
 		[2]string{giving.EventSettled, "Cash was carried from one fund to another."})
@@ -67,6 +69,9 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{policy.Opened, "Somebody opened a record in an emergency."},
 		[2]string{policy.Ended, "Emergency access ended."},
 		[2]string{policy.Consented, "What a person agrees to was written down."},
+		[2]string{alms.EventDue, "A lunar year of somebody's wealth is complete."},
+		[2]string{alms.EventPaid, "Zakat, zakat al-fitr or fidya was paid."},
+		[2]string{alms.EventCase, "An application for zakat came a step further."},
 		[2]string{giving.EventGiven, "Somebody gave to a fund."},
 		[2]string{compliance.EventDecided, "The rules denied something or put it on hold."},
 		[2]string{compliance.EventReviewed, "A review was opened or decided."},

@@ -4,13 +4,15 @@ import (
 	"context"
 	"time"
 
+	"github.com/aielon/edge/services/wallet/alms"
 	"github.com/aielon/edge/services/wallet/ledger"
 )
 
 // moneyEvery is how often the node that leads looks whether the time of a hold is over.
 const moneyEvery = time.Second
 
-// keepMoney ends holds whose time is over, while this node leads. Nothing is written where nothing is over.
+// keepMoney ends holds whose time is over and has lunar years followed, while this node leads. Nothing is written where
+// nothing is over.
 func (n *Node) keepMoney(ctx context.Context) error {
 	t := time.NewTicker(moneyEvery)
 	defer t.Stop()
@@ -26,6 +28,9 @@ func (n *Node) keepMoney(ctx context.Context) error {
 		if err := n.endHolds(ctx); err != nil && ctx.Err() == nil {
 			n.log.Warn("holds whose time is over cannot be ended", "error", err)
 		}
+		if err := n.followHawl(ctx); err != nil && ctx.Err() == nil {
+			n.log.Warn("lunar years cannot be followed", "error", err)
+		}
 	}
 }
 
@@ -39,4 +44,17 @@ func (n *Node) endHolds(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return n.propose(ctx, ledger.OpTick, struct{}{}, nil)
+}
+
+// followHawl has the wealth of people looked at whose lunar year is followed, a few at a time until the day's are done.
+func (n *Node) followHawl(ctx context.Context) error {
+	v := n.site.View()
+	waits, err := n.wallet.Alms.Waits(v, n.keys.trust.Now())
+	v.Close()
+	if err != nil || !waits {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return n.propose(ctx, alms.OpFollow, struct{}{}, nil)
 }

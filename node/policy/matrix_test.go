@@ -100,7 +100,7 @@ var expected = map[string]string{
 	"community-admin": `community.people:p community.join:p community.read:s community.post:s community.announce:s community.events:s
 		community.moderate:s community.manage:s search.use:s blobs.read:s blobs.write:s wallet.report:s analytics.read:s ai.use:s`,
 	"member": `health.read:o health.agenda:o health.schedule:o consent.read:o consent.manage:o wallet.read:o wallet.transfer:o
-		zakat.apply:o zakat.case:o community.join:o community.people:o blobs.read:o blobs.write:o devices.read:o readings.read:o
+		zakat.self:o zakat.apply:o zakat.case:o community.join:o community.people:o blobs.read:o blobs.write:o devices.read:o readings.read:o
 		community.read:s community.post:s search.use:s ai.use:s`,
 	"device":    `readings.publish:o readings.read:o devices.read:o`,
 	"peer-node": `node.read:* devices.read:* devices.enrol:* join.spend:* readings.read:* quarantine.read:* settings.read:* policy.read:* blobs.read:* blobs.write:* sync.pull:* sync.push:*`,

@@ -87,6 +87,7 @@ func moneyPermissions() []Permission {
 		read("wallet.report", edge.SiteOnly, "see totals of funds and campaigns").money(),
 		write("wallet.rules", edge.SiteOnly, "wallet.report", "change the rules money is checked by").money().dangerous(),
 		write("wallet.review", personal, "wallet.read", "decide what the rules put on hold").money().dangerous(),
+		write("zakat.self", personal, "wallet.read", "reckon one's own zakat and have one's lunar year followed").money(),
 		write("zakat.apply", personal, "zakat.case", "ask for help from zakat"),
 		read("zakat.case", personal, "read applications for zakat").money(),
 		write("zakat.assess", personal, "zakat.case", "look into an application for zakat").money(),

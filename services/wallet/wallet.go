@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/services/wallet/alms"
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/giving"
 	"github.com/aielon/edge/services/wallet/ledger"
@@ -15,12 +16,13 @@ type Service struct {
 	Ledger     *ledger.Ledger
 	Compliance *compliance.Service
 	Giving     *giving.Giving
+	Alms       *alms.Alms
 }
 
 // New returns the wallet.
 func New() *Service {
 	c, l := compliance.New()
-	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l)}
+	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l)}
 }
 
 // Register adds the operations of the wallet.
@@ -28,10 +30,14 @@ func (s *Service) Register(m *edge.Mux) {
 	s.Ledger.Register(m)
 	s.Compliance.Register(m)
 	s.Giving.Register(m)
+	s.Alms.Register(m)
 }
 
-// Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money.
-func Lasting(op string) bool { return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick }
+// Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money but what nodes
+// ask for again and again.
+func Lasting(op string) bool {
+	return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick && op != alms.OpFollow
+}
 
 // Owner finds whose a thing of the wallet is: an account, a transfer, or what was
 // asked for: a decision, a review. It is not known of anything else.
@@ -45,6 +51,8 @@ func (s *Service) Owner(v edge.View, typ, id string) (owner string, known bool, 
 		owner, err = s.Compliance.DecisionOwner(v, id)
 	case "review":
 		owner, err = s.Compliance.ReviewOwner(v, id)
+	case "zakat-case":
+		owner, err = s.Alms.Owner(v, id)
 	default:
 		return "", false, nil
 	}

@@ -24,5 +24,7 @@ func All() []protoreflect.FileDescriptor {
 		walletv1.File_services_wallet_walletv1_ledger_proto,
 		walletv1.File_services_wallet_walletv1_giving_proto,
 		walletv1.File_services_wallet_walletv1_compliance_proto,
-		walletv1.File_services_wallet_walletv1_statements_proto}
+		walletv1.File_services_wallet_walletv1_statements_proto,
+		walletv1.File_services_wallet_walletv1_zakat_proto,
+	}
 }

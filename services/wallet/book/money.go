@@ -85,6 +85,20 @@ func (m Money) Move(tx edge.Tx, moves ...ledger.Move) error {
 	return nil
 }
 
+// Into moves money into the income of a fund, under an identifier and for a purpose. The account was found to be free to
+// give. An error is to be returned as it is: nothing else may be written then.
+func (m Money) Into(tx edge.Tx, id edge.ID, from ledger.AccountInfo, fund string, sum amount.Amount, purpose, memo string) error {
+	to, err := m.House(tx, walletv1.AccountKind_INCOME, from.Asset, fund)
+	if err != nil {
+		return err
+	}
+	path, err := m.Path(tx, from, to, sum)
+	if err != nil {
+		return err
+	}
+	return m.Move(tx, ledger.Move{ID: id, Kind: ledger.Deal, Postings: path, Purpose: purpose, Memo: memo, Judged: true})
+}
+
 // Own refuses accounts whose money is not free to go into a fund: it is a member's, or a desk or bank account of the fund
 // itself.
 func Own(from ledger.AccountInfo, fund string) error {

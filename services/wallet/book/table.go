@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"iter"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -64,6 +65,22 @@ func (t Table) Under(tx edge.Tx, by, id string) {
 	tx.Set([]byte(t.Prefix+"o/"+by+"/"+id), []byte{})
 }
 
+// Forget deletes a row, and takes it from under something where that is named.
+func (t Table) Forget(tx edge.Tx, by, id string) {
+	tx.Delete(t.row(id))
+	if by != "" {
+		tx.Delete([]byte(t.Prefix + "o/" + by + "/" + id))
+	}
+}
+
+// CheckPerson fails with Invalid where a text cannot be the identifier of a person.
+func CheckPerson(id string) error {
+	if id == "" || len(id) > 64 || strings.ContainsAny(id, "/\x00") {
+		return Invalid("this is no identifier of a person").WithHint("use the one that the list of people shows")
+	}
+	return nil
+}
+
 // A Page is which part of a list is asked for.
 type Page struct {
 	Under string // those listed under it; empty: all
@@ -75,6 +92,7 @@ type Page struct {
 const (
 	usualPage = 50
 	mostPage  = 200
+	mostSeen  = 5000 // rows looked at for one page
 )
 
 // List goes over rows in the order of their identifiers. take is given each and says whether it belongs to the list. It
@@ -91,8 +109,8 @@ func List[M proto.Message](v edge.View, t Table, p Page, fresh func() M, take fu
 			return "", err
 		}
 	}
-	taken, last := 0, ""
-	for id, err := range t.ids(v, p.Under, string(after)) {
+	taken, seen, last := 0, 0, ""
+	for id, err := range t.IDs(v, p.Under, string(after)) {
 		if err != nil {
 			return "", err
 		}
@@ -100,7 +118,7 @@ func List[M proto.Message](v edge.View, t Table, p Page, fresh func() M, take fu
 		if err := t.Find(v, id, m); err != nil {
 			return "", err
 		}
-		if taken == size {
+		if seen++; taken == size || seen > mostSeen {
 			return edge.PageToken(of, []byte(last)), nil
 		}
 		ok, err := take(m)
@@ -114,8 +132,8 @@ func List[M proto.Message](v edge.View, t Table, p Page, fresh func() M, take fu
 	return "", nil
 }
 
-// ids yields identifiers of rows after one.
-func (t Table) ids(v edge.View, under, after string) iter.Seq2[string, error] {
+// IDs yields identifiers of rows after one, in order: those under something, or all.
+func (t Table) IDs(v edge.View, under, after string) iter.Seq2[string, error] {
 	prefix := t.Prefix + "r/"
 	if under != "" {
 		prefix = t.Prefix + "o/" + under + "/"

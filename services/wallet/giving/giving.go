@@ -91,7 +91,7 @@ func (g *Giving) give(tx edge.Tx, in *walletv1.GiveRequest) (*walletv1.Gift, err
 	if err != nil {
 		return nil, err
 	}
-	if err := g.Into(tx, a.ID, from, fund, sum, purpose, in.GetMemo()); err != nil {
+	if err := g.money.Into(tx, a.ID, from, fund, sum, purpose, in.GetMemo()); err != nil {
 		return nil, err
 	}
 	out = &walletv1.Gift{Id: a.Text, Fund: fund, Campaign: in.GetCampaign(), Asset: from.Asset, Amount: sum.String(), Time: timestamppb.New(tx.Now())}
@@ -117,20 +117,6 @@ func (g *Giving) giver(v edge.View, account, fund, text string) (from ledger.Acc
 		err = book.Own(from, fund)
 	}
 	return from, sum, err
-}
-
-// Into moves money into the income of a fund, under an identifier and for a purpose. The account was found to be free to
-// give. An error is to be returned as it is: nothing else may be written then.
-func (g *Giving) Into(tx edge.Tx, id edge.ID, from ledger.AccountInfo, fund string, sum amount.Amount, purpose, memo string) error {
-	to, err := g.money.House(tx, walletv1.AccountKind_INCOME, from.Asset, fund)
-	if err != nil {
-		return err
-	}
-	path, err := g.money.Path(tx, from, to, sum)
-	if err != nil {
-		return err
-	}
-	return g.money.Move(tx, ledger.Move{ID: id, Kind: ledger.Deal, Postings: path, Purpose: purpose, Memo: memo, Judged: true})
 }
 
 // settleFunds lets cash follow what had moved between two funds on paper.
