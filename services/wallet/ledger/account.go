@@ -130,7 +130,7 @@ func decodeAccount(id edge.ID, row []byte, names func([]byte) string, a *account
 		a.ceiling = r.signed()
 	}
 	a.balances, a.n, a.last = r.balances(), r.uvarint(), r.ref()
-	if version != accountVersion {
+	if version != accountVersion || a.kind == 0 || a.kind >= kinds || a.state < open || a.state > closed || a.bounds > hasFloor|hasCeiling {
 		r.fail()
 	}
 	a.was = a.balances

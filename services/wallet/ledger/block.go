@@ -198,6 +198,9 @@ func (r *reader) entry() (e entry) {
 	e.of = universe{r.text(), r.text()}
 	e.purpose, e.memo, e.ref, e.rules = r.text(), r.text(), r.text(), r.text()
 	n := r.uvarint()
+	if e.flags&hasAbout != 0 && e.about.IsZero() || e.flags&hasDocument != 0 && e.doc == [32]byte{} || e.flags >= isMixed<<1 {
+		r.fail()
+	}
 	if e.kind == 0 || int(e.kind) >= len(entryNames) || mcc > 9999 || n > uint64(len(r.b)) || n > maxBlockLegs {
 		r.fail()
 		return e
