@@ -39,6 +39,7 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{webhook.TypeRotated, "A webhook has a new secret."},
 		[2]string{webhook.TypeEnabled, "A webhook was enabled again."},
 		[2]string{webhook.TypeDisabled, "A webhook was disabled."},
+		[2]string{compliance.EventRules, "Rules were proposed, approved or rejected."},
 		[2]string{alms.EventPrice, "The price of gold and silver was set."},
 		[2]string{giving.EventCampaign, "A campaign was opened or changed."},
 		[2]string{giving.EventDeed, "The deed of an endowment was written down."},
@@ -75,6 +76,7 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{giving.EventGiven, "Somebody gave to a fund."},
 		[2]string{compliance.EventDecided, "The rules denied something or put it on hold."},
 		[2]string{compliance.EventReviewed, "A review was opened or decided."},
+		[2]string{compliance.EventReleased, "Money was to change its fund, or did."},
 		[2]string{audit.TypeChange, "Something was changed: its audit record."})
 	return list
 }

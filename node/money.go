@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/aielon/edge/services/wallet/alms"
+	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/ledger"
 )
 
@@ -30,6 +31,9 @@ func (n *Node) keepMoney(ctx context.Context) error {
 		}
 		if err := n.followHawl(ctx); err != nil && ctx.Err() == nil {
 			n.log.Warn("lunar years cannot be followed", "error", err)
+		}
+		if err := n.tidyMoney(ctx); err != nil && ctx.Err() == nil {
+			n.log.Warn("what is over cannot be dropped from the wallet", "error", err)
 		}
 	}
 }
@@ -57,4 +61,17 @@ func (n *Node) followHawl(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return n.propose(ctx, alms.OpFollow, struct{}{}, nil)
+}
+
+// tidyMoney drops what no rule looks at any more, and what nobody decided in time.
+func (n *Node) tidyMoney(ctx context.Context) error {
+	v := n.site.View()
+	due, err := n.wallet.Compliance.Due(v, n.keys.trust.Now())
+	v.Close()
+	if err != nil || !due {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return n.propose(ctx, compliance.OpTidy, struct{}{}, nil)
 }

@@ -36,11 +36,11 @@ func (s *Service) Register(m *edge.Mux) {
 // Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money but what nodes
 // ask for again and again.
 func Lasting(op string) bool {
-	return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick && op != alms.OpFollow
+	return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick && op != alms.OpFollow && op != compliance.OpTidy
 }
 
 // Owner finds whose a thing of the wallet is: an account, a transfer, or what was
-// asked for: a decision, a review. It is not known of anything else.
+// asked for: a decision, a review, a release, rules. It is not known of anything else.
 func (s *Service) Owner(v edge.View, typ, id string) (owner string, known bool, err error) {
 	switch typ {
 	case "account":
@@ -49,6 +49,10 @@ func (s *Service) Owner(v edge.View, typ, id string) (owner string, known bool, 
 		owner, err = s.Ledger.TransferOwner(v, id)
 	case "decision":
 		owner, err = s.Compliance.DecisionOwner(v, id)
+	case "release":
+		owner, err = s.Compliance.ReleaseOwner(v, id)
+	case "rule-set":
+		owner, err = s.Compliance.RuleSetOwner(v, id)
 	case "review":
 		owner, err = s.Compliance.ReviewOwner(v, id)
 	case "zakat-case":

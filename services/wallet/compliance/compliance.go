@@ -48,6 +48,21 @@ func (s *Service) Register(m *edge.Mux) {
 	edge.Handle(m, s.decideReview)
 	edge.Handle(m, configureReviews)
 	edge.Handle(m, s.setTier)
+	edge.Handle(m, setRuleKeys)
+	edge.Answer(m, listRuleKeys)
+	edge.Handle(m, s.putRuleSet)
+	edge.Answer(m, s.listRuleSets)
+	edge.Answer(m, s.getRuleSet)
+	edge.Handle(m, s.decideRuleSet)
+	edge.Handle(m, s.requestRelease)
+	edge.Handle(m, s.requestIstibdal)
+	edge.Handle(m, s.approveRelease)
+	edge.Handle(m, s.rejectRelease)
+	edge.Answer(m, s.getRelease)
+	edge.Answer(m, s.listReleases)
+	edge.Handle(m, s.purifyDividend)
+	edge.Handle(m, s.exchange)
+	edge.Do(m, edge.Op{Name: OpTidy, Doc: "Drop what is over.", Needs: "wallet.desk", Class: edge.Personal, Money: true}, s.tidy)
 }
 
 // purpose reads why money moves. A transfer without a purpose is for what its accounts say.

@@ -25,6 +25,13 @@ const (
 	rowDay      = 'y' // day, id of an account: what moved on a day before
 	rowCash     = 'b' // id of an account: cash that came in just below a threshold
 	rowTier     = 'p' // id of an account: what proves its tier
+	rowSet      = 's' // id of a rule set
+	rowDocument = 'x' // hash of a document
+	rowKeys     = 'e' // nothing; who may sign rule sets
+	rowApproval = 'g' // when it is over, kind of what waits, its id
+	rowRelease  = 'l' // id of a release
+	rowReleased = 'u' // series of releases
+	rowAmil     = 'a' // currency / fund / Hijri year
 )
 
 func key(kind byte, parts ...[]byte) []byte {

@@ -58,9 +58,10 @@ const (
 	releaseEntry // moves money between funds
 	clearEntry   // is one end of a transfer between sites, or of an allotment
 	dealEntry    // is a step of a contract or a gift, which another part of the wallet keeps
+	swapEntry    // swaps what a waqf consists of for something of at least its value
 )
 
-var entryNames = [...]string{transferEntry: "transfer", holdEntry: "hold", postEntry: "post", voidEntry: "void", expireEntry: "expire", reverseEntry: "reverse", releaseEntry: "release", clearEntry: "clearing", dealEntry: "deal"}
+var entryNames = [...]string{transferEntry: "transfer", holdEntry: "hold", postEntry: "post", voidEntry: "void", expireEntry: "expire", reverseEntry: "reverse", releaseEntry: "release", clearEntry: "clearing", dealEntry: "deal", swapEntry: "swap"}
 
 // A leg is what one account is debited and another credited, with where both stood after it.
 type leg struct {

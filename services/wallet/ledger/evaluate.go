@@ -336,12 +336,12 @@ func (b *batch) reversal(id edge.ID) (by edge.ID, found bool, err error) {
 }
 
 // conserve keeps what must hold of every fund after an item: what is endowed is not spent, and what is trusted to the
-// house is there.
-func (b *batch) conserve() error {
+// house is there. A swap takes something out of an endowment; that it is worth less than what comes in, its rules say.
+func (b *batch) conserve(swap bool) error {
 	for _, s := range b.undo.sums {
 		switch fundKind(s.of.fund) {
 		case fundCorpus:
-			if s.held().Cmp(s.before.held()) < 0 {
+			if !swap && s.held().Cmp(s.before.held()) < 0 {
 				return refused("shariah_waqf_1", "what was endowed is never spent", "spend the yield of the endowment", fact("rule", "WAQF-1"))
 			}
 		case fundAmanah:

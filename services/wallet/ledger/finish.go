@@ -23,7 +23,7 @@ func (b *batch) run(steps []step) (results []done, refusal *edge.Error, err erro
 		}
 		return b.give(steps, i, e), e, nil
 	}
-	if err := b.conserve(); err != nil {
+	if err := b.conserve(len(steps) == 1 && steps[0].kind == swapEntry); err != nil {
 		e, ok := isRefusal(err)
 		if !ok {
 			return nil, nil, err

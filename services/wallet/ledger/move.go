@@ -48,6 +48,7 @@ const (
 	Release                  // moves money between funds, through their accounts of kind transit
 	Clear                    // is one end of a transfer between sites, or of an allotment
 	Deal                     // moves money now, and cannot be reversed: what keeps the contract or the gift undoes it
+	Swap                     // takes something out of what a waqf consists of, for something else that comes in; a batch has one
 )
 
 // A Batch is what one command makes of the ledger. Nothing is written before Finish.
@@ -89,7 +90,7 @@ func (b *Batch) Known(id edge.ID) (spent, done bool, err error) {
 }
 
 func (m *Move) step(s *step) error {
-	kinds := [...]entryKind{Transfer: transferEntry, Hold: holdEntry, Post: postEntry, Void: voidEntry, Reverse: reverseEntry, Release: releaseEntry, Clear: clearEntry, Deal: dealEntry}
+	kinds := [...]entryKind{Transfer: transferEntry, Hold: holdEntry, Post: postEntry, Void: voidEntry, Reverse: reverseEntry, Release: releaseEntry, Clear: clearEntry, Deal: dealEntry, Swap: swapEntry}
 	if m.ID.IsZero() || int(m.Kind) >= len(kinds) || len(m.Postings) > maxLegs {
 		return edge.E(edge.Internal, "a move of the wallet is not well formed")
 	}

@@ -192,6 +192,121 @@ func (ReviewSubject) EnumDescriptor() ([]byte, []int) {
 	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{2}
 }
 
+// RuleSetState is how a rule set stands.
+type RuleSetState int32
+
+const (
+	RuleSetState_RULE_SET_STATE_UNSPECIFIED RuleSetState = 0
+	// It waits for a second person.
+	RuleSetState_RULE_SET_PROPOSED RuleSetState = 1
+	RuleSetState_RULE_SET_IN_FORCE RuleSetState = 2
+	// Another came after it.
+	RuleSetState_RULE_SET_RETIRED  RuleSetState = 3
+	RuleSetState_RULE_SET_REJECTED RuleSetState = 4
+)
+
+// Enum value maps for RuleSetState.
+var (
+	RuleSetState_name = map[int32]string{
+		0: "RULE_SET_STATE_UNSPECIFIED",
+		1: "RULE_SET_PROPOSED",
+		2: "RULE_SET_IN_FORCE",
+		3: "RULE_SET_RETIRED",
+		4: "RULE_SET_REJECTED",
+	}
+	RuleSetState_value = map[string]int32{
+		"RULE_SET_STATE_UNSPECIFIED": 0,
+		"RULE_SET_PROPOSED":          1,
+		"RULE_SET_IN_FORCE":          2,
+		"RULE_SET_RETIRED":           3,
+		"RULE_SET_REJECTED":          4,
+	}
+)
+
+func (x RuleSetState) Enum() *RuleSetState {
+	p := new(RuleSetState)
+	*p = x
+	return p
+}
+
+func (x RuleSetState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RuleSetState) Descriptor() protoreflect.EnumDescriptor {
+	return file_services_wallet_walletv1_compliance_proto_enumTypes[3].Descriptor()
+}
+
+func (RuleSetState) Type() protoreflect.EnumType {
+	return &file_services_wallet_walletv1_compliance_proto_enumTypes[3]
+}
+
+func (x RuleSetState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RuleSetState.Descriptor instead.
+func (RuleSetState) EnumDescriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{3}
+}
+
+// ReleaseState is how a release stands.
+type ReleaseState int32
+
+const (
+	ReleaseState_RELEASE_STATE_UNSPECIFIED ReleaseState = 0
+	ReleaseState_RELEASE_WAITING           ReleaseState = 1
+	ReleaseState_RELEASE_DONE              ReleaseState = 2
+	ReleaseState_RELEASE_REJECTED          ReleaseState = 3
+	// Nobody decided in 30 days.
+	ReleaseState_RELEASE_EXPIRED ReleaseState = 4
+)
+
+// Enum value maps for ReleaseState.
+var (
+	ReleaseState_name = map[int32]string{
+		0: "RELEASE_STATE_UNSPECIFIED",
+		1: "RELEASE_WAITING",
+		2: "RELEASE_DONE",
+		3: "RELEASE_REJECTED",
+		4: "RELEASE_EXPIRED",
+	}
+	ReleaseState_value = map[string]int32{
+		"RELEASE_STATE_UNSPECIFIED": 0,
+		"RELEASE_WAITING":           1,
+		"RELEASE_DONE":              2,
+		"RELEASE_REJECTED":          3,
+		"RELEASE_EXPIRED":           4,
+	}
+)
+
+func (x ReleaseState) Enum() *ReleaseState {
+	p := new(ReleaseState)
+	*p = x
+	return p
+}
+
+func (x ReleaseState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReleaseState) Descriptor() protoreflect.EnumDescriptor {
+	return file_services_wallet_walletv1_compliance_proto_enumTypes[4].Descriptor()
+}
+
+func (ReleaseState) Type() protoreflect.EnumType {
+	return &file_services_wallet_walletv1_compliance_proto_enumTypes[4]
+}
+
+func (x ReleaseState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReleaseState.Descriptor instead.
+func (ReleaseState) EnumDescriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{4}
+}
+
 // A RuleFact is something a rule stood on.
 type RuleFact struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1330,11 +1445,1491 @@ func (x *AccountTier) GetDocument() string {
 	return ""
 }
 
+// A RuleKey is somebody who may sign rule sets.
+type RuleKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Ed25519, 64 hexadecimal digits.
+	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleKey) Reset() {
+	*x = RuleKey{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleKey) ProtoMessage() {}
+
+func (x *RuleKey) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleKey.ProtoReflect.Descriptor instead.
+func (*RuleKey) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RuleKey) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RuleKey) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+type SetRuleKeysRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Keys  []*RuleKey             `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	// How many of them have to sign a set.
+	Needed uint32 `protobuf:"varint,2,opt,name=needed,proto3" json:"needed,omitempty"`
+	// The version that is changed; 0 where there was none.
+	IfVersion     uint64 `protobuf:"varint,3,opt,name=if_version,json=ifVersion,proto3" json:"if_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRuleKeysRequest) Reset() {
+	*x = SetRuleKeysRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRuleKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRuleKeysRequest) ProtoMessage() {}
+
+func (x *SetRuleKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRuleKeysRequest.ProtoReflect.Descriptor instead.
+func (*SetRuleKeysRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SetRuleKeysRequest) GetKeys() []*RuleKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *SetRuleKeysRequest) GetNeeded() uint32 {
+	if x != nil {
+		return x.Needed
+	}
+	return 0
+}
+
+func (x *SetRuleKeysRequest) GetIfVersion() uint64 {
+	if x != nil {
+		return x.IfVersion
+	}
+	return 0
+}
+
+type ListRuleKeysRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRuleKeysRequest) Reset() {
+	*x = ListRuleKeysRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRuleKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRuleKeysRequest) ProtoMessage() {}
+
+func (x *ListRuleKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRuleKeysRequest.ProtoReflect.Descriptor instead.
+func (*ListRuleKeysRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{19}
+}
+
+// RuleKeys are those who may sign rule sets.
+type RuleKeys struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Keys          []*RuleKey             `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	Needed        uint32                 `protobuf:"varint,2,opt,name=needed,proto3" json:"needed,omitempty"`
+	Version       uint64                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleKeys) Reset() {
+	*x = RuleKeys{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleKeys) ProtoMessage() {}
+
+func (x *RuleKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleKeys.ProtoReflect.Descriptor instead.
+func (*RuleKeys) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RuleKeys) GetKeys() []*RuleKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *RuleKeys) GetNeeded() uint32 {
+	if x != nil {
+		return x.Needed
+	}
+	return 0
+}
+
+func (x *RuleKeys) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// A RuleSet is a named, versioned list of rules.
+type RuleSet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, a point and the version: "aaoifi-core.1".
+	Id      string       `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name    string       `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Version uint32       `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	State   RuleSetState `protobuf:"varint,4,opt,name=state,proto3,enum=aielon.wallet.v1.RuleSetState" json:"state,omitempty"`
+	// SHA-256 of the document, in hexadecimal digits.
+	Hash string `protobuf:"bytes,5,opt,name=hash,proto3" json:"hash,omitempty"`
+	// Names of those whose keys signed it.
+	Signers    []string               `protobuf:"bytes,6,rep,name=signers,proto3" json:"signers,omitempty"`
+	ProposedBy string                 `protobuf:"bytes,7,opt,name=proposed_by,json=proposedBy,proto3" json:"proposed_by,omitempty"`
+	Proposed   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=proposed,proto3" json:"proposed,omitempty"`
+	DecidedBy  string                 `protobuf:"bytes,9,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	Decided    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=decided,proto3" json:"decided,omitempty"`
+	Rules      uint32                 `protobuf:"varint,11,opt,name=rules,proto3" json:"rules,omitempty"`
+	// JSON; left out of lists.
+	Document      string `protobuf:"bytes,12,opt,name=document,proto3" json:"document,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleSet) Reset() {
+	*x = RuleSet{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleSet) ProtoMessage() {}
+
+func (x *RuleSet) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleSet.ProtoReflect.Descriptor instead.
+func (*RuleSet) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RuleSet) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RuleSet) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RuleSet) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RuleSet) GetState() RuleSetState {
+	if x != nil {
+		return x.State
+	}
+	return RuleSetState_RULE_SET_STATE_UNSPECIFIED
+}
+
+func (x *RuleSet) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *RuleSet) GetSigners() []string {
+	if x != nil {
+		return x.Signers
+	}
+	return nil
+}
+
+func (x *RuleSet) GetProposedBy() string {
+	if x != nil {
+		return x.ProposedBy
+	}
+	return ""
+}
+
+func (x *RuleSet) GetProposed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Proposed
+	}
+	return nil
+}
+
+func (x *RuleSet) GetDecidedBy() string {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return ""
+}
+
+func (x *RuleSet) GetDecided() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Decided
+	}
+	return nil
+}
+
+func (x *RuleSet) GetRules() uint32 {
+	if x != nil {
+		return x.Rules
+	}
+	return 0
+}
+
+func (x *RuleSet) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+type PutRuleSetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON, as it was signed or laid out otherwise: the canonical form is what counts.
+	Document string `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`
+	// Ed25519, 64 bytes each.
+	Signatures    [][]byte `protobuf:"bytes,2,rep,name=signatures,proto3" json:"signatures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutRuleSetRequest) Reset() {
+	*x = PutRuleSetRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutRuleSetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutRuleSetRequest) ProtoMessage() {}
+
+func (x *PutRuleSetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutRuleSetRequest.ProtoReflect.Descriptor instead.
+func (*PutRuleSetRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *PutRuleSetRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *PutRuleSetRequest) GetSignatures() [][]byte {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+type ListRuleSetsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRuleSetsRequest) Reset() {
+	*x = ListRuleSetsRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRuleSetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRuleSetsRequest) ProtoMessage() {}
+
+func (x *ListRuleSetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRuleSetsRequest.ProtoReflect.Descriptor instead.
+func (*ListRuleSetsRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{23}
+}
+
+type ListRuleSetsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RuleSets      []*RuleSet             `protobuf:"bytes,1,rep,name=rule_sets,json=ruleSets,proto3" json:"rule_sets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRuleSetsResponse) Reset() {
+	*x = ListRuleSetsResponse{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRuleSetsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRuleSetsResponse) ProtoMessage() {}
+
+func (x *ListRuleSetsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRuleSetsResponse.ProtoReflect.Descriptor instead.
+func (*ListRuleSetsResponse) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListRuleSetsResponse) GetRuleSets() []*RuleSet {
+	if x != nil {
+		return x.RuleSets
+	}
+	return nil
+}
+
+type GetRuleSetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRuleSetRequest) Reset() {
+	*x = GetRuleSetRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRuleSetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRuleSetRequest) ProtoMessage() {}
+
+func (x *GetRuleSetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRuleSetRequest.ProtoReflect.Descriptor instead.
+func (*GetRuleSetRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetRuleSetRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type DecideRuleSetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Approve       bool                   `protobuf:"varint,2,opt,name=approve,proto3" json:"approve,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecideRuleSetRequest) Reset() {
+	*x = DecideRuleSetRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecideRuleSetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecideRuleSetRequest) ProtoMessage() {}
+
+func (x *DecideRuleSetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecideRuleSetRequest.ProtoReflect.Descriptor instead.
+func (*DecideRuleSetRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DecideRuleSetRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DecideRuleSetRequest) GetApprove() bool {
+	if x != nil {
+		return x.Approve
+	}
+	return false
+}
+
+func (x *DecideRuleSetRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// An Approval is one person's yes.
+type Approval struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            string                 `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	Time          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Approval) Reset() {
+	*x = Approval{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Approval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Approval) ProtoMessage() {}
+
+func (x *Approval) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Approval.ProtoReflect.Descriptor instead.
+func (*Approval) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Approval) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Approval) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// A Release is money that is to change its fund.
+type Release struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Also of the transfer that carries it out.
+	Id          string       `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	State       ReleaseState `protobuf:"varint,2,opt,name=state,proto3,enum=aielon.wallet.v1.ReleaseState" json:"state,omitempty"`
+	FromAccount string       `protobuf:"bytes,3,opt,name=from_account,json=fromAccount,proto3" json:"from_account,omitempty"`
+	ToAccount   string       `protobuf:"bytes,4,opt,name=to_account,json=toAccount,proto3" json:"to_account,omitempty"`
+	FromFund    string       `protobuf:"bytes,5,opt,name=from_fund,json=fromFund,proto3" json:"from_fund,omitempty"`
+	ToFund      string       `protobuf:"bytes,6,opt,name=to_fund,json=toFund,proto3" json:"to_fund,omitempty"`
+	Asset       string       `protobuf:"bytes,7,opt,name=asset,proto3" json:"asset,omitempty"`
+	Amount      string       `protobuf:"bytes,8,opt,name=amount,proto3" json:"amount,omitempty"`
+	Purpose     string       `protobuf:"bytes,9,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Reason      string       `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
+	Document    string       `protobuf:"bytes,11,opt,name=document,proto3" json:"document,omitempty"`
+	// Of zakat: one of the eight categories.
+	Category string `protobuf:"bytes,12,opt,name=category,proto3" json:"category,omitempty"`
+	// Id of whom it is for.
+	Beneficiary     string                 `protobuf:"bytes,13,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
+	AskedBy         string                 `protobuf:"bytes,14,opt,name=asked_by,json=askedBy,proto3" json:"asked_by,omitempty"`
+	Asked           *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=asked,proto3" json:"asked,omitempty"`
+	Expires         *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=expires,proto3" json:"expires,omitempty"`
+	ApprovalsNeeded uint32                 `protobuf:"varint,17,opt,name=approvals_needed,json=approvalsNeeded,proto3" json:"approvals_needed,omitempty"`
+	Approvals       []*Approval            `protobuf:"bytes,18,rep,name=approvals,proto3" json:"approvals,omitempty"`
+	RejectedBy      string                 `protobuf:"bytes,19,opt,name=rejected_by,json=rejectedBy,proto3" json:"rejected_by,omitempty"`
+	// Of a swap: what comes in.
+	AssetIn       string `protobuf:"bytes,20,opt,name=asset_in,json=assetIn,proto3" json:"asset_in,omitempty"`
+	AmountIn      string `protobuf:"bytes,21,opt,name=amount_in,json=amountIn,proto3" json:"amount_in,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Release) Reset() {
+	*x = Release{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Release) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Release) ProtoMessage() {}
+
+func (x *Release) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Release.ProtoReflect.Descriptor instead.
+func (*Release) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Release) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Release) GetState() ReleaseState {
+	if x != nil {
+		return x.State
+	}
+	return ReleaseState_RELEASE_STATE_UNSPECIFIED
+}
+
+func (x *Release) GetFromAccount() string {
+	if x != nil {
+		return x.FromAccount
+	}
+	return ""
+}
+
+func (x *Release) GetToAccount() string {
+	if x != nil {
+		return x.ToAccount
+	}
+	return ""
+}
+
+func (x *Release) GetFromFund() string {
+	if x != nil {
+		return x.FromFund
+	}
+	return ""
+}
+
+func (x *Release) GetToFund() string {
+	if x != nil {
+		return x.ToFund
+	}
+	return ""
+}
+
+func (x *Release) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *Release) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *Release) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *Release) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Release) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *Release) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *Release) GetBeneficiary() string {
+	if x != nil {
+		return x.Beneficiary
+	}
+	return ""
+}
+
+func (x *Release) GetAskedBy() string {
+	if x != nil {
+		return x.AskedBy
+	}
+	return ""
+}
+
+func (x *Release) GetAsked() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
+func (x *Release) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+func (x *Release) GetApprovalsNeeded() uint32 {
+	if x != nil {
+		return x.ApprovalsNeeded
+	}
+	return 0
+}
+
+func (x *Release) GetApprovals() []*Approval {
+	if x != nil {
+		return x.Approvals
+	}
+	return nil
+}
+
+func (x *Release) GetRejectedBy() string {
+	if x != nil {
+		return x.RejectedBy
+	}
+	return ""
+}
+
+func (x *Release) GetAssetIn() string {
+	if x != nil {
+		return x.AssetIn
+	}
+	return ""
+}
+
+func (x *Release) GetAmountIn() string {
+	if x != nil {
+		return x.AmountIn
+	}
+	return ""
+}
+
+type RequestReleaseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// A cash desk or bank of the fund that gives.
+	FromAccount string `protobuf:"bytes,2,opt,name=from_account,json=fromAccount,proto3" json:"from_account,omitempty"`
+	// A cash desk or bank of the fund that gets, or the account of a member.
+	ToAccount string `protobuf:"bytes,3,opt,name=to_account,json=toAccount,proto3" json:"to_account,omitempty"`
+	// Where to_account is a member's: the cash desk or bank of members' money that takes the cash.
+	CashAccount string `protobuf:"bytes,4,opt,name=cash_account,json=cashAccount,proto3" json:"cash_account,omitempty"`
+	Amount      string `protobuf:"bytes,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	// What it is for, where a campaign or a deed names purposes.
+	Purpose string `protobuf:"bytes,6,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Reason  string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// SHA-256 of the document it stands on, in hexadecimal digits.
+	Document      string `protobuf:"bytes,8,opt,name=document,proto3" json:"document,omitempty"`
+	Category      string `protobuf:"bytes,9,opt,name=category,proto3" json:"category,omitempty"`
+	Beneficiary   string `protobuf:"bytes,10,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestReleaseRequest) Reset() {
+	*x = RequestReleaseRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestReleaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestReleaseRequest) ProtoMessage() {}
+
+func (x *RequestReleaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestReleaseRequest.ProtoReflect.Descriptor instead.
+func (*RequestReleaseRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *RequestReleaseRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RequestReleaseRequest) GetFromAccount() string {
+	if x != nil {
+		return x.FromAccount
+	}
+	return ""
+}
+
+func (x *RequestReleaseRequest) GetToAccount() string {
+	if x != nil {
+		return x.ToAccount
+	}
+	return ""
+}
+
+func (x *RequestReleaseRequest) GetCashAccount() string {
+	if x != nil {
+		return x.CashAccount
+	}
+	return ""
+}
+
+func (x *RequestReleaseRequest) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *RequestReleaseRequest) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *RequestReleaseRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RequestReleaseRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *RequestReleaseRequest) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *RequestReleaseRequest) GetBeneficiary() string {
+	if x != nil {
+		return x.Beneficiary
+	}
+	return ""
+}
+
+type RequestIstibdalRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What is given, and what comes for it: accounts of kind cash or bank of the same waqf.
+	FromAccount string `protobuf:"bytes,2,opt,name=from_account,json=fromAccount,proto3" json:"from_account,omitempty"`
+	Amount      string `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	ToAccount   string `protobuf:"bytes,4,opt,name=to_account,json=toAccount,proto3" json:"to_account,omitempty"`
+	AmountIn    string `protobuf:"bytes,5,opt,name=amount_in,json=amountIn,proto3" json:"amount_in,omitempty"`
+	// What both are worth, in minor units of one currency.
+	ValueOut string `protobuf:"bytes,6,opt,name=value_out,json=valueOut,proto3" json:"value_out,omitempty"`
+	ValueIn  string `protobuf:"bytes,7,opt,name=value_in,json=valueIn,proto3" json:"value_in,omitempty"`
+	Reason   string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// SHA-256 of the valuation, in hexadecimal digits.
+	Document      string `protobuf:"bytes,9,opt,name=document,proto3" json:"document,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestIstibdalRequest) Reset() {
+	*x = RequestIstibdalRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestIstibdalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestIstibdalRequest) ProtoMessage() {}
+
+func (x *RequestIstibdalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestIstibdalRequest.ProtoReflect.Descriptor instead.
+func (*RequestIstibdalRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RequestIstibdalRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RequestIstibdalRequest) GetFromAccount() string {
+	if x != nil {
+		return x.FromAccount
+	}
+	return ""
+}
+
+func (x *RequestIstibdalRequest) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *RequestIstibdalRequest) GetToAccount() string {
+	if x != nil {
+		return x.ToAccount
+	}
+	return ""
+}
+
+func (x *RequestIstibdalRequest) GetAmountIn() string {
+	if x != nil {
+		return x.AmountIn
+	}
+	return ""
+}
+
+func (x *RequestIstibdalRequest) GetValueOut() string {
+	if x != nil {
+		return x.ValueOut
+	}
+	return ""
+}
+
+func (x *RequestIstibdalRequest) GetValueIn() string {
+	if x != nil {
+		return x.ValueIn
+	}
+	return ""
+}
+
+func (x *RequestIstibdalRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RequestIstibdalRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+type ApproveReleaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveReleaseRequest) Reset() {
+	*x = ApproveReleaseRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveReleaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveReleaseRequest) ProtoMessage() {}
+
+func (x *ApproveReleaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveReleaseRequest.ProtoReflect.Descriptor instead.
+func (*ApproveReleaseRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ApproveReleaseRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type RejectReleaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectReleaseRequest) Reset() {
+	*x = RejectReleaseRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectReleaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectReleaseRequest) ProtoMessage() {}
+
+func (x *RejectReleaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectReleaseRequest.ProtoReflect.Descriptor instead.
+func (*RejectReleaseRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *RejectReleaseRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RejectReleaseRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type GetReleaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetReleaseRequest) Reset() {
+	*x = GetReleaseRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetReleaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetReleaseRequest) ProtoMessage() {}
+
+func (x *GetReleaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetReleaseRequest.ProtoReflect.Descriptor instead.
+func (*GetReleaseRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *GetReleaseRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ListReleasesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PageSize      int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReleasesRequest) Reset() {
+	*x = ListReleasesRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReleasesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReleasesRequest) ProtoMessage() {}
+
+func (x *ListReleasesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReleasesRequest.ProtoReflect.Descriptor instead.
+func (*ListReleasesRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ListReleasesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListReleasesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListReleasesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Releases      []*Release             `protobuf:"bytes,1,rep,name=releases,proto3" json:"releases,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReleasesResponse) Reset() {
+	*x = ListReleasesResponse{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReleasesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReleasesResponse) ProtoMessage() {}
+
+func (x *ListReleasesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReleasesResponse.ProtoReflect.Descriptor instead.
+func (*ListReleasesResponse) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ListReleasesResponse) GetReleases() []*Release {
+	if x != nil {
+		return x.Releases
+	}
+	return nil
+}
+
+func (x *ListReleasesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type PurifyDividendRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Account  string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Id       string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Dividend string                 `protobuf:"bytes,3,opt,name=dividend,proto3" json:"dividend,omitempty"`
+	// Of the company that paid it: what of its income is impermissible, of how much.
+	Impermissible string `protobuf:"bytes,4,opt,name=impermissible,proto3" json:"impermissible,omitempty"`
+	Income        string `protobuf:"bytes,5,opt,name=income,proto3" json:"income,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurifyDividendRequest) Reset() {
+	*x = PurifyDividendRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurifyDividendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurifyDividendRequest) ProtoMessage() {}
+
+func (x *PurifyDividendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurifyDividendRequest.ProtoReflect.Descriptor instead.
+func (*PurifyDividendRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *PurifyDividendRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *PurifyDividendRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PurifyDividendRequest) GetDividend() string {
+	if x != nil {
+		return x.Dividend
+	}
+	return ""
+}
+
+func (x *PurifyDividendRequest) GetImpermissible() string {
+	if x != nil {
+		return x.Impermissible
+	}
+	return ""
+}
+
+func (x *PurifyDividendRequest) GetIncome() string {
+	if x != nil {
+		return x.Income
+	}
+	return ""
+}
+
+type ExchangeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What is debited, and what is credited for it.
+	FromAccount   string `protobuf:"bytes,2,opt,name=from_account,json=fromAccount,proto3" json:"from_account,omitempty"`
+	AmountFrom    string `protobuf:"bytes,3,opt,name=amount_from,json=amountFrom,proto3" json:"amount_from,omitempty"`
+	ToAccount     string `protobuf:"bytes,4,opt,name=to_account,json=toAccount,proto3" json:"to_account,omitempty"`
+	AmountTo      string `protobuf:"bytes,5,opt,name=amount_to,json=amountTo,proto3" json:"amount_to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeRequest) Reset() {
+	*x = ExchangeRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeRequest) ProtoMessage() {}
+
+func (x *ExchangeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeRequest.ProtoReflect.Descriptor instead.
+func (*ExchangeRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ExchangeRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ExchangeRequest) GetFromAccount() string {
+	if x != nil {
+		return x.FromAccount
+	}
+	return ""
+}
+
+func (x *ExchangeRequest) GetAmountFrom() string {
+	if x != nil {
+		return x.AmountFrom
+	}
+	return ""
+}
+
+func (x *ExchangeRequest) GetToAccount() string {
+	if x != nil {
+		return x.ToAccount
+	}
+	return ""
+}
+
+func (x *ExchangeRequest) GetAmountTo() string {
+	if x != nil {
+		return x.AmountTo
+	}
+	return ""
+}
+
 var File_services_wallet_walletv1_compliance_proto protoreflect.FileDescriptor
 
 const file_services_wallet_walletv1_compliance_proto_rawDesc = "" +
 	"\n" +
-	")services/wallet/walletv1/compliance.proto\x12\x10aielon.wallet.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12node/api/api.proto\"4\n" +
+	")services/wallet/walletv1/compliance.proto\x12\x10aielon.wallet.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12node/api/api.proto\x1a%services/wallet/walletv1/ledger.proto\"4\n" +
 	"\bRuleFact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"d\n" +
@@ -1422,7 +3017,130 @@ const file_services_wallet_walletv1_compliance_proto_rawDesc = "" +
 	"\vAccountTier\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04tier\x18\x02 \x01(\rR\x04tier\x12\x1a\n" +
-	"\bdocument\x18\x03 \x01(\tR\bdocument*X\n" +
+	"\bdocument\x18\x03 \x01(\tR\bdocument\"Q\n" +
+	"\aRuleKey\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18@R\x04name\x12(\n" +
+	"\x03key\x18\x02 \x01(\tB\x16\x9a\xdb\x18\x12\b\x01\x18@\"\f[0-9a-f]{64}R\x03key\"\x8e\x01\n" +
+	"\x12SetRuleKeysRequest\x127\n" +
+	"\x04keys\x18\x01 \x03(\v2\x19.aielon.wallet.v1.RuleKeyB\b\x9a\xdb\x18\x04\b\x018\x10R\x04keys\x12 \n" +
+	"\x06needed\x18\x02 \x01(\rB\b\x9a\xdb\x18\x04(\x010\x10R\x06needed\x12\x1d\n" +
+	"\n" +
+	"if_version\x18\x03 \x01(\x04R\tifVersion\"\x15\n" +
+	"\x13ListRuleKeysRequest\"k\n" +
+	"\bRuleKeys\x12-\n" +
+	"\x04keys\x18\x01 \x03(\v2\x19.aielon.wallet.v1.RuleKeyR\x04keys\x12\x16\n" +
+	"\x06needed\x18\x02 \x01(\rR\x06needed\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x04R\aversion\"\x8b\x03\n" +
+	"\aRuleSet\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\rR\aversion\x124\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1e.aielon.wallet.v1.RuleSetStateR\x05state\x12\x12\n" +
+	"\x04hash\x18\x05 \x01(\tR\x04hash\x12\x18\n" +
+	"\asigners\x18\x06 \x03(\tR\asigners\x12\x1f\n" +
+	"\vproposed_by\x18\a \x01(\tR\n" +
+	"proposedBy\x126\n" +
+	"\bproposed\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bproposed\x12\x1d\n" +
+	"\n" +
+	"decided_by\x18\t \x01(\tR\tdecidedBy\x124\n" +
+	"\adecided\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\adecided\x12\x14\n" +
+	"\x05rules\x18\v \x01(\rR\x05rules\x12\x1a\n" +
+	"\bdocument\x18\f \x01(\tR\bdocument\"g\n" +
+	"\x11PutRuleSetRequest\x12(\n" +
+	"\bdocument\x18\x01 \x01(\tB\f\x9a\xdb\x18\b\b\x01\x18\x80\x80\x10H\x01R\bdocument\x12(\n" +
+	"\n" +
+	"signatures\x18\x02 \x03(\fB\b\x9a\xdb\x18\x04\x18@8\x10R\n" +
+	"signatures\"\x15\n" +
+	"\x13ListRuleSetsRequest\"N\n" +
+	"\x14ListRuleSetsResponse\x126\n" +
+	"\trule_sets\x18\x01 \x03(\v2\x19.aielon.wallet.v1.RuleSetR\bruleSets\"-\n" +
+	"\x11GetRuleSetRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18PR\x02id\"q\n" +
+	"\x14DecideRuleSetRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18PR\x02id\x12\x18\n" +
+	"\aapprove\x18\x02 \x01(\bR\aapprove\x12%\n" +
+	"\x06reason\x18\x03 \x01(\tB\r\x9a\xdb\x18\t\b\x01\x10\x03\x18\xf4\x03H\x01R\x06reason\"J\n" +
+	"\bApproval\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\tR\x02by\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xd2\x05\n" +
+	"\aRelease\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1e.aielon.wallet.v1.ReleaseStateR\x05state\x12!\n" +
+	"\ffrom_account\x18\x03 \x01(\tR\vfromAccount\x12\x1d\n" +
+	"\n" +
+	"to_account\x18\x04 \x01(\tR\ttoAccount\x12\x1b\n" +
+	"\tfrom_fund\x18\x05 \x01(\tR\bfromFund\x12\x17\n" +
+	"\ato_fund\x18\x06 \x01(\tR\x06toFund\x12\x14\n" +
+	"\x05asset\x18\a \x01(\tR\x05asset\x12\x16\n" +
+	"\x06amount\x18\b \x01(\tR\x06amount\x12\x18\n" +
+	"\apurpose\x18\t \x01(\tR\apurpose\x12\x1e\n" +
+	"\x06reason\x18\n" +
+	" \x01(\tB\x06\x9a\xdb\x18\x02@\x01R\x06reason\x12\x1a\n" +
+	"\bdocument\x18\v \x01(\tR\bdocument\x12\x1a\n" +
+	"\bcategory\x18\f \x01(\tR\bcategory\x12(\n" +
+	"\vbeneficiary\x18\r \x01(\tB\x06\x9a\xdb\x18\x02@\x01R\vbeneficiary\x12\x19\n" +
+	"\basked_by\x18\x0e \x01(\tR\aaskedBy\x120\n" +
+	"\x05asked\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x05asked\x124\n" +
+	"\aexpires\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12)\n" +
+	"\x10approvals_needed\x18\x11 \x01(\rR\x0fapprovalsNeeded\x128\n" +
+	"\tapprovals\x18\x12 \x03(\v2\x1a.aielon.wallet.v1.ApprovalR\tapprovals\x12\x1f\n" +
+	"\vrejected_by\x18\x13 \x01(\tR\n" +
+	"rejectedBy\x12\x19\n" +
+	"\basset_in\x18\x14 \x01(\tR\aassetIn\x12\x1b\n" +
+	"\tamount_in\x18\x15 \x01(\tR\bamountIn\"\xb5\x03\n" +
+	"\x15RequestReleaseRequest\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06\x9a\xdb\x18\x02\x18$R\x02id\x12+\n" +
+	"\ffrom_account\x18\x02 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\vfromAccount\x12'\n" +
+	"\n" +
+	"to_account\x18\x03 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\ttoAccount\x12)\n" +
+	"\fcash_account\x18\x04 \x01(\tB\x06\x9a\xdb\x18\x02\x18$R\vcashAccount\x12 \n" +
+	"\x06amount\x18\x05 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\x06amount\x124\n" +
+	"\apurpose\x18\x06 \x01(\tB\x1a\x9a\xdb\x18\x16\x18 \"\x12([a-z][a-z0-9_]*)?R\apurpose\x12'\n" +
+	"\x06reason\x18\a \x01(\tB\x0f\x9a\xdb\x18\v\b\x01\x10\x03\x18\xf4\x03@\x01H\x01R\x06reason\x122\n" +
+	"\bdocument\x18\b \x01(\tB\x16\x9a\xdb\x18\x12\b\x01\x18@\"\f[0-9a-f]{64}R\bdocument\x12\"\n" +
+	"\bcategory\x18\t \x01(\tB\x06\x9a\xdb\x18\x02\x18\x14R\bcategory\x12*\n" +
+	"\vbeneficiary\x18\n" +
+	" \x01(\tB\b\x9a\xdb\x18\x04\x18@@\x01R\vbeneficiary\"\xf8\x02\n" +
+	"\x16RequestIstibdalRequest\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06\x9a\xdb\x18\x02\x18$R\x02id\x12+\n" +
+	"\ffrom_account\x18\x02 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\vfromAccount\x12 \n" +
+	"\x06amount\x18\x03 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\x06amount\x12'\n" +
+	"\n" +
+	"to_account\x18\x04 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\ttoAccount\x12%\n" +
+	"\tamount_in\x18\x05 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\bamountIn\x12%\n" +
+	"\tvalue_out\x18\x06 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\bvalueOut\x12#\n" +
+	"\bvalue_in\x18\a \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\avalueIn\x12'\n" +
+	"\x06reason\x18\b \x01(\tB\x0f\x9a\xdb\x18\v\b\x01\x10\x03\x18\xf4\x03@\x01H\x01R\x06reason\x122\n" +
+	"\bdocument\x18\t \x01(\tB\x16\x9a\xdb\x18\x12\b\x01\x18@\"\f[0-9a-f]{64}R\bdocument\"1\n" +
+	"\x15ApproveReleaseRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\x02id\"Y\n" +
+	"\x14RejectReleaseRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\x02id\x12'\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0f\x9a\xdb\x18\v\b\x01\x10\x03\x18\xf4\x03@\x01H\x01R\x06reason\"-\n" +
+	"\x11GetReleaseRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\x02id\"e\n" +
+	"\x13ListReleasesRequest\x12&\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\t\x9a\xdb\x18\x05(\x000\xc8\x01R\bpageSize\x12&\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\a\x9a\xdb\x18\x03\x18\x80\x04R\tpageToken\"u\n" +
+	"\x14ListReleasesResponse\x125\n" +
+	"\breleases\x18\x01 \x03(\v2\x19.aielon.wallet.v1.ReleaseR\breleases\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcb\x01\n" +
+	"\x15PurifyDividendRequest\x12\"\n" +
+	"\aaccount\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\aaccount\x12\x16\n" +
+	"\x02id\x18\x02 \x01(\tB\x06\x9a\xdb\x18\x02\x18$R\x02id\x12$\n" +
+	"\bdividend\x18\x03 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\bdividend\x12.\n" +
+	"\rimpermissible\x18\x04 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\rimpermissible\x12 \n" +
+	"\x06income\x18\x05 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\x06income\"\xd1\x01\n" +
+	"\x0fExchangeRequest\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06\x9a\xdb\x18\x02\x18$R\x02id\x12+\n" +
+	"\ffrom_account\x18\x02 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\vfromAccount\x12)\n" +
+	"\vamount_from\x18\x03 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\n" +
+	"amountFrom\x12'\n" +
+	"\n" +
+	"to_account\x18\x04 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\ttoAccount\x12%\n" +
+	"\tamount_to\x18\x05 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\bamountTo*X\n" +
 	"\aRuleAct\x12\x0e\n" +
 	"\n" +
 	"RULE_ALLOW\x10\x00\x12\r\n" +
@@ -1440,8 +3158,19 @@ const file_services_wallet_walletv1_compliance_proto_rawDesc = "" +
 	"\rReviewSubject\x12\x1e\n" +
 	"\x1aREVIEW_SUBJECT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rHELD_TRANSFER\x10\x01\x12\x10\n" +
-	"\fACCOUNT_NAME\x10\x022\xc8\n" +
-	"\n" +
+	"\fACCOUNT_NAME\x10\x02*\x89\x01\n" +
+	"\fRuleSetState\x12\x1e\n" +
+	"\x1aRULE_SET_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11RULE_SET_PROPOSED\x10\x01\x12\x15\n" +
+	"\x11RULE_SET_IN_FORCE\x10\x02\x12\x14\n" +
+	"\x10RULE_SET_RETIRED\x10\x03\x12\x15\n" +
+	"\x11RULE_SET_REJECTED\x10\x04*\x7f\n" +
+	"\fReleaseState\x12\x1d\n" +
+	"\x19RELEASE_STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fRELEASE_WAITING\x10\x01\x12\x10\n" +
+	"\fRELEASE_DONE\x10\x02\x12\x14\n" +
+	"\x10RELEASE_REJECTED\x10\x03\x12\x13\n" +
+	"\x0fRELEASE_EXPIRED\x10\x042\xff\x1d\n" +
 	"\n" +
 	"Compliance\x12\xa5\x01\n" +
 	"\vGetDecision\x12$.aielon.wallet.v1.GetDecisionRequest\x1a\x1e.aielon.wallet.v1.RuleDecision\"P\x92\xdb\x18\x1d\n" +
@@ -1459,7 +3188,41 @@ const file_services_wallet_walletv1_compliance_proto_rawDesc = "" +
 	"\x10ConfigureReviews\x12).aielon.wallet.v1.ConfigureReviewsRequest\x1a .aielon.wallet.v1.ReviewSettings\"P\x92\xdb\x18\x1c\n" +
 	"\fwallet.rules\x18\x01 \x01*\brule-set\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/wallet/compliance/review-settings\x12\xa4\x01\n" +
 	"\aSetTier\x12 .aielon.wallet.v1.SetTierRequest\x1a\x1d.aielon.wallet.v1.AccountTier\"X\x92\xdb\x18'\n" +
-	"\x0fwallet.accounts\x18\x02 \x01*\aaccount2\aaccount\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/wallet/accounts/{account}/tierB1Z/github.com/aielon/edge/services/wallet/walletv1b\x06proto3"
+	"\x0fwallet.accounts\x18\x02 \x01*\aaccount2\aaccount\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/wallet/accounts/{account}/tier\x12\x9c\x01\n" +
+	"\vSetRuleKeys\x12$.aielon.wallet.v1.SetRuleKeysRequest\x1a\x1a.aielon.wallet.v1.RuleKeys\"K\x92\xdb\x18\x1d\n" +
+	"\rpolicy.manage\x18\x01 \x01*\brule-set\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/wallet/compliance/rule-keys\x12\x9c\x01\n" +
+	"\fListRuleKeys\x12%.aielon.wallet.v1.ListRuleKeysRequest\x1a\x1a.aielon.wallet.v1.RuleKeys\"I\x92\xdb\x18\x1b\n" +
+	"\rwallet.report\x18\x01*\brule-set\x82\xd3\xe4\x93\x02!\x12\x1f/v1/wallet/compliance/rule-keys\x90\x02\x01\x12\x99\x01\n" +
+	"\n" +
+	"PutRuleSet\x12#.aielon.wallet.v1.PutRuleSetRequest\x1a\x19.aielon.wallet.v1.RuleSet\"K\x92\xdb\x18\x1e\n" +
+	"\fwallet.rules\x18\x01 \x01*\brule-set8\x05\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/wallet/compliance/rulesets\x12\xa7\x01\n" +
+	"\fListRuleSets\x12%.aielon.wallet.v1.ListRuleSetsRequest\x1a&.aielon.wallet.v1.ListRuleSetsResponse\"H\x92\xdb\x18\x1b\n" +
+	"\rwallet.report\x18\x01*\brule-set\x82\xd3\xe4\x93\x02 \x12\x1e/v1/wallet/compliance/rulesets\x90\x02\x01\x12\x9f\x01\n" +
+	"\n" +
+	"GetRuleSet\x12#.aielon.wallet.v1.GetRuleSetRequest\x1a\x19.aielon.wallet.v1.RuleSet\"Q\x92\xdb\x18\x1f\n" +
+	"\rwallet.report\x18\x01*\brule-set2\x02id\x82\xd3\xe4\x93\x02%\x12#/v1/wallet/compliance/rulesets/{id}\x90\x02\x01\x12\xae\x01\n" +
+	"\rDecideRuleSet\x12&.aielon.wallet.v1.DecideRuleSetRequest\x1a\x19.aielon.wallet.v1.RuleSet\"Z\x92\xdb\x18!\n" +
+	"\rwallet.review\x18\x02 \x01*\brule-set2\x02id\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/wallet/compliance/rulesets/{id}:decide\x12\xd5\x01\n" +
+	"\x0eRequestRelease\x12'.aielon.wallet.v1.RequestReleaseRequest\x1a\x19.aielon.wallet.v1.Release\"\x7f\x92\xdb\x18R\n" +
+	"\x0fwallet.accounts\x18\x02 \x01*\aaccount8\x02b\x05statej\x0fRELEASE_WAITINGr\ffrom_accountr\n" +
+	"to_account\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/wallet/compliance/releases\x12\xd7\x01\n" +
+	"\x0fRequestIstibdal\x12(.aielon.wallet.v1.RequestIstibdalRequest\x1a\x19.aielon.wallet.v1.Release\"\x7f\x92\xdb\x18R\n" +
+	"\x0fwallet.accounts\x18\x02 \x01*\aaccount8\x02b\x05statej\x0fRELEASE_WAITINGr\ffrom_accountr\n" +
+	"to_account\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/wallet/compliance/istibdal\x12\xcb\x01\n" +
+	"\x0eApproveRelease\x12'.aielon.wallet.v1.ApproveReleaseRequest\x1a\x19.aielon.wallet.v1.Release\"u\x92\xdb\x18;\n" +
+	"\x0ewallet.approve\x18\x02 \x01*\arelease2\x02id8\x02b\x05statej\x0fRELEASE_WAITING\x82\xd3\xe4\x93\x020:\x01*\"+/v1/wallet/compliance/releases/{id}:approve\x12\xae\x01\n" +
+	"\rRejectRelease\x12&.aielon.wallet.v1.RejectReleaseRequest\x1a\x19.aielon.wallet.v1.Release\"Z\x92\xdb\x18!\n" +
+	"\x0ewallet.approve\x18\x02 \x01*\arelease2\x02id\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/wallet/compliance/releases/{id}:reject\x12\x9c\x01\n" +
+	"\n" +
+	"GetRelease\x12#.aielon.wallet.v1.GetReleaseRequest\x1a\x19.aielon.wallet.v1.Release\"N\x92\xdb\x18\x1c\n" +
+	"\vwallet.read\x18\x02*\arelease2\x02id\x82\xd3\xe4\x93\x02%\x12#/v1/wallet/compliance/releases/{id}\x90\x02\x01\x12\xa6\x01\n" +
+	"\fListReleases\x12%.aielon.wallet.v1.ListReleasesRequest\x1a&.aielon.wallet.v1.ListReleasesResponse\"G\x92\xdb\x18\x1a\n" +
+	"\vwallet.read\x18\x02*\arelease8\x03\x82\xd3\xe4\x93\x02 \x12\x1e/v1/wallet/compliance/releases\x90\x02\x01\x12\xb3\x01\n" +
+	"\x0ePurifyDividend\x12'.aielon.wallet.v1.PurifyDividendRequest\x1a\x1a.aielon.wallet.v1.Transfer\"\\\x92\xdb\x18)\n" +
+	"\x0fwallet.transfer\x18\x02 \x01*\aaccount2\aaccount8\x02\x82\xd3\xe4\x93\x02):\x01*\"$/v1/wallet/accounts/{account}/purify\x12\xae\x01\n" +
+	"\bExchange\x12!.aielon.wallet.v1.ExchangeRequest\x1a\x1a.aielon.wallet.v1.Transfer\"c\x92\xdb\x186\n" +
+	"\vwallet.desk\x18\x02 \x01*\aaccount8\x02r\ffrom_accountr\n" +
+	"to_account\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/wallet/compliance/exchangeB1Z/github.com/aielon/edge/services/wallet/walletv1b\x06proto3"
 
 var (
 	file_services_wallet_walletv1_compliance_proto_rawDescOnce sync.Once
@@ -1473,66 +3236,130 @@ func file_services_wallet_walletv1_compliance_proto_rawDescGZIP() []byte {
 	return file_services_wallet_walletv1_compliance_proto_rawDescData
 }
 
-var file_services_wallet_walletv1_compliance_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_services_wallet_walletv1_compliance_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_services_wallet_walletv1_compliance_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_services_wallet_walletv1_compliance_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_services_wallet_walletv1_compliance_proto_goTypes = []any{
 	(RuleAct)(0),                    // 0: aielon.wallet.v1.RuleAct
 	(ReviewState)(0),                // 1: aielon.wallet.v1.ReviewState
 	(ReviewSubject)(0),              // 2: aielon.wallet.v1.ReviewSubject
-	(*RuleFact)(nil),                // 3: aielon.wallet.v1.RuleFact
-	(*RuleNote)(nil),                // 4: aielon.wallet.v1.RuleNote
-	(*RuleDecision)(nil),            // 5: aielon.wallet.v1.RuleDecision
-	(*GetDecisionRequest)(nil),      // 6: aielon.wallet.v1.GetDecisionRequest
-	(*ListDecisionsRequest)(nil),    // 7: aielon.wallet.v1.ListDecisionsRequest
-	(*ListDecisionsResponse)(nil),   // 8: aielon.wallet.v1.ListDecisionsResponse
-	(*ScreenMccRequest)(nil),        // 9: aielon.wallet.v1.ScreenMccRequest
-	(*MccVerdict)(nil),              // 10: aielon.wallet.v1.MccVerdict
-	(*Review)(nil),                  // 11: aielon.wallet.v1.Review
-	(*ListReviewsRequest)(nil),      // 12: aielon.wallet.v1.ListReviewsRequest
-	(*ListReviewsResponse)(nil),     // 13: aielon.wallet.v1.ListReviewsResponse
-	(*GetReviewRequest)(nil),        // 14: aielon.wallet.v1.GetReviewRequest
-	(*DecideReviewRequest)(nil),     // 15: aielon.wallet.v1.DecideReviewRequest
-	(*ConfigureReviewsRequest)(nil), // 16: aielon.wallet.v1.ConfigureReviewsRequest
-	(*ReviewSettings)(nil),          // 17: aielon.wallet.v1.ReviewSettings
-	(*SetTierRequest)(nil),          // 18: aielon.wallet.v1.SetTierRequest
-	(*AccountTier)(nil),             // 19: aielon.wallet.v1.AccountTier
-	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
+	(RuleSetState)(0),               // 3: aielon.wallet.v1.RuleSetState
+	(ReleaseState)(0),               // 4: aielon.wallet.v1.ReleaseState
+	(*RuleFact)(nil),                // 5: aielon.wallet.v1.RuleFact
+	(*RuleNote)(nil),                // 6: aielon.wallet.v1.RuleNote
+	(*RuleDecision)(nil),            // 7: aielon.wallet.v1.RuleDecision
+	(*GetDecisionRequest)(nil),      // 8: aielon.wallet.v1.GetDecisionRequest
+	(*ListDecisionsRequest)(nil),    // 9: aielon.wallet.v1.ListDecisionsRequest
+	(*ListDecisionsResponse)(nil),   // 10: aielon.wallet.v1.ListDecisionsResponse
+	(*ScreenMccRequest)(nil),        // 11: aielon.wallet.v1.ScreenMccRequest
+	(*MccVerdict)(nil),              // 12: aielon.wallet.v1.MccVerdict
+	(*Review)(nil),                  // 13: aielon.wallet.v1.Review
+	(*ListReviewsRequest)(nil),      // 14: aielon.wallet.v1.ListReviewsRequest
+	(*ListReviewsResponse)(nil),     // 15: aielon.wallet.v1.ListReviewsResponse
+	(*GetReviewRequest)(nil),        // 16: aielon.wallet.v1.GetReviewRequest
+	(*DecideReviewRequest)(nil),     // 17: aielon.wallet.v1.DecideReviewRequest
+	(*ConfigureReviewsRequest)(nil), // 18: aielon.wallet.v1.ConfigureReviewsRequest
+	(*ReviewSettings)(nil),          // 19: aielon.wallet.v1.ReviewSettings
+	(*SetTierRequest)(nil),          // 20: aielon.wallet.v1.SetTierRequest
+	(*AccountTier)(nil),             // 21: aielon.wallet.v1.AccountTier
+	(*RuleKey)(nil),                 // 22: aielon.wallet.v1.RuleKey
+	(*SetRuleKeysRequest)(nil),      // 23: aielon.wallet.v1.SetRuleKeysRequest
+	(*ListRuleKeysRequest)(nil),     // 24: aielon.wallet.v1.ListRuleKeysRequest
+	(*RuleKeys)(nil),                // 25: aielon.wallet.v1.RuleKeys
+	(*RuleSet)(nil),                 // 26: aielon.wallet.v1.RuleSet
+	(*PutRuleSetRequest)(nil),       // 27: aielon.wallet.v1.PutRuleSetRequest
+	(*ListRuleSetsRequest)(nil),     // 28: aielon.wallet.v1.ListRuleSetsRequest
+	(*ListRuleSetsResponse)(nil),    // 29: aielon.wallet.v1.ListRuleSetsResponse
+	(*GetRuleSetRequest)(nil),       // 30: aielon.wallet.v1.GetRuleSetRequest
+	(*DecideRuleSetRequest)(nil),    // 31: aielon.wallet.v1.DecideRuleSetRequest
+	(*Approval)(nil),                // 32: aielon.wallet.v1.Approval
+	(*Release)(nil),                 // 33: aielon.wallet.v1.Release
+	(*RequestReleaseRequest)(nil),   // 34: aielon.wallet.v1.RequestReleaseRequest
+	(*RequestIstibdalRequest)(nil),  // 35: aielon.wallet.v1.RequestIstibdalRequest
+	(*ApproveReleaseRequest)(nil),   // 36: aielon.wallet.v1.ApproveReleaseRequest
+	(*RejectReleaseRequest)(nil),    // 37: aielon.wallet.v1.RejectReleaseRequest
+	(*GetReleaseRequest)(nil),       // 38: aielon.wallet.v1.GetReleaseRequest
+	(*ListReleasesRequest)(nil),     // 39: aielon.wallet.v1.ListReleasesRequest
+	(*ListReleasesResponse)(nil),    // 40: aielon.wallet.v1.ListReleasesResponse
+	(*PurifyDividendRequest)(nil),   // 41: aielon.wallet.v1.PurifyDividendRequest
+	(*ExchangeRequest)(nil),         // 42: aielon.wallet.v1.ExchangeRequest
+	(*timestamppb.Timestamp)(nil),   // 43: google.protobuf.Timestamp
+	(*Transfer)(nil),                // 44: aielon.wallet.v1.Transfer
 }
 var file_services_wallet_walletv1_compliance_proto_depIdxs = []int32{
-	3,  // 0: aielon.wallet.v1.RuleNote.facts:type_name -> aielon.wallet.v1.RuleFact
+	5,  // 0: aielon.wallet.v1.RuleNote.facts:type_name -> aielon.wallet.v1.RuleFact
 	0,  // 1: aielon.wallet.v1.RuleDecision.act:type_name -> aielon.wallet.v1.RuleAct
-	3,  // 2: aielon.wallet.v1.RuleDecision.facts:type_name -> aielon.wallet.v1.RuleFact
-	4,  // 3: aielon.wallet.v1.RuleDecision.notes:type_name -> aielon.wallet.v1.RuleNote
-	20, // 4: aielon.wallet.v1.RuleDecision.time:type_name -> google.protobuf.Timestamp
-	5,  // 5: aielon.wallet.v1.ListDecisionsResponse.decisions:type_name -> aielon.wallet.v1.RuleDecision
+	5,  // 2: aielon.wallet.v1.RuleDecision.facts:type_name -> aielon.wallet.v1.RuleFact
+	6,  // 3: aielon.wallet.v1.RuleDecision.notes:type_name -> aielon.wallet.v1.RuleNote
+	43, // 4: aielon.wallet.v1.RuleDecision.time:type_name -> google.protobuf.Timestamp
+	7,  // 5: aielon.wallet.v1.ListDecisionsResponse.decisions:type_name -> aielon.wallet.v1.RuleDecision
 	0,  // 6: aielon.wallet.v1.MccVerdict.act:type_name -> aielon.wallet.v1.RuleAct
 	2,  // 7: aielon.wallet.v1.Review.subject:type_name -> aielon.wallet.v1.ReviewSubject
 	1,  // 8: aielon.wallet.v1.Review.state:type_name -> aielon.wallet.v1.ReviewState
-	5,  // 9: aielon.wallet.v1.Review.decision:type_name -> aielon.wallet.v1.RuleDecision
-	20, // 10: aielon.wallet.v1.Review.asked:type_name -> google.protobuf.Timestamp
-	20, // 11: aielon.wallet.v1.Review.decided:type_name -> google.protobuf.Timestamp
-	11, // 12: aielon.wallet.v1.ListReviewsResponse.reviews:type_name -> aielon.wallet.v1.Review
-	6,  // 13: aielon.wallet.v1.Compliance.GetDecision:input_type -> aielon.wallet.v1.GetDecisionRequest
-	7,  // 14: aielon.wallet.v1.Compliance.ListDecisions:input_type -> aielon.wallet.v1.ListDecisionsRequest
-	9,  // 15: aielon.wallet.v1.Compliance.ScreenMcc:input_type -> aielon.wallet.v1.ScreenMccRequest
-	12, // 16: aielon.wallet.v1.Compliance.ListReviews:input_type -> aielon.wallet.v1.ListReviewsRequest
-	14, // 17: aielon.wallet.v1.Compliance.GetReview:input_type -> aielon.wallet.v1.GetReviewRequest
-	15, // 18: aielon.wallet.v1.Compliance.DecideReview:input_type -> aielon.wallet.v1.DecideReviewRequest
-	16, // 19: aielon.wallet.v1.Compliance.ConfigureReviews:input_type -> aielon.wallet.v1.ConfigureReviewsRequest
-	18, // 20: aielon.wallet.v1.Compliance.SetTier:input_type -> aielon.wallet.v1.SetTierRequest
-	5,  // 21: aielon.wallet.v1.Compliance.GetDecision:output_type -> aielon.wallet.v1.RuleDecision
-	8,  // 22: aielon.wallet.v1.Compliance.ListDecisions:output_type -> aielon.wallet.v1.ListDecisionsResponse
-	10, // 23: aielon.wallet.v1.Compliance.ScreenMcc:output_type -> aielon.wallet.v1.MccVerdict
-	13, // 24: aielon.wallet.v1.Compliance.ListReviews:output_type -> aielon.wallet.v1.ListReviewsResponse
-	11, // 25: aielon.wallet.v1.Compliance.GetReview:output_type -> aielon.wallet.v1.Review
-	11, // 26: aielon.wallet.v1.Compliance.DecideReview:output_type -> aielon.wallet.v1.Review
-	17, // 27: aielon.wallet.v1.Compliance.ConfigureReviews:output_type -> aielon.wallet.v1.ReviewSettings
-	19, // 28: aielon.wallet.v1.Compliance.SetTier:output_type -> aielon.wallet.v1.AccountTier
-	21, // [21:29] is the sub-list for method output_type
-	13, // [13:21] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	7,  // 9: aielon.wallet.v1.Review.decision:type_name -> aielon.wallet.v1.RuleDecision
+	43, // 10: aielon.wallet.v1.Review.asked:type_name -> google.protobuf.Timestamp
+	43, // 11: aielon.wallet.v1.Review.decided:type_name -> google.protobuf.Timestamp
+	13, // 12: aielon.wallet.v1.ListReviewsResponse.reviews:type_name -> aielon.wallet.v1.Review
+	22, // 13: aielon.wallet.v1.SetRuleKeysRequest.keys:type_name -> aielon.wallet.v1.RuleKey
+	22, // 14: aielon.wallet.v1.RuleKeys.keys:type_name -> aielon.wallet.v1.RuleKey
+	3,  // 15: aielon.wallet.v1.RuleSet.state:type_name -> aielon.wallet.v1.RuleSetState
+	43, // 16: aielon.wallet.v1.RuleSet.proposed:type_name -> google.protobuf.Timestamp
+	43, // 17: aielon.wallet.v1.RuleSet.decided:type_name -> google.protobuf.Timestamp
+	26, // 18: aielon.wallet.v1.ListRuleSetsResponse.rule_sets:type_name -> aielon.wallet.v1.RuleSet
+	43, // 19: aielon.wallet.v1.Approval.time:type_name -> google.protobuf.Timestamp
+	4,  // 20: aielon.wallet.v1.Release.state:type_name -> aielon.wallet.v1.ReleaseState
+	43, // 21: aielon.wallet.v1.Release.asked:type_name -> google.protobuf.Timestamp
+	43, // 22: aielon.wallet.v1.Release.expires:type_name -> google.protobuf.Timestamp
+	32, // 23: aielon.wallet.v1.Release.approvals:type_name -> aielon.wallet.v1.Approval
+	33, // 24: aielon.wallet.v1.ListReleasesResponse.releases:type_name -> aielon.wallet.v1.Release
+	8,  // 25: aielon.wallet.v1.Compliance.GetDecision:input_type -> aielon.wallet.v1.GetDecisionRequest
+	9,  // 26: aielon.wallet.v1.Compliance.ListDecisions:input_type -> aielon.wallet.v1.ListDecisionsRequest
+	11, // 27: aielon.wallet.v1.Compliance.ScreenMcc:input_type -> aielon.wallet.v1.ScreenMccRequest
+	14, // 28: aielon.wallet.v1.Compliance.ListReviews:input_type -> aielon.wallet.v1.ListReviewsRequest
+	16, // 29: aielon.wallet.v1.Compliance.GetReview:input_type -> aielon.wallet.v1.GetReviewRequest
+	17, // 30: aielon.wallet.v1.Compliance.DecideReview:input_type -> aielon.wallet.v1.DecideReviewRequest
+	18, // 31: aielon.wallet.v1.Compliance.ConfigureReviews:input_type -> aielon.wallet.v1.ConfigureReviewsRequest
+	20, // 32: aielon.wallet.v1.Compliance.SetTier:input_type -> aielon.wallet.v1.SetTierRequest
+	23, // 33: aielon.wallet.v1.Compliance.SetRuleKeys:input_type -> aielon.wallet.v1.SetRuleKeysRequest
+	24, // 34: aielon.wallet.v1.Compliance.ListRuleKeys:input_type -> aielon.wallet.v1.ListRuleKeysRequest
+	27, // 35: aielon.wallet.v1.Compliance.PutRuleSet:input_type -> aielon.wallet.v1.PutRuleSetRequest
+	28, // 36: aielon.wallet.v1.Compliance.ListRuleSets:input_type -> aielon.wallet.v1.ListRuleSetsRequest
+	30, // 37: aielon.wallet.v1.Compliance.GetRuleSet:input_type -> aielon.wallet.v1.GetRuleSetRequest
+	31, // 38: aielon.wallet.v1.Compliance.DecideRuleSet:input_type -> aielon.wallet.v1.DecideRuleSetRequest
+	34, // 39: aielon.wallet.v1.Compliance.RequestRelease:input_type -> aielon.wallet.v1.RequestReleaseRequest
+	35, // 40: aielon.wallet.v1.Compliance.RequestIstibdal:input_type -> aielon.wallet.v1.RequestIstibdalRequest
+	36, // 41: aielon.wallet.v1.Compliance.ApproveRelease:input_type -> aielon.wallet.v1.ApproveReleaseRequest
+	37, // 42: aielon.wallet.v1.Compliance.RejectRelease:input_type -> aielon.wallet.v1.RejectReleaseRequest
+	38, // 43: aielon.wallet.v1.Compliance.GetRelease:input_type -> aielon.wallet.v1.GetReleaseRequest
+	39, // 44: aielon.wallet.v1.Compliance.ListReleases:input_type -> aielon.wallet.v1.ListReleasesRequest
+	41, // 45: aielon.wallet.v1.Compliance.PurifyDividend:input_type -> aielon.wallet.v1.PurifyDividendRequest
+	42, // 46: aielon.wallet.v1.Compliance.Exchange:input_type -> aielon.wallet.v1.ExchangeRequest
+	7,  // 47: aielon.wallet.v1.Compliance.GetDecision:output_type -> aielon.wallet.v1.RuleDecision
+	10, // 48: aielon.wallet.v1.Compliance.ListDecisions:output_type -> aielon.wallet.v1.ListDecisionsResponse
+	12, // 49: aielon.wallet.v1.Compliance.ScreenMcc:output_type -> aielon.wallet.v1.MccVerdict
+	15, // 50: aielon.wallet.v1.Compliance.ListReviews:output_type -> aielon.wallet.v1.ListReviewsResponse
+	13, // 51: aielon.wallet.v1.Compliance.GetReview:output_type -> aielon.wallet.v1.Review
+	13, // 52: aielon.wallet.v1.Compliance.DecideReview:output_type -> aielon.wallet.v1.Review
+	19, // 53: aielon.wallet.v1.Compliance.ConfigureReviews:output_type -> aielon.wallet.v1.ReviewSettings
+	21, // 54: aielon.wallet.v1.Compliance.SetTier:output_type -> aielon.wallet.v1.AccountTier
+	25, // 55: aielon.wallet.v1.Compliance.SetRuleKeys:output_type -> aielon.wallet.v1.RuleKeys
+	25, // 56: aielon.wallet.v1.Compliance.ListRuleKeys:output_type -> aielon.wallet.v1.RuleKeys
+	26, // 57: aielon.wallet.v1.Compliance.PutRuleSet:output_type -> aielon.wallet.v1.RuleSet
+	29, // 58: aielon.wallet.v1.Compliance.ListRuleSets:output_type -> aielon.wallet.v1.ListRuleSetsResponse
+	26, // 59: aielon.wallet.v1.Compliance.GetRuleSet:output_type -> aielon.wallet.v1.RuleSet
+	26, // 60: aielon.wallet.v1.Compliance.DecideRuleSet:output_type -> aielon.wallet.v1.RuleSet
+	33, // 61: aielon.wallet.v1.Compliance.RequestRelease:output_type -> aielon.wallet.v1.Release
+	33, // 62: aielon.wallet.v1.Compliance.RequestIstibdal:output_type -> aielon.wallet.v1.Release
+	33, // 63: aielon.wallet.v1.Compliance.ApproveRelease:output_type -> aielon.wallet.v1.Release
+	33, // 64: aielon.wallet.v1.Compliance.RejectRelease:output_type -> aielon.wallet.v1.Release
+	33, // 65: aielon.wallet.v1.Compliance.GetRelease:output_type -> aielon.wallet.v1.Release
+	40, // 66: aielon.wallet.v1.Compliance.ListReleases:output_type -> aielon.wallet.v1.ListReleasesResponse
+	44, // 67: aielon.wallet.v1.Compliance.PurifyDividend:output_type -> aielon.wallet.v1.Transfer
+	44, // 68: aielon.wallet.v1.Compliance.Exchange:output_type -> aielon.wallet.v1.Transfer
+	47, // [47:69] is the sub-list for method output_type
+	25, // [25:47] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_services_wallet_walletv1_compliance_proto_init() }
@@ -1540,13 +3367,14 @@ func file_services_wallet_walletv1_compliance_proto_init() {
 	if File_services_wallet_walletv1_compliance_proto != nil {
 		return
 	}
+	file_services_wallet_walletv1_ledger_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_services_wallet_walletv1_compliance_proto_rawDesc), len(file_services_wallet_walletv1_compliance_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   17,
+			NumEnums:      5,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
