@@ -27,6 +27,9 @@ const (
 	kinds      = equity + 1
 )
 
+// ours reports whether accounts of the kind are the ledger's own.
+func (k kind) ours() bool { return k == clearing || k == escrow || k == transit }
+
 // A standing is whether money may move: a walletv1.AccountState.
 type standing uint8
 

@@ -26,7 +26,7 @@ func (s *Ledger) openAccount(tx edge.Tx, in *walletv1.OpenAccountRequest) (*wall
 	} else if !edge.IsKind(err, edge.NotFound) {
 		return nil, err
 	}
-	if a.kind == clearing || a.kind == escrow || a.kind == transit {
+	if a.kind.ours() {
 		return nil, invalid("accounts of this kind are opened by the ledger itself")
 	}
 	return s.create(tx, a, what)
@@ -207,8 +207,11 @@ func (s *Ledger) edit(tx edge.Tx, id, said string, change func(a *account, what 
 	if err != nil {
 		return nil, err
 	}
-	if a.state == closed {
+	switch {
+	case a.state == closed:
 		return nil, a.refusal()
+	case a.kind.ours():
+		return nil, refused(CodeRestricted, "the account is the ledger's own", "it opens and closes with what it is for")
 	}
 	if err := change(a, &what); err != nil {
 		return nil, err

@@ -267,10 +267,13 @@ func (b *batch) settle(s *step, i int) error {
 	if d == nil || c == nil {
 		return edge.E(edge.Corrupt, "an account of a hold is gone")
 	}
+	if e := s.trespass(d, c); e != nil && s.kind != expireEntry {
+		return e
+	}
 	how := movement{free: true, release: l.amount}
 	if s.kind == postEntry {
 		for _, a := range [...]*account{d, c} {
-			if e := a.refusal(); e != nil {
+			if e := s.bars(a); e != nil {
 				return e
 			}
 		}
@@ -313,6 +316,9 @@ func (b *batch) reverse(s *step) error {
 	for i := range s.legs {
 		if err := b.find(s, i); err != nil {
 			return err
+		}
+		if e := s.trespass(s.parties[i].debit, s.parties[i].credit); e != nil {
+			return e
 		}
 	}
 	for i := range s.legs {

@@ -27,6 +27,8 @@ type Move struct {
 	MCC       uint16
 	Document  [32]byte
 	Judged    bool // the rules were asked before, and are not asked again
+	Firm      bool // what the rules would put before a person is refused
+	Settled   bool // it has happened elsewhere already: a frozen account does not stop it
 }
 
 // A Posting is one leg of a Move.
@@ -95,7 +97,7 @@ func (m *Move) step(s *step) error {
 		return edge.E(edge.Internal, "a move of the wallet is not well formed")
 	}
 	*s = step{entry: entry{kind: kinds[m.Kind], id: m.ID, about: m.About, purpose: m.Purpose, memo: m.Memo, ref: m.Reference, mcc: m.MCC, doc: m.Document},
-		own: true, judged: m.Judged, whole: true}
+		own: true, judged: m.Judged, firm: m.Firm, settled: m.Settled, whole: true}
 	if !m.Expires.IsZero() {
 		s.expires = m.Expires.Unix()
 	}

@@ -35,11 +35,11 @@ func (b *batch) permit(s *step) error {
 
 // find looks up the accounts of a leg. Both must be there and open.
 func (b *batch) find(s *step, i int) error {
-	d, err := b.usable(s.legs[i].debit)
+	d, err := b.usable(s, s.legs[i].debit)
 	if err != nil {
 		return err
 	}
-	c, err := b.usable(s.legs[i].credit)
+	c, err := b.usable(s, s.legs[i].credit)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (b *batch) find(s *step, i int) error {
 }
 
 // usable finds an account on which money may move.
-func (b *batch) usable(id edge.ID) (*account, error) {
+func (b *batch) usable(s *step, id edge.ID) (*account, error) {
 	a, err := b.account(id)
 	if err != nil {
 		return nil, err
@@ -56,10 +56,18 @@ func (b *batch) usable(id edge.ID) (*account, error) {
 	if a == nil {
 		return nil, noAccount(id.String())
 	}
-	if e := a.refusal(); e != nil {
+	if e := s.bars(a); e != nil {
 		return nil, e
 	}
 	return a, nil
+}
+
+// bars says why nothing may move on the account, or nil.
+func (s *step) bars(a *account) *edge.Error {
+	if s.settled && a.state == frozen {
+		return nil
+	}
+	return a.refusal()
 }
 
 // alike refuses a leg between two currencies or two funds, and a currency the caller did not mean.
@@ -75,12 +83,18 @@ func alike(s *step, d, c *account) error {
 	return nil
 }
 
+// trespass refuses, to people, to move what lies on an account that is the ledger's own, whatever got it there.
+func (s *step) trespass(d, c *account) *edge.Error {
+	if !s.own && (d.kind.ours() || c.kind.ours()) {
+		return refused(CodeRestricted, "the account is the ledger's own", "use a transfer between sites, an allotment or a release")
+	}
+	return nil
+}
+
 // admits refuses what the kinds of two accounts or their fund do not take.
 func (b *batch) admits(s *step, d, c *account) error {
-	for _, k := range [...]kind{d.kind, c.kind} {
-		if (k == clearing || k == escrow || k == transit) && !s.own {
-			return refused(CodeRestricted, "the account is the ledger's own", "use a transfer between sites, an allotment or a release")
-		}
+	if e := s.trespass(d, c); e != nil {
+		return e
 	}
 	f, err := b.fund(d.of.fund)
 	if err != nil {

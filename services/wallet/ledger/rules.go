@@ -82,6 +82,9 @@ func (b *batch) judge(s *step) error {
 	if err != nil {
 		return err
 	}
+	if v.Review && s.firm {
+		return refused(CodeApproval, "a person would have to decide on this first, and it cannot wait for that", "ask whoever reviews transfers, or choose another way")
+	}
 	if s.rules = v.Rules; v.Review {
 		s.kind, s.flags = holdEntry, s.flags|isReview
 		if !v.Expires.IsZero() && s.timeout == 0 && s.expires == 0 {

@@ -20,6 +20,8 @@ type step struct {
 	asset   string        // the currency the caller means
 	judged  bool          // the rules were asked before
 	own     bool          // the ledger itself asks: it may use the accounts that are its own
+	firm    bool          // it cannot wait for a review
+	settled bool          // it has happened elsewhere: frozen accounts do not stop it
 }
 
 const (
