@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,6 +50,7 @@ type facts struct {
 	timeBehind         bool
 	quarantined, terms uint64 // more than an hour ago
 	waiting            uint64
+	clearing           []string // pairs of sites
 }
 
 // attention says what a person should look at, worst first. It depends on its facts alone.
@@ -72,6 +74,7 @@ func attention(f facts) (list []gateway.Attention) {
 	add(!f.backup.IsZero() && f.now.Sub(f.backup) > backupEvery, "backup", warning, fmt.Sprintf("the newest backup is %d days old", f.now.Sub(f.backup)/(24*time.Hour)), "make one and take it away from here: aielon-edge backup")
 	add(f.timeBehind, "time", warning, "the clock of this box is behind a time that is known to have passed", "set the clock, or let the box reach a time server")
 	add(f.quarantined > quarantineMay, "quarantine", warning, fmt.Sprintf("%d messages of devices could not be read in the last hour; they are kept aside", f.quarantined), "look which device sends them: something of it has changed")
+	add(len(f.clearing) > 0, "clearing", critical, fmt.Sprintf("what sites owe each other differs at the two ends: %s", strings.Join(f.clearing[:min(len(f.clearing), 3)], ", ")), "look at the clearing and at the troubles of both sites; let nobody book by hand before the reason is known")
 	add(f.terms > leadersMay, "leader", warning, fmt.Sprintf("the nodes of this site looked for a leader %d times in the last hour", f.terms), "look at the network between them, and at slow disks")
 	slices.SortStableFunc(list, func(a, b gateway.Attention) int { return cmp.Compare(a.Severity, b.Severity) }) // "critical" < "warning"
 	return list
@@ -117,6 +120,7 @@ func (n *Node) facts(ctx context.Context) facts {
 	if c := n.keys.id.Chain(pki.UseSite); c != nil {
 		f.certEnds = c.Leaf.NotAfter
 	}
+	f.clearing = n.clearingWrong()
 	f.backup, f.born = n.backedUp(), modified(filepath.Join(n.keys.dir, "node.key"))
 	return f
 }

@@ -177,7 +177,13 @@ func (n *Node) forkSite(ctx context.Context) error {
 	if err := n.propose(ctx, opMembersAlone, removal{Node: n.ID()}, nil); err != nil {
 		return err
 	}
+	if err := n.awaitAcross(ctx, 0); err != nil {
+		return err
+	}
 	if err := n.site.NewEpoch(ctx, n.restored); err != nil {
+		return err
+	}
+	if err := n.awaitAcross(ctx, n.siteJournal(edge.Ledger).Head().Epoch); err != nil {
 		return err
 	}
 	if err := remove(filepath.Join(n.cfg.DataDir, restoredMark)); err != nil {

@@ -35,6 +35,7 @@ func (n *Node) localMethods() *gateway.Locals {
 	gateway.Local(l, n.listMembers)
 	gateway.Local(l, n.removeMember)
 	gateway.Local(l, n.listSites)
+	gateway.Local(l, n.listClearing)
 	gateway.LocalStream(l, n.createBackup)
 	gateway.Local(l, n.listBackups)
 	gateway.LocalStream(l, n.downloadBackup)

@@ -8,6 +8,7 @@ import (
 	"github.com/aielon/edge/node/auth/identity"
 	"github.com/aielon/edge/node/policy"
 	"github.com/aielon/edge/node/webhook"
+	"github.com/aielon/edge/services/wallet/across"
 	"github.com/aielon/edge/services/wallet/alms"
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/giving"
@@ -77,6 +78,15 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{compliance.EventDecided, "The rules denied something or put it on hold."},
 		[2]string{compliance.EventReviewed, "A review was opened or decided."},
 		[2]string{compliance.EventReleased, "Money was to change its fund, or did."},
+		[2]string{across.EventSent, "Money was sent to another site."},
+		[2]string{across.EventReceived, "Money came from another site."},
+		[2]string{across.EventDeclined, "Money of another site was declined."},
+		[2]string{across.EventSettled, "Money that was sent to another site arrived, or was declined."},
+		[2]string{across.EventGranted, "Money was set aside for another site."},
+		[2]string{across.EventSpent, "Money of another site was spent here."},
+		[2]string{across.EventClosing, "Another site was asked to close an allotment."},
+		[2]string{across.EventClosed, "An allotment of another site was closed."},
+		[2]string{across.EventTrouble, "What another site says contradicts what it said before."},
 		[2]string{audit.TypeChange, "Something was changed: its audit record."})
 	return list
 }

@@ -29,6 +29,7 @@ type hubPart struct {
 	store  store.Store
 	badger *state.Store // nil with PostgreSQL
 	port   *port        // where sites join and renew
+	money  *router      // of notes between sites
 }
 
 func (n *Node) openHub(ctx context.Context) (err error) {
@@ -57,6 +58,7 @@ func (n *Node) openHub(ctx context.Context) (err error) {
 		return err
 	}
 	n.onClose(p.h.Close)
+	p.money = newRouter(p)
 	n.hub = p
 	return nil
 }
@@ -110,7 +112,7 @@ func (n *Node) joinedAsHub(p hub.Peer) bool {
 }
 
 func (p *hubPart) parts() []edge.Part {
-	return []edge.Part{p.h, partFunc{"join port", p.port.run}, partFunc{"own records", p.takeOwn}, partFunc{"audit of delivered journals", p.vouchDelivered}}
+	return []edge.Part{p.h, partFunc{"join port", p.port.run}, partFunc{"own records", p.takeOwn}, partFunc{"audit of delivered journals", p.vouchDelivered}, partFunc{"money between sites", p.money.run}}
 }
 
 // takeOwn puts this box's own records into the hub's store: they are on the hub then, kept and handed on as

@@ -35,6 +35,7 @@ func (n *Node) keepMoney(ctx context.Context) error {
 		if err := n.tidyMoney(ctx); err != nil && ctx.Err() == nil {
 			n.log.Warn("what is over cannot be dropped from the wallet", "error", err)
 		}
+		n.across(ctx)
 	}
 }
 
@@ -74,4 +75,13 @@ func (n *Node) tidyMoney(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return n.propose(ctx, compliance.OpTidy, struct{}{}, nil)
+}
+
+// across does what is due between sites, with patience of its own: what cannot be done now is looked at again later.
+func (n *Node) across(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := n.dealAcross(ctx); err != nil && ctx.Err() == nil {
+		n.log.Warn("what is due between sites cannot be done", "error", err)
+	}
 }

@@ -61,7 +61,7 @@ func (o *orders) Finish(ctx context.Context, r wire.CmdResult) error {
 
 // What each order is, in the words of the policies: it is decided like anybody's wish for the same.
 func orderNeeds() map[string]edge.Permission {
-	return map[string]edge.Permission{"sample": "readings.read", "scrub": "node.read", fetchOrder: "sync.push", "restart-uplink": "sync.pull"}
+	return map[string]edge.Permission{"sample": "readings.read", "scrub": "node.read", fetchOrder: "sync.push", deliverOrder: "sync.push", "restart-uplink": "sync.pull"}
 }
 
 // Run implements uplink.Commands.
@@ -84,6 +84,8 @@ func (o *orders) Run(ctx context.Context, c *wire.Cmd) ([]byte, error) {
 		return json.Marshal(res)
 	case fetchOrder:
 		return nil, o.n.fetchBlob(ctx, c.Body)
+	case deliverOrder:
+		return o.n.deliver(ctx, c.Body)
 	case "restart-uplink":
 		time.AfterFunc(time.Second, o.n.up.restart) // after the result has gone
 		return nil, nil

@@ -92,7 +92,7 @@ func everyCode() map[string]codes {
 	all["part"].add((*uplink.Uplink)(nil).Name(), (*gossip.Gossip)(nil).Name(), (*mqtt.Bridge)(nil).Name())
 	long := 1000 * time.Hour
 	for _, f := range []facts{
-		{now: time.Now(), lost: 1, free: 1, redLine: 1, certEnds: time.Now(), audit: edge.Health{Level: edge.Failed}, linkGone: long, timeBehind: true, quarantined: 1000, terms: 1000},
+		{now: time.Now(), lost: 1, free: 1, redLine: 1, certEnds: time.Now(), audit: edge.Health{Level: edge.Failed}, linkGone: long, timeBehind: true, quarantined: 1000, terms: 1000, clearing: []string{"a and b"}},
 		{full: edge.E(edge.Exhausted, "full")},
 	} {
 		for _, a := range attention(f) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/services/wallet/across"
 	"github.com/aielon/edge/services/wallet/alms"
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/giving"
@@ -17,12 +18,13 @@ type Service struct {
 	Compliance *compliance.Service
 	Giving     *giving.Giving
 	Alms       *alms.Alms
+	Across     *across.Across
 }
 
 // New returns the wallet.
 func New() *Service {
 	c, l := compliance.New()
-	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l)}
+	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l), Across: across.New(l)}
 }
 
 // Register adds the operations of the wallet.
@@ -31,12 +33,13 @@ func (s *Service) Register(m *edge.Mux) {
 	s.Compliance.Register(m)
 	s.Giving.Register(m)
 	s.Alms.Register(m)
+	s.Across.Register(m)
 }
 
 // Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money but what nodes
 // ask for again and again.
 func Lasting(op string) bool {
-	return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick && op != alms.OpFollow && op != compliance.OpTidy
+	return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick && op != alms.OpFollow && op != compliance.OpTidy && across.Lasting(op)
 }
 
 // Owner finds whose a thing of the wallet is: an account, a transfer, or what was
@@ -57,6 +60,11 @@ func (s *Service) Owner(v edge.View, typ, id string) (owner string, known bool, 
 		owner, err = s.Compliance.ReviewOwner(v, id)
 	case "zakat-case":
 		owner, err = s.Alms.Owner(v, id)
+	case "allotment":
+		var account string
+		if account, err = across.Account(v, id); err == nil && account != "" {
+			owner, err = s.Ledger.Owner(v, account)
+		}
 	default:
 		return "", false, nil
 	}

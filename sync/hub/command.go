@@ -136,6 +136,22 @@ func (h *Hub) Results(ctx context.Context, id edge.NodeID) ([]Result, error) {
 	return rowsOf[Result](ctx, h.o.Store, n.Site, kindResult, id.String()+"/")
 }
 
+// Result is how one command of a node ended; found is false while it has not, and after it was forgotten.
+func (h *Hub) Result(ctx context.Context, id edge.NodeID, command edge.ID) (r Result, found bool, err error) {
+	n, err := h.Node(id)
+	if err != nil {
+		return r, false, err
+	}
+	row, err := h.o.Store.Row(ctx, n.Site, kindResult, resultKey(id, command))
+	if edge.IsKind(err, edge.NotFound) {
+		return r, false, nil
+	}
+	if err == nil && json.Unmarshal(row.Value, &r) != nil {
+		err = edge.E(edge.Corrupt, "the result of command %s cannot be read", command)
+	}
+	return r, err == nil, err
+}
+
 // finished keeps a result and forgets its command, in one step. The first result stands.
 func (h *Hub) finished(ctx context.Context, p Peer, f *wire.CmdResult) error {
 	key := resultKey(p.ID, f.ID)

@@ -26,5 +26,6 @@ func All() []protoreflect.FileDescriptor {
 		walletv1.File_services_wallet_walletv1_compliance_proto,
 		walletv1.File_services_wallet_walletv1_statements_proto,
 		walletv1.File_services_wallet_walletv1_zakat_proto,
+		walletv1.File_services_wallet_walletv1_across_proto,
 	}
 }

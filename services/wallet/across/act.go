@@ -12,6 +12,8 @@ import (
 
 // An act is one command: the ledger's batch, and what it touched.
 type act struct {
+	edge.Redacted
+
 	x       *Across
 	tx      edge.Tx
 	me      selfRow

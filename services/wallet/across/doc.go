@@ -50,7 +50,7 @@ func (x *Across) Register(m *edge.Mux) {
 	edge.Answer(m, listPeers)
 	edge.Handle(m, confirmPeer)
 	edge.Answer(m, listTroubles)
-	edge.Handle(m, endRecovery)
+	edge.Handle(m, x.endRecovery)
 	for name, doc := range map[string]string{OpKey: "Make the key with which the site signs.", OpAnnounce: "Tell other sites of the key.", OpAccept: "Believe the key of another site.",
 		OpTake: "Take in notes of other sites.", OpTick: "Do what is due between sites.", OpRestored: "Wait for what the hub has of a restored site.", OpRecovered: "Go on after a restore."} {
 		x.register(m, edge.Op{Name: name, Doc: doc, Needs: "wallet.desk", Class: edge.Personal, Money: true})
@@ -72,7 +72,7 @@ func (x *Across) register(m *edge.Mux, op edge.Op) {
 	case OpRestored:
 		edge.Do(m, op, restored)
 	case OpRecovered:
-		edge.Do(m, op, recovered)
+		edge.Do(m, op, x.recovered)
 	}
 }
 

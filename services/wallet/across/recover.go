@@ -1,6 +1,8 @@
 package across
 
 import (
+	"strings"
+
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/walletv1"
 )
@@ -26,7 +28,7 @@ func restored(tx edge.Tx, in Epoch) (struct{}, error) {
 
 // recovered ends the wait, or that for the site's own notes. It must name the epoch: a word of an earlier restore does
 // not count.
-func recovered(tx edge.Tx, in Epoch) (struct{}, error) {
+func (x *Across) recovered(tx edge.Tx, in Epoch) (struct{}, error) {
 	if err := onlyNodes(tx); err != nil {
 		return struct{}{}, err
 	}
@@ -39,14 +41,35 @@ func recovered(tx edge.Tx, in Epoch) (struct{}, error) {
 		return struct{}{}, save(tx, key(rowRecover), row)
 	}
 	tx.Delete(key(rowRecover))
-	return struct{}{}, nil
+	return struct{}{}, x.tellStands(tx)
 }
 
-func endRecovery(tx edge.Tx, _ *walletv1.EndRecoveryRequest) (*walletv1.EndRecoveryResponse, error) {
+// tellStands tells what all accounts of clearing stand at.
+func (x *Across) tellStands(tx edge.Tx) error {
+	a, err := x.start(tx)
+	if err != nil {
+		return err
+	}
+	under := key(rowClearing)
+	for k, id := range tx.Scan(under) {
+		if part := strings.Split(string(k[len(under):]), "/"); len(part) == 3 && len(id) == len(edge.ID{}) {
+			a.stands[edge.ID(id)] = Stand{Peer: part[0], Asset: part[1], Fund: part[2], Account: edge.ID(id).String()}
+		}
+	}
+	if err := tx.Err(); err != nil {
+		return err
+	}
+	return a.end()
+}
+
+func (x *Across) endRecovery(tx edge.Tx, _ *walletv1.EndRecoveryRequest) (*walletv1.EndRecoveryResponse, error) {
 	_, found, err := load[recoverRow](tx, key(rowRecover))
 	if err != nil {
 		return nil, err
 	}
+	if !found {
+		return &walletv1.EndRecoveryResponse{}, nil
+	}
 	tx.Delete(key(rowRecover))
-	return &walletv1.EndRecoveryResponse{WasRecovering: found}, nil
+	return &walletv1.EndRecoveryResponse{WasRecovering: true}, x.tellStands(tx)
 }

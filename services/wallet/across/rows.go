@@ -176,6 +176,8 @@ type spendingRow struct {
 
 // A parkedRow is a note that cannot be booked yet.
 type parkedRow struct {
+	edge.Redacted
+
 	Note   []byte    `json:"note"` // a SignedNote
 	Code   string    `json:"code"`
 	Detail string    `json:"detail"`
@@ -186,6 +188,8 @@ type parkedRow struct {
 
 // A conflictRow is a note that contradicts what the same site, or this one, said before.
 type conflictRow struct {
+	edge.Redacted
+
 	Note   []byte    `json:"note"`
 	Code   string    `json:"code"`
 	Detail string    `json:"detail"`

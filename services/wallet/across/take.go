@@ -24,6 +24,8 @@ type Taken struct {
 
 // A TakenNote says whether a note needs to come no more.
 type TakenNote struct {
+	edge.Redacted
+
 	Done bool   `json:"done"`
 	Code string `json:"code,omitempty"`
 	Why  string `json:"why,omitempty"`
