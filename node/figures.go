@@ -31,7 +31,7 @@ func (n *Node) openFigures(f *front, methods *method.Table) {
 		}
 	}
 	f.calls = telemetry.NewCalls(n.figures, names)
-	n.outgoing = telemetry.NewOutgoing(n.figures, n.traces, calledHook)
+	n.outgoing = telemetry.NewOutgoing(n.figures, n.traces, calledHook, calledProcessor)
 	for _, read := range []func(telemetry.Page){n.recordFigures, n.siteFigures, n.boxFigures, n.attentionFigures, n.auditFigures, n.doorFigures, n.hooks.figures, n.searchFigures, n.gossipFigures, n.hubFigures} {
 		n.figures.Look(read)
 	}

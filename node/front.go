@@ -203,6 +203,7 @@ func (n *Node) pages() (map[string]http.Handler, error) {
 		"/debug/":                    http.NotFoundHandler(),
 		"GET /ca.crt":                http.HandlerFunc(n.serveAuthority),
 	}
+	all["POST /v1/wallet/gateways/{name}/webhook"] = http.HandlerFunc(n.serveProcessor)
 	maps.Copy(all, n.front.oauth.Handlers())
 	return all, nil
 }

@@ -47,6 +47,7 @@ func (n *Node) localMethods() *gateway.Locals {
 	n.policyMethods(l)
 	n.auditMethods(l)
 	n.moneyMethods(l)
+	gateway.Local(l, n.startPayment)
 	gateway.Local(l, n.searchFor)
 	gateway.Local(l, n.suggest)
 	n.hooks.methods(l)

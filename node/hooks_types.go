@@ -13,6 +13,7 @@ import (
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/giving"
 	"github.com/aielon/edge/services/wallet/ledger"
+	"github.com/aielon/edge/services/wallet/payments"
 )
 
 // eventTypes lists what a site's journals tell of. Types are never taken away or given another meaning: receivers
@@ -50,6 +51,7 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{ledger.EventHalted, "The ledger takes nothing in any more: a check of it failed."})
 	add(api.Class_CLASS_PERSONAL,
 		[2]string{ledger.EventPosted, "Money moved, was held or released, or was refused: all that one command did."},
+		[2]string{payments.EventPayment, "A payment from outside has come further."},
 		[2]string{ledger.EventAccount, "An account was opened, changed, frozen, unfrozen or closed."})
 	add(api.Class_CLASS_PERSONAL,
 		[2]string{identity.PersonAdded, "Somebody was added."},

@@ -259,6 +259,7 @@ func (n *Node) services() []edge.Part {
 		partFunc{"return", n.comeBack},
 		partFunc{"members", n.keepMembers},
 		partFunc{"wallet", n.keepMoney},
+		partFunc{"payments", n.askProcessors},
 		partFunc{"housekeeping", n.keepHouse},
 		partFunc{"attention", n.attend},
 		partFunc{"policies", n.followPolicies},

@@ -30,7 +30,7 @@ const minGzip = 1024
 
 // Handler returns every door on one handler: gRPC, gRPC-Web and Connect at /<service>/<method>, REST at /v1/,
 // GraphQL at /graphql, JSON-RPC over WebSocket at /ws, what all of them answer at /openapi.json and /docs, and what
-// else is given by its pattern. It is reached through an Entrance only. WebSockets end when the context of the server
+// else is given by its pattern, which has a verb below /v1/. It is reached through an Entrance only. WebSockets end when the context of the server
 // they came over ends (http.Server.BaseContext).
 func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) {
 	json := fastjson.New()
@@ -58,9 +58,15 @@ func (g *Gateway) Handler(others map[string]http.Handler) (http.Handler, error) 
 	for pattern, h := range described {
 		mux.Handle(pattern, unhurried(h))
 	}
+	beside := http.NewServeMux()
 	for pattern, h := range others {
+		if strings.Contains(pattern, " /v1/") {
+			beside.Handle(pattern, h)
+			continue
+		}
 		mux.Handle(pattern, unhurried(h))
 	}
+	r.Beside(beside)
 	if others["/"] == nil {
 		mux.HandleFunc("/", nothingHere)
 	}

@@ -23,6 +23,10 @@ const (
 	drainResponse = 16 << 10 // bytes read so that the connection can be used again
 )
 
+// Transport reaches public addresses only, or with private set those of local networks and this box too, for whoever
+// else calls what somebody has entered an address of. It follows no proxy.
+func Transport(private bool) *http.Transport { return newTransport(private, nil, nil) }
+
 // newTransport returns a transport that reaches public addresses only, or with private set those of local networks and
 // this box too. The address is checked when it is dialled, after the name was resolved: no answer of a DNS server
 // gets past it, nor does a redirect, which is not followed anyway. There is no proxy.

@@ -10,6 +10,7 @@ import (
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/giving"
 	"github.com/aielon/edge/services/wallet/ledger"
+	"github.com/aielon/edge/services/wallet/payments"
 )
 
 // A Service is the wallet of one site.
@@ -19,12 +20,13 @@ type Service struct {
 	Giving     *giving.Giving
 	Alms       *alms.Alms
 	Across     *across.Across
+	Payments   *payments.Service
 }
 
 // New returns the wallet.
 func New() *Service {
 	c, l := compliance.New()
-	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l), Across: across.New(l)}
+	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l), Across: across.New(l), Payments: payments.New(l)}
 }
 
 // Register adds the operations of the wallet.
@@ -34,6 +36,7 @@ func (s *Service) Register(m *edge.Mux) {
 	s.Giving.Register(m)
 	s.Alms.Register(m)
 	s.Across.Register(m)
+	s.Payments.Register(m)
 }
 
 // Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money but what nodes
@@ -65,6 +68,8 @@ func (s *Service) Owner(v edge.View, typ, id string) (owner string, known bool, 
 		if account, err = across.Account(v, id); err == nil && account != "" {
 			owner, err = s.Ledger.Owner(v, account)
 		}
+	case "payment":
+		owner, err = s.Payments.Owner(v, id)
 	default:
 		return "", false, nil
 	}

@@ -27,7 +27,8 @@ type Door struct {
 	json   *fastjson.Writer
 	routes *http.ServeMux
 	verbs  []string
-	room   sync.Pool // of *[]byte: answers are written there before they are sent
+	beside *http.ServeMux // nil, or what is served below /v1/ and is no method
+	room   sync.Pool      // of *[]byte: answers are written there before they are sent
 }
 
 // New returns a Door. It fails with Invalid on a route that cannot be served.
@@ -52,6 +53,9 @@ func New(server *connect.Server, methods *method.Table, json *fastjson.Writer) (
 	return d, nil
 }
 
+// Beside adds what is served below /v1/ where no method has a route. It is called before the door is open.
+func (d *Door) Beside(mux *http.ServeMux) { d.beside = mux }
+
 // ServeHTTP serves one request below /v1/.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = call.Named(r, "rest")
@@ -60,6 +64,12 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // lost answers a request for which there is no route: for other verbs there may be one.
 func (d *Door) lost(w http.ResponseWriter, r *http.Request) {
+	if d.beside != nil {
+		if _, pattern := d.beside.Handler(r); pattern != "" {
+			d.beside.ServeHTTP(w, r)
+			return
+		}
+	}
 	id := call.From(r.Context()).ID
 	if allow := d.allowed(r); len(allow) > 0 {
 		w.Header().Set("Allow", strings.Join(allow, ", "))
