@@ -11,6 +11,7 @@ import (
 	"github.com/aielon/edge/services/wallet/across"
 	"github.com/aielon/edge/services/wallet/alms"
 	"github.com/aielon/edge/services/wallet/compliance"
+	"github.com/aielon/edge/services/wallet/deals"
 	"github.com/aielon/edge/services/wallet/giving"
 	"github.com/aielon/edge/services/wallet/ledger"
 	"github.com/aielon/edge/services/wallet/payments"
@@ -76,6 +77,7 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{alms.EventDue, "A lunar year of somebody's wealth is complete."},
 		[2]string{alms.EventPaid, "Zakat, zakat al-fitr or fidya was paid."},
 		[2]string{alms.EventCase, "An application for zakat came a step further."},
+		[2]string{deals.EventContract, "A loan or a sale came a step further."},
 		[2]string{giving.EventGiven, "Somebody gave to a fund."},
 		[2]string{compliance.EventDecided, "The rules denied something or put it on hold."},
 		[2]string{compliance.EventReviewed, "A review was opened or decided."},

@@ -8,6 +8,7 @@ import (
 	"github.com/aielon/edge/services/wallet/across"
 	"github.com/aielon/edge/services/wallet/alms"
 	"github.com/aielon/edge/services/wallet/compliance"
+	"github.com/aielon/edge/services/wallet/deals"
 	"github.com/aielon/edge/services/wallet/giving"
 	"github.com/aielon/edge/services/wallet/ledger"
 	"github.com/aielon/edge/services/wallet/payments"
@@ -21,12 +22,14 @@ type Service struct {
 	Alms       *alms.Alms
 	Across     *across.Across
 	Payments   *payments.Service
+	Deals      *deals.Deals
 }
 
 // New returns the wallet.
 func New() *Service {
 	c, l := compliance.New()
-	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l), Across: across.New(l), Payments: payments.New(l)}
+	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l), Across: across.New(l), Payments: payments.New(l),
+		Deals: deals.New(l, c.InForce)}
 }
 
 // Register adds the operations of the wallet.
@@ -37,6 +40,7 @@ func (s *Service) Register(m *edge.Mux) {
 	s.Alms.Register(m)
 	s.Across.Register(m)
 	s.Payments.Register(m)
+	s.Deals.Register(m)
 }
 
 // Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money but what nodes
