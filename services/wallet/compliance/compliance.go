@@ -15,21 +15,24 @@ import (
 // A Service is the compliance of one site. All it keeps is in the state of the site; what it holds in memory only saves
 // time. It is the ledger's Rules.
 type Service struct {
+	edge.Redacted
+
 	ledger   *ledger.Ledger
 	purposes map[string]shariah.Purpose
 	builtin  func() (*shariah.Compiled, error)
 
 	usual atomic.Int64 // members' accounts in a command, of late
 
-	mu   sync.Mutex // guards sets
-	sets map[[32]byte]*shariah.Compiled
+	mu    sync.Mutex // guards sets, lists
+	sets  map[[32]byte]*shariah.Compiled
+	lists map[string]edition
 }
 
 var _ ledger.Rules = (*Service)(nil)
 
 // New returns the compliance of a site, with the ledger that asks it.
 func New() (*Service, *ledger.Ledger) {
-	s := &Service{purposes: map[string]shariah.Purpose{}, sets: map[[32]byte]*shariah.Compiled{}}
+	s := &Service{purposes: map[string]shariah.Purpose{}, sets: map[[32]byte]*shariah.Compiled{}, lists: map[string]edition{}}
 	for p := shariah.Purpose(0); p.String() != ""; p++ {
 		s.purposes[p.String()] = p
 	}
@@ -62,6 +65,10 @@ func (s *Service) Register(m *edge.Mux) {
 	edge.Answer(m, s.listReleases)
 	edge.Handle(m, s.purifyDividend)
 	edge.Handle(m, s.exchange)
+	edge.Handle(m, putSanctionNames)
+	edge.Handle(m, useSanctionList)
+	edge.Answer(m, listSanctionLists)
+	edge.Answer(m, s.screenName)
 	edge.Do(m, edge.Op{Name: OpTidy, Doc: "Drop what is over.", Needs: "wallet.desk", Class: edge.Personal, Money: true}, s.tidy)
 }
 
@@ -131,6 +138,3 @@ func fact(name, value string) edge.Fact { return edge.Fact{Name: name, Value: va
 func clash(code, sentence, hint string, facts ...edge.Fact) *edge.Error {
 	return edge.E(edge.Conflict, "%s", sentence).WithHint("%s", hint).WithCode(code, facts...)
 }
-
-// Named implements ledger.Rules.
-func (s *Service) Named(edge.Tx, ledger.AccountInfo) (why string, err error) { return "", nil }

@@ -31,6 +31,10 @@ const (
 	rowApproval = 'g' // when it is over, kind of what waits, its id
 	rowRelease  = 'l' // id of a release
 	rowReleased = 'u' // series of releases
+	rowList     = 'i' // name of a list of names
+	rowNames    = 'm' // name of a list / edition, id of an entry
+	rowOld      = 'w' // name of a list / edition that is not in use any more
+	rowCursor   = 'j' // nothing; the account up to which names were compared
 	rowAmil     = 'a' // currency / fund / Hijri year
 )
 

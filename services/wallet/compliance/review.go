@@ -286,8 +286,14 @@ func (s *Service) about(v edge.View, r *reviewRow) (ids []edge.ID, err error) {
 	return ids, nil
 }
 
-// carryOut ends the hold of a transfer as it was decided.
+// carryOut ends the hold of a transfer as it was decided, or unfreezes an account.
 func (s *Service) carryOut(tx edge.Tx, r *reviewRow, approve bool) error {
+	if r.Subject == walletv1.ReviewSubject_ACCOUNT_NAME {
+		if !approve {
+			return nil
+		}
+		return s.unname(tx, r)
+	}
 	m := ledger.Move{ID: ledger.Named("review", r.ID.String()), Kind: ledger.Void, About: r.ID}
 	if approve {
 		m.Kind = ledger.Post

@@ -167,6 +167,37 @@ func (s *Ledger) Freeze(tx edge.Tx, id edge.ID, reason string) error {
 	return err
 }
 
+// Unfreeze lets money move on an account again. One that is not frozen stays as it is.
+func (s *Ledger) Unfreeze(tx edge.Tx, id edge.ID, reason string) error {
+	a, err := s.load(tx, id)
+	if err != nil || a.state != frozen {
+		return err
+	}
+	_, err = s.unfreezeAccount(tx, &walletv1.UnfreezeAccountRequest{Id: id.String(), Reason: reason})
+	return err
+}
+
+// After lists accounts by id, at most as many as asked for; after is the bytes of the last id of the list before, or
+// empty.
+func (s *Ledger) After(v edge.View, after []byte, most int) (list []AccountInfo, err error) {
+	under := key(rowAbout)
+	for k := range scanFrom(v, under, append(append([]byte{}, under...), after...)) {
+		id := k[len(under):]
+		if len(id) != len(edge.ID{}) || string(id) <= string(after) {
+			continue
+		}
+		if len(list) == most {
+			break
+		}
+		a, err := s.Find(v, edge.ID(id))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, v.Err()
+}
+
 // OpenOwn opens an account that is the ledger's own, or leaves it as it is where it is there.
 func (s *Ledger) OpenOwn(tx edge.Tx, id edge.ID, k walletv1.AccountKind, asset, fund, name string) error {
 	if _, err := s.load(tx, id); !edge.IsKind(err, edge.NotFound) {

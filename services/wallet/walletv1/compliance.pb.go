@@ -2925,6 +2925,560 @@ func (x *ExchangeRequest) GetAmountTo() string {
 	return ""
 }
 
+// A SanctionEntry is one entry of a list of names.
+type SanctionEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Aliases       []string               `protobuf:"bytes,3,rep,name=aliases,proto3" json:"aliases,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SanctionEntry) Reset() {
+	*x = SanctionEntry{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SanctionEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SanctionEntry) ProtoMessage() {}
+
+func (x *SanctionEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SanctionEntry.ProtoReflect.Descriptor instead.
+func (*SanctionEntry) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *SanctionEntry) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SanctionEntry) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SanctionEntry) GetAliases() []string {
+	if x != nil {
+		return x.Aliases
+	}
+	return nil
+}
+
+type PutSanctionNamesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	List  string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	// Higher than any that was in use.
+	Edition       uint64           `protobuf:"varint,2,opt,name=edition,proto3" json:"edition,omitempty"`
+	Entries       []*SanctionEntry `protobuf:"bytes,3,rep,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutSanctionNamesRequest) Reset() {
+	*x = PutSanctionNamesRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutSanctionNamesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutSanctionNamesRequest) ProtoMessage() {}
+
+func (x *PutSanctionNamesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutSanctionNamesRequest.ProtoReflect.Descriptor instead.
+func (*PutSanctionNamesRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *PutSanctionNamesRequest) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *PutSanctionNamesRequest) GetEdition() uint64 {
+	if x != nil {
+		return x.Edition
+	}
+	return 0
+}
+
+func (x *PutSanctionNamesRequest) GetEntries() []*SanctionEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+type PutSanctionNamesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Always empty.
+	Entries []*SanctionEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// How many names the edition has so far.
+	Imported      uint64 `protobuf:"varint,2,opt,name=imported,proto3" json:"imported,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutSanctionNamesResponse) Reset() {
+	*x = PutSanctionNamesResponse{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutSanctionNamesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutSanctionNamesResponse) ProtoMessage() {}
+
+func (x *PutSanctionNamesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutSanctionNamesResponse.ProtoReflect.Descriptor instead.
+func (*PutSanctionNamesResponse) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *PutSanctionNamesResponse) GetEntries() []*SanctionEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *PutSanctionNamesResponse) GetImported() uint64 {
+	if x != nil {
+		return x.Imported
+	}
+	return 0
+}
+
+type UseSanctionListRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	List    string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	Edition uint64                 `protobuf:"varint,2,opt,name=edition,proto3" json:"edition,omitempty"`
+	// How many names it has: it is not used where some are missing.
+	Entries       uint64 `protobuf:"varint,3,opt,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UseSanctionListRequest) Reset() {
+	*x = UseSanctionListRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UseSanctionListRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UseSanctionListRequest) ProtoMessage() {}
+
+func (x *UseSanctionListRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UseSanctionListRequest.ProtoReflect.Descriptor instead.
+func (*UseSanctionListRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *UseSanctionListRequest) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *UseSanctionListRequest) GetEdition() uint64 {
+	if x != nil {
+		return x.Edition
+	}
+	return 0
+}
+
+func (x *UseSanctionListRequest) GetEntries() uint64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+// A SanctionList is a list of names that accounts are compared with.
+type SanctionList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// In use; 0: none yet.
+	Edition uint64                 `protobuf:"varint,2,opt,name=edition,proto3" json:"edition,omitempty"`
+	Entries uint64                 `protobuf:"varint,3,opt,name=entries,proto3" json:"entries,omitempty"`
+	Since   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// Being imported.
+	NextEdition   uint64 `protobuf:"varint,5,opt,name=next_edition,json=nextEdition,proto3" json:"next_edition,omitempty"`
+	NextEntries   uint64 `protobuf:"varint,6,opt,name=next_entries,json=nextEntries,proto3" json:"next_entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SanctionList) Reset() {
+	*x = SanctionList{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SanctionList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SanctionList) ProtoMessage() {}
+
+func (x *SanctionList) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SanctionList.ProtoReflect.Descriptor instead.
+func (*SanctionList) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *SanctionList) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SanctionList) GetEdition() uint64 {
+	if x != nil {
+		return x.Edition
+	}
+	return 0
+}
+
+func (x *SanctionList) GetEntries() uint64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *SanctionList) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *SanctionList) GetNextEdition() uint64 {
+	if x != nil {
+		return x.NextEdition
+	}
+	return 0
+}
+
+func (x *SanctionList) GetNextEntries() uint64 {
+	if x != nil {
+		return x.NextEntries
+	}
+	return 0
+}
+
+type ListSanctionListsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSanctionListsRequest) Reset() {
+	*x = ListSanctionListsRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSanctionListsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSanctionListsRequest) ProtoMessage() {}
+
+func (x *ListSanctionListsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSanctionListsRequest.ProtoReflect.Descriptor instead.
+func (*ListSanctionListsRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{43}
+}
+
+type ListSanctionListsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Lists         []*SanctionList        `protobuf:"bytes,1,rep,name=lists,proto3" json:"lists,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSanctionListsResponse) Reset() {
+	*x = ListSanctionListsResponse{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSanctionListsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSanctionListsResponse) ProtoMessage() {}
+
+func (x *ListSanctionListsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSanctionListsResponse.ProtoReflect.Descriptor instead.
+func (*ListSanctionListsResponse) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ListSanctionListsResponse) GetLists() []*SanctionList {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
+type ScreenNameRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreenNameRequest) Reset() {
+	*x = ScreenNameRequest{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreenNameRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreenNameRequest) ProtoMessage() {}
+
+func (x *ScreenNameRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreenNameRequest.ProtoReflect.Descriptor instead.
+func (*ScreenNameRequest) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *ScreenNameRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type ScreenNameResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hits          []*NameHit             `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreenNameResponse) Reset() {
+	*x = ScreenNameResponse{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreenNameResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreenNameResponse) ProtoMessage() {}
+
+func (x *ScreenNameResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreenNameResponse.ProtoReflect.Descriptor instead.
+func (*ScreenNameResponse) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *ScreenNameResponse) GetHits() []*NameHit {
+	if x != nil {
+		return x.Hits
+	}
+	return nil
+}
+
+// A NameHit is an entry whose name is like the one that was looked for.
+type NameHit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	List  string                 `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	Entry string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	// How alike they are: 1000 is the same.
+	Permille      uint32 `protobuf:"varint,3,opt,name=permille,proto3" json:"permille,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NameHit) Reset() {
+	*x = NameHit{}
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NameHit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NameHit) ProtoMessage() {}
+
+func (x *NameHit) ProtoReflect() protoreflect.Message {
+	mi := &file_services_wallet_walletv1_compliance_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NameHit.ProtoReflect.Descriptor instead.
+func (*NameHit) Descriptor() ([]byte, []int) {
+	return file_services_wallet_walletv1_compliance_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *NameHit) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *NameHit) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *NameHit) GetPermille() uint32 {
+	if x != nil {
+		return x.Permille
+	}
+	return 0
+}
+
 var File_services_wallet_walletv1_compliance_proto protoreflect.FileDescriptor
 
 const file_services_wallet_walletv1_compliance_proto_rawDesc = "" +
@@ -3140,7 +3694,41 @@ const file_services_wallet_walletv1_compliance_proto_rawDesc = "" +
 	"amountFrom\x12'\n" +
 	"\n" +
 	"to_account\x18\x04 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\ttoAccount\x12%\n" +
-	"\tamount_to\x18\x05 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\bamountTo*X\n" +
+	"\tamount_to\x18\x05 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\bamountTo\"q\n" +
+	"\rSanctionEntry\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18@R\x02id\x12\x1f\n" +
+	"\x04name\x18\x02 \x01(\tB\v\x9a\xdb\x18\a\b\x01\x18\xac\x02@\x01R\x04name\x12%\n" +
+	"\aaliases\x18\x03 \x03(\tB\v\x9a\xdb\x18\a\x18\xac\x0282@\x01R\aaliases\"\xb4\x01\n" +
+	"\x17PutSanctionNamesRequest\x120\n" +
+	"\x04list\x18\x01 \x01(\tB\x1c\x9a\xdb\x18\x18\b\x01\x18(\"\x12[a-z0-9][a-z0-9-]*R\x04list\x12 \n" +
+	"\aedition\x18\x02 \x01(\x04B\x06\x9a\xdb\x18\x02(\x01R\aedition\x12E\n" +
+	"\aentries\x18\x03 \x03(\v2\x1f.aielon.wallet.v1.SanctionEntryB\n" +
+	"\x9a\xdb\x18\x06\b\x018І\x03R\aentries\"q\n" +
+	"\x18PutSanctionNamesResponse\x129\n" +
+	"\aentries\x18\x01 \x03(\v2\x1f.aielon.wallet.v1.SanctionEntryR\aentries\x12\x1a\n" +
+	"\bimported\x18\x02 \x01(\x04R\bimported\"z\n" +
+	"\x16UseSanctionListRequest\x12\x1c\n" +
+	"\x04list\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18(R\x04list\x12 \n" +
+	"\aedition\x18\x02 \x01(\x04B\x06\x9a\xdb\x18\x02(\x01R\aedition\x12 \n" +
+	"\aentries\x18\x03 \x01(\x04B\x06\x9a\xdb\x18\x02(\x01R\aentries\"\xce\x01\n" +
+	"\fSanctionList\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aedition\x18\x02 \x01(\x04R\aedition\x12\x18\n" +
+	"\aentries\x18\x03 \x01(\x04R\aentries\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12!\n" +
+	"\fnext_edition\x18\x05 \x01(\x04R\vnextEdition\x12!\n" +
+	"\fnext_entries\x18\x06 \x01(\x04R\vnextEntries\"\x1a\n" +
+	"\x18ListSanctionListsRequest\"Q\n" +
+	"\x19ListSanctionListsResponse\x124\n" +
+	"\x05lists\x18\x01 \x03(\v2\x1e.aielon.wallet.v1.SanctionListR\x05lists\"4\n" +
+	"\x11ScreenNameRequest\x12\x1f\n" +
+	"\x04name\x18\x01 \x01(\tB\v\x9a\xdb\x18\a\b\x01\x18\xac\x02@\x01R\x04name\"C\n" +
+	"\x12ScreenNameResponse\x12-\n" +
+	"\x04hits\x18\x01 \x03(\v2\x19.aielon.wallet.v1.NameHitR\x04hits\"O\n" +
+	"\aNameHit\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\tR\x04list\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x1a\n" +
+	"\bpermille\x18\x03 \x01(\rR\bpermille*X\n" +
 	"\aRuleAct\x12\x0e\n" +
 	"\n" +
 	"RULE_ALLOW\x10\x00\x12\r\n" +
@@ -3170,7 +3758,7 @@ const file_services_wallet_walletv1_compliance_proto_rawDesc = "" +
 	"\x0fRELEASE_WAITING\x10\x01\x12\x10\n" +
 	"\fRELEASE_DONE\x10\x02\x12\x14\n" +
 	"\x10RELEASE_REJECTED\x10\x03\x12\x13\n" +
-	"\x0fRELEASE_EXPIRED\x10\x042\xff\x1d\n" +
+	"\x0fRELEASE_EXPIRED\x10\x042\xf8#\n" +
 	"\n" +
 	"Compliance\x12\xa5\x01\n" +
 	"\vGetDecision\x12$.aielon.wallet.v1.GetDecisionRequest\x1a\x1e.aielon.wallet.v1.RuleDecision\"P\x92\xdb\x18\x1d\n" +
@@ -3222,7 +3810,16 @@ const file_services_wallet_walletv1_compliance_proto_rawDesc = "" +
 	"\x0fwallet.transfer\x18\x02 \x01*\aaccount2\aaccount8\x02\x82\xd3\xe4\x93\x02):\x01*\"$/v1/wallet/accounts/{account}/purify\x12\xae\x01\n" +
 	"\bExchange\x12!.aielon.wallet.v1.ExchangeRequest\x1a\x1a.aielon.wallet.v1.Transfer\"c\x92\xdb\x186\n" +
 	"\vwallet.desk\x18\x02 \x01*\aaccount8\x02r\ffrom_accountr\n" +
-	"to_account\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/wallet/compliance/exchangeB1Z/github.com/aielon/edge/services/wallet/walletv1b\x06proto3"
+	"to_account\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/wallet/compliance/exchange\x12\xd3\x01\n" +
+	"\x10PutSanctionNames\x12).aielon.wallet.v1.PutSanctionNamesRequest\x1a*.aielon.wallet.v1.PutSanctionNamesResponse\"h\x92\xdb\x18,\n" +
+	"\fwallet.rules\x18\x01 \x01*\tname-list8\x05z\aentries\x80\x01\xf4\x03\x82\xd3\xe4\x93\x022:\x01*\"-/v1/wallet/compliance/name-lists/{list}/names\x12\xb4\x01\n" +
+	"\x0fUseSanctionList\x12(.aielon.wallet.v1.UseSanctionListRequest\x1a\x1e.aielon.wallet.v1.SanctionList\"W\x92\xdb\x18\x1d\n" +
+	"\fwallet.rules\x18\x01 \x01*\tname-list\x82\xd3\xe4\x93\x020:\x01*\"+/v1/wallet/compliance/name-lists/{list}/use\x12\xb9\x01\n" +
+	"\x11ListSanctionLists\x12*.aielon.wallet.v1.ListSanctionListsRequest\x1a+.aielon.wallet.v1.ListSanctionListsResponse\"K\x92\xdb\x18\x1c\n" +
+	"\rwallet.report\x18\x01*\tname-list\x82\xd3\xe4\x93\x02\"\x12 /v1/wallet/compliance/name-lists\x90\x02\x01\x12\xad\x01\n" +
+	"\n" +
+	"ScreenName\x12#.aielon.wallet.v1.ScreenNameRequest\x1a$.aielon.wallet.v1.ScreenNameResponse\"T\x92\xdb\x18 \n" +
+	"\x0fwallet.accounts\x18\x02*\tname-list8\x05\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/wallet/compliance/names:screen\x90\x02\x01B1Z/github.com/aielon/edge/services/wallet/walletv1b\x06proto3"
 
 var (
 	file_services_wallet_walletv1_compliance_proto_rawDescOnce sync.Once
@@ -3237,129 +3834,152 @@ func file_services_wallet_walletv1_compliance_proto_rawDescGZIP() []byte {
 }
 
 var file_services_wallet_walletv1_compliance_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_services_wallet_walletv1_compliance_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_services_wallet_walletv1_compliance_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_services_wallet_walletv1_compliance_proto_goTypes = []any{
-	(RuleAct)(0),                    // 0: aielon.wallet.v1.RuleAct
-	(ReviewState)(0),                // 1: aielon.wallet.v1.ReviewState
-	(ReviewSubject)(0),              // 2: aielon.wallet.v1.ReviewSubject
-	(RuleSetState)(0),               // 3: aielon.wallet.v1.RuleSetState
-	(ReleaseState)(0),               // 4: aielon.wallet.v1.ReleaseState
-	(*RuleFact)(nil),                // 5: aielon.wallet.v1.RuleFact
-	(*RuleNote)(nil),                // 6: aielon.wallet.v1.RuleNote
-	(*RuleDecision)(nil),            // 7: aielon.wallet.v1.RuleDecision
-	(*GetDecisionRequest)(nil),      // 8: aielon.wallet.v1.GetDecisionRequest
-	(*ListDecisionsRequest)(nil),    // 9: aielon.wallet.v1.ListDecisionsRequest
-	(*ListDecisionsResponse)(nil),   // 10: aielon.wallet.v1.ListDecisionsResponse
-	(*ScreenMccRequest)(nil),        // 11: aielon.wallet.v1.ScreenMccRequest
-	(*MccVerdict)(nil),              // 12: aielon.wallet.v1.MccVerdict
-	(*Review)(nil),                  // 13: aielon.wallet.v1.Review
-	(*ListReviewsRequest)(nil),      // 14: aielon.wallet.v1.ListReviewsRequest
-	(*ListReviewsResponse)(nil),     // 15: aielon.wallet.v1.ListReviewsResponse
-	(*GetReviewRequest)(nil),        // 16: aielon.wallet.v1.GetReviewRequest
-	(*DecideReviewRequest)(nil),     // 17: aielon.wallet.v1.DecideReviewRequest
-	(*ConfigureReviewsRequest)(nil), // 18: aielon.wallet.v1.ConfigureReviewsRequest
-	(*ReviewSettings)(nil),          // 19: aielon.wallet.v1.ReviewSettings
-	(*SetTierRequest)(nil),          // 20: aielon.wallet.v1.SetTierRequest
-	(*AccountTier)(nil),             // 21: aielon.wallet.v1.AccountTier
-	(*RuleKey)(nil),                 // 22: aielon.wallet.v1.RuleKey
-	(*SetRuleKeysRequest)(nil),      // 23: aielon.wallet.v1.SetRuleKeysRequest
-	(*ListRuleKeysRequest)(nil),     // 24: aielon.wallet.v1.ListRuleKeysRequest
-	(*RuleKeys)(nil),                // 25: aielon.wallet.v1.RuleKeys
-	(*RuleSet)(nil),                 // 26: aielon.wallet.v1.RuleSet
-	(*PutRuleSetRequest)(nil),       // 27: aielon.wallet.v1.PutRuleSetRequest
-	(*ListRuleSetsRequest)(nil),     // 28: aielon.wallet.v1.ListRuleSetsRequest
-	(*ListRuleSetsResponse)(nil),    // 29: aielon.wallet.v1.ListRuleSetsResponse
-	(*GetRuleSetRequest)(nil),       // 30: aielon.wallet.v1.GetRuleSetRequest
-	(*DecideRuleSetRequest)(nil),    // 31: aielon.wallet.v1.DecideRuleSetRequest
-	(*Approval)(nil),                // 32: aielon.wallet.v1.Approval
-	(*Release)(nil),                 // 33: aielon.wallet.v1.Release
-	(*RequestReleaseRequest)(nil),   // 34: aielon.wallet.v1.RequestReleaseRequest
-	(*RequestIstibdalRequest)(nil),  // 35: aielon.wallet.v1.RequestIstibdalRequest
-	(*ApproveReleaseRequest)(nil),   // 36: aielon.wallet.v1.ApproveReleaseRequest
-	(*RejectReleaseRequest)(nil),    // 37: aielon.wallet.v1.RejectReleaseRequest
-	(*GetReleaseRequest)(nil),       // 38: aielon.wallet.v1.GetReleaseRequest
-	(*ListReleasesRequest)(nil),     // 39: aielon.wallet.v1.ListReleasesRequest
-	(*ListReleasesResponse)(nil),    // 40: aielon.wallet.v1.ListReleasesResponse
-	(*PurifyDividendRequest)(nil),   // 41: aielon.wallet.v1.PurifyDividendRequest
-	(*ExchangeRequest)(nil),         // 42: aielon.wallet.v1.ExchangeRequest
-	(*timestamppb.Timestamp)(nil),   // 43: google.protobuf.Timestamp
-	(*Transfer)(nil),                // 44: aielon.wallet.v1.Transfer
+	(RuleAct)(0),                      // 0: aielon.wallet.v1.RuleAct
+	(ReviewState)(0),                  // 1: aielon.wallet.v1.ReviewState
+	(ReviewSubject)(0),                // 2: aielon.wallet.v1.ReviewSubject
+	(RuleSetState)(0),                 // 3: aielon.wallet.v1.RuleSetState
+	(ReleaseState)(0),                 // 4: aielon.wallet.v1.ReleaseState
+	(*RuleFact)(nil),                  // 5: aielon.wallet.v1.RuleFact
+	(*RuleNote)(nil),                  // 6: aielon.wallet.v1.RuleNote
+	(*RuleDecision)(nil),              // 7: aielon.wallet.v1.RuleDecision
+	(*GetDecisionRequest)(nil),        // 8: aielon.wallet.v1.GetDecisionRequest
+	(*ListDecisionsRequest)(nil),      // 9: aielon.wallet.v1.ListDecisionsRequest
+	(*ListDecisionsResponse)(nil),     // 10: aielon.wallet.v1.ListDecisionsResponse
+	(*ScreenMccRequest)(nil),          // 11: aielon.wallet.v1.ScreenMccRequest
+	(*MccVerdict)(nil),                // 12: aielon.wallet.v1.MccVerdict
+	(*Review)(nil),                    // 13: aielon.wallet.v1.Review
+	(*ListReviewsRequest)(nil),        // 14: aielon.wallet.v1.ListReviewsRequest
+	(*ListReviewsResponse)(nil),       // 15: aielon.wallet.v1.ListReviewsResponse
+	(*GetReviewRequest)(nil),          // 16: aielon.wallet.v1.GetReviewRequest
+	(*DecideReviewRequest)(nil),       // 17: aielon.wallet.v1.DecideReviewRequest
+	(*ConfigureReviewsRequest)(nil),   // 18: aielon.wallet.v1.ConfigureReviewsRequest
+	(*ReviewSettings)(nil),            // 19: aielon.wallet.v1.ReviewSettings
+	(*SetTierRequest)(nil),            // 20: aielon.wallet.v1.SetTierRequest
+	(*AccountTier)(nil),               // 21: aielon.wallet.v1.AccountTier
+	(*RuleKey)(nil),                   // 22: aielon.wallet.v1.RuleKey
+	(*SetRuleKeysRequest)(nil),        // 23: aielon.wallet.v1.SetRuleKeysRequest
+	(*ListRuleKeysRequest)(nil),       // 24: aielon.wallet.v1.ListRuleKeysRequest
+	(*RuleKeys)(nil),                  // 25: aielon.wallet.v1.RuleKeys
+	(*RuleSet)(nil),                   // 26: aielon.wallet.v1.RuleSet
+	(*PutRuleSetRequest)(nil),         // 27: aielon.wallet.v1.PutRuleSetRequest
+	(*ListRuleSetsRequest)(nil),       // 28: aielon.wallet.v1.ListRuleSetsRequest
+	(*ListRuleSetsResponse)(nil),      // 29: aielon.wallet.v1.ListRuleSetsResponse
+	(*GetRuleSetRequest)(nil),         // 30: aielon.wallet.v1.GetRuleSetRequest
+	(*DecideRuleSetRequest)(nil),      // 31: aielon.wallet.v1.DecideRuleSetRequest
+	(*Approval)(nil),                  // 32: aielon.wallet.v1.Approval
+	(*Release)(nil),                   // 33: aielon.wallet.v1.Release
+	(*RequestReleaseRequest)(nil),     // 34: aielon.wallet.v1.RequestReleaseRequest
+	(*RequestIstibdalRequest)(nil),    // 35: aielon.wallet.v1.RequestIstibdalRequest
+	(*ApproveReleaseRequest)(nil),     // 36: aielon.wallet.v1.ApproveReleaseRequest
+	(*RejectReleaseRequest)(nil),      // 37: aielon.wallet.v1.RejectReleaseRequest
+	(*GetReleaseRequest)(nil),         // 38: aielon.wallet.v1.GetReleaseRequest
+	(*ListReleasesRequest)(nil),       // 39: aielon.wallet.v1.ListReleasesRequest
+	(*ListReleasesResponse)(nil),      // 40: aielon.wallet.v1.ListReleasesResponse
+	(*PurifyDividendRequest)(nil),     // 41: aielon.wallet.v1.PurifyDividendRequest
+	(*ExchangeRequest)(nil),           // 42: aielon.wallet.v1.ExchangeRequest
+	(*SanctionEntry)(nil),             // 43: aielon.wallet.v1.SanctionEntry
+	(*PutSanctionNamesRequest)(nil),   // 44: aielon.wallet.v1.PutSanctionNamesRequest
+	(*PutSanctionNamesResponse)(nil),  // 45: aielon.wallet.v1.PutSanctionNamesResponse
+	(*UseSanctionListRequest)(nil),    // 46: aielon.wallet.v1.UseSanctionListRequest
+	(*SanctionList)(nil),              // 47: aielon.wallet.v1.SanctionList
+	(*ListSanctionListsRequest)(nil),  // 48: aielon.wallet.v1.ListSanctionListsRequest
+	(*ListSanctionListsResponse)(nil), // 49: aielon.wallet.v1.ListSanctionListsResponse
+	(*ScreenNameRequest)(nil),         // 50: aielon.wallet.v1.ScreenNameRequest
+	(*ScreenNameResponse)(nil),        // 51: aielon.wallet.v1.ScreenNameResponse
+	(*NameHit)(nil),                   // 52: aielon.wallet.v1.NameHit
+	(*timestamppb.Timestamp)(nil),     // 53: google.protobuf.Timestamp
+	(*Transfer)(nil),                  // 54: aielon.wallet.v1.Transfer
 }
 var file_services_wallet_walletv1_compliance_proto_depIdxs = []int32{
 	5,  // 0: aielon.wallet.v1.RuleNote.facts:type_name -> aielon.wallet.v1.RuleFact
 	0,  // 1: aielon.wallet.v1.RuleDecision.act:type_name -> aielon.wallet.v1.RuleAct
 	5,  // 2: aielon.wallet.v1.RuleDecision.facts:type_name -> aielon.wallet.v1.RuleFact
 	6,  // 3: aielon.wallet.v1.RuleDecision.notes:type_name -> aielon.wallet.v1.RuleNote
-	43, // 4: aielon.wallet.v1.RuleDecision.time:type_name -> google.protobuf.Timestamp
+	53, // 4: aielon.wallet.v1.RuleDecision.time:type_name -> google.protobuf.Timestamp
 	7,  // 5: aielon.wallet.v1.ListDecisionsResponse.decisions:type_name -> aielon.wallet.v1.RuleDecision
 	0,  // 6: aielon.wallet.v1.MccVerdict.act:type_name -> aielon.wallet.v1.RuleAct
 	2,  // 7: aielon.wallet.v1.Review.subject:type_name -> aielon.wallet.v1.ReviewSubject
 	1,  // 8: aielon.wallet.v1.Review.state:type_name -> aielon.wallet.v1.ReviewState
 	7,  // 9: aielon.wallet.v1.Review.decision:type_name -> aielon.wallet.v1.RuleDecision
-	43, // 10: aielon.wallet.v1.Review.asked:type_name -> google.protobuf.Timestamp
-	43, // 11: aielon.wallet.v1.Review.decided:type_name -> google.protobuf.Timestamp
+	53, // 10: aielon.wallet.v1.Review.asked:type_name -> google.protobuf.Timestamp
+	53, // 11: aielon.wallet.v1.Review.decided:type_name -> google.protobuf.Timestamp
 	13, // 12: aielon.wallet.v1.ListReviewsResponse.reviews:type_name -> aielon.wallet.v1.Review
 	22, // 13: aielon.wallet.v1.SetRuleKeysRequest.keys:type_name -> aielon.wallet.v1.RuleKey
 	22, // 14: aielon.wallet.v1.RuleKeys.keys:type_name -> aielon.wallet.v1.RuleKey
 	3,  // 15: aielon.wallet.v1.RuleSet.state:type_name -> aielon.wallet.v1.RuleSetState
-	43, // 16: aielon.wallet.v1.RuleSet.proposed:type_name -> google.protobuf.Timestamp
-	43, // 17: aielon.wallet.v1.RuleSet.decided:type_name -> google.protobuf.Timestamp
+	53, // 16: aielon.wallet.v1.RuleSet.proposed:type_name -> google.protobuf.Timestamp
+	53, // 17: aielon.wallet.v1.RuleSet.decided:type_name -> google.protobuf.Timestamp
 	26, // 18: aielon.wallet.v1.ListRuleSetsResponse.rule_sets:type_name -> aielon.wallet.v1.RuleSet
-	43, // 19: aielon.wallet.v1.Approval.time:type_name -> google.protobuf.Timestamp
+	53, // 19: aielon.wallet.v1.Approval.time:type_name -> google.protobuf.Timestamp
 	4,  // 20: aielon.wallet.v1.Release.state:type_name -> aielon.wallet.v1.ReleaseState
-	43, // 21: aielon.wallet.v1.Release.asked:type_name -> google.protobuf.Timestamp
-	43, // 22: aielon.wallet.v1.Release.expires:type_name -> google.protobuf.Timestamp
+	53, // 21: aielon.wallet.v1.Release.asked:type_name -> google.protobuf.Timestamp
+	53, // 22: aielon.wallet.v1.Release.expires:type_name -> google.protobuf.Timestamp
 	32, // 23: aielon.wallet.v1.Release.approvals:type_name -> aielon.wallet.v1.Approval
 	33, // 24: aielon.wallet.v1.ListReleasesResponse.releases:type_name -> aielon.wallet.v1.Release
-	8,  // 25: aielon.wallet.v1.Compliance.GetDecision:input_type -> aielon.wallet.v1.GetDecisionRequest
-	9,  // 26: aielon.wallet.v1.Compliance.ListDecisions:input_type -> aielon.wallet.v1.ListDecisionsRequest
-	11, // 27: aielon.wallet.v1.Compliance.ScreenMcc:input_type -> aielon.wallet.v1.ScreenMccRequest
-	14, // 28: aielon.wallet.v1.Compliance.ListReviews:input_type -> aielon.wallet.v1.ListReviewsRequest
-	16, // 29: aielon.wallet.v1.Compliance.GetReview:input_type -> aielon.wallet.v1.GetReviewRequest
-	17, // 30: aielon.wallet.v1.Compliance.DecideReview:input_type -> aielon.wallet.v1.DecideReviewRequest
-	18, // 31: aielon.wallet.v1.Compliance.ConfigureReviews:input_type -> aielon.wallet.v1.ConfigureReviewsRequest
-	20, // 32: aielon.wallet.v1.Compliance.SetTier:input_type -> aielon.wallet.v1.SetTierRequest
-	23, // 33: aielon.wallet.v1.Compliance.SetRuleKeys:input_type -> aielon.wallet.v1.SetRuleKeysRequest
-	24, // 34: aielon.wallet.v1.Compliance.ListRuleKeys:input_type -> aielon.wallet.v1.ListRuleKeysRequest
-	27, // 35: aielon.wallet.v1.Compliance.PutRuleSet:input_type -> aielon.wallet.v1.PutRuleSetRequest
-	28, // 36: aielon.wallet.v1.Compliance.ListRuleSets:input_type -> aielon.wallet.v1.ListRuleSetsRequest
-	30, // 37: aielon.wallet.v1.Compliance.GetRuleSet:input_type -> aielon.wallet.v1.GetRuleSetRequest
-	31, // 38: aielon.wallet.v1.Compliance.DecideRuleSet:input_type -> aielon.wallet.v1.DecideRuleSetRequest
-	34, // 39: aielon.wallet.v1.Compliance.RequestRelease:input_type -> aielon.wallet.v1.RequestReleaseRequest
-	35, // 40: aielon.wallet.v1.Compliance.RequestIstibdal:input_type -> aielon.wallet.v1.RequestIstibdalRequest
-	36, // 41: aielon.wallet.v1.Compliance.ApproveRelease:input_type -> aielon.wallet.v1.ApproveReleaseRequest
-	37, // 42: aielon.wallet.v1.Compliance.RejectRelease:input_type -> aielon.wallet.v1.RejectReleaseRequest
-	38, // 43: aielon.wallet.v1.Compliance.GetRelease:input_type -> aielon.wallet.v1.GetReleaseRequest
-	39, // 44: aielon.wallet.v1.Compliance.ListReleases:input_type -> aielon.wallet.v1.ListReleasesRequest
-	41, // 45: aielon.wallet.v1.Compliance.PurifyDividend:input_type -> aielon.wallet.v1.PurifyDividendRequest
-	42, // 46: aielon.wallet.v1.Compliance.Exchange:input_type -> aielon.wallet.v1.ExchangeRequest
-	7,  // 47: aielon.wallet.v1.Compliance.GetDecision:output_type -> aielon.wallet.v1.RuleDecision
-	10, // 48: aielon.wallet.v1.Compliance.ListDecisions:output_type -> aielon.wallet.v1.ListDecisionsResponse
-	12, // 49: aielon.wallet.v1.Compliance.ScreenMcc:output_type -> aielon.wallet.v1.MccVerdict
-	15, // 50: aielon.wallet.v1.Compliance.ListReviews:output_type -> aielon.wallet.v1.ListReviewsResponse
-	13, // 51: aielon.wallet.v1.Compliance.GetReview:output_type -> aielon.wallet.v1.Review
-	13, // 52: aielon.wallet.v1.Compliance.DecideReview:output_type -> aielon.wallet.v1.Review
-	19, // 53: aielon.wallet.v1.Compliance.ConfigureReviews:output_type -> aielon.wallet.v1.ReviewSettings
-	21, // 54: aielon.wallet.v1.Compliance.SetTier:output_type -> aielon.wallet.v1.AccountTier
-	25, // 55: aielon.wallet.v1.Compliance.SetRuleKeys:output_type -> aielon.wallet.v1.RuleKeys
-	25, // 56: aielon.wallet.v1.Compliance.ListRuleKeys:output_type -> aielon.wallet.v1.RuleKeys
-	26, // 57: aielon.wallet.v1.Compliance.PutRuleSet:output_type -> aielon.wallet.v1.RuleSet
-	29, // 58: aielon.wallet.v1.Compliance.ListRuleSets:output_type -> aielon.wallet.v1.ListRuleSetsResponse
-	26, // 59: aielon.wallet.v1.Compliance.GetRuleSet:output_type -> aielon.wallet.v1.RuleSet
-	26, // 60: aielon.wallet.v1.Compliance.DecideRuleSet:output_type -> aielon.wallet.v1.RuleSet
-	33, // 61: aielon.wallet.v1.Compliance.RequestRelease:output_type -> aielon.wallet.v1.Release
-	33, // 62: aielon.wallet.v1.Compliance.RequestIstibdal:output_type -> aielon.wallet.v1.Release
-	33, // 63: aielon.wallet.v1.Compliance.ApproveRelease:output_type -> aielon.wallet.v1.Release
-	33, // 64: aielon.wallet.v1.Compliance.RejectRelease:output_type -> aielon.wallet.v1.Release
-	33, // 65: aielon.wallet.v1.Compliance.GetRelease:output_type -> aielon.wallet.v1.Release
-	40, // 66: aielon.wallet.v1.Compliance.ListReleases:output_type -> aielon.wallet.v1.ListReleasesResponse
-	44, // 67: aielon.wallet.v1.Compliance.PurifyDividend:output_type -> aielon.wallet.v1.Transfer
-	44, // 68: aielon.wallet.v1.Compliance.Exchange:output_type -> aielon.wallet.v1.Transfer
-	47, // [47:69] is the sub-list for method output_type
-	25, // [25:47] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	43, // 25: aielon.wallet.v1.PutSanctionNamesRequest.entries:type_name -> aielon.wallet.v1.SanctionEntry
+	43, // 26: aielon.wallet.v1.PutSanctionNamesResponse.entries:type_name -> aielon.wallet.v1.SanctionEntry
+	53, // 27: aielon.wallet.v1.SanctionList.since:type_name -> google.protobuf.Timestamp
+	47, // 28: aielon.wallet.v1.ListSanctionListsResponse.lists:type_name -> aielon.wallet.v1.SanctionList
+	52, // 29: aielon.wallet.v1.ScreenNameResponse.hits:type_name -> aielon.wallet.v1.NameHit
+	8,  // 30: aielon.wallet.v1.Compliance.GetDecision:input_type -> aielon.wallet.v1.GetDecisionRequest
+	9,  // 31: aielon.wallet.v1.Compliance.ListDecisions:input_type -> aielon.wallet.v1.ListDecisionsRequest
+	11, // 32: aielon.wallet.v1.Compliance.ScreenMcc:input_type -> aielon.wallet.v1.ScreenMccRequest
+	14, // 33: aielon.wallet.v1.Compliance.ListReviews:input_type -> aielon.wallet.v1.ListReviewsRequest
+	16, // 34: aielon.wallet.v1.Compliance.GetReview:input_type -> aielon.wallet.v1.GetReviewRequest
+	17, // 35: aielon.wallet.v1.Compliance.DecideReview:input_type -> aielon.wallet.v1.DecideReviewRequest
+	18, // 36: aielon.wallet.v1.Compliance.ConfigureReviews:input_type -> aielon.wallet.v1.ConfigureReviewsRequest
+	20, // 37: aielon.wallet.v1.Compliance.SetTier:input_type -> aielon.wallet.v1.SetTierRequest
+	23, // 38: aielon.wallet.v1.Compliance.SetRuleKeys:input_type -> aielon.wallet.v1.SetRuleKeysRequest
+	24, // 39: aielon.wallet.v1.Compliance.ListRuleKeys:input_type -> aielon.wallet.v1.ListRuleKeysRequest
+	27, // 40: aielon.wallet.v1.Compliance.PutRuleSet:input_type -> aielon.wallet.v1.PutRuleSetRequest
+	28, // 41: aielon.wallet.v1.Compliance.ListRuleSets:input_type -> aielon.wallet.v1.ListRuleSetsRequest
+	30, // 42: aielon.wallet.v1.Compliance.GetRuleSet:input_type -> aielon.wallet.v1.GetRuleSetRequest
+	31, // 43: aielon.wallet.v1.Compliance.DecideRuleSet:input_type -> aielon.wallet.v1.DecideRuleSetRequest
+	34, // 44: aielon.wallet.v1.Compliance.RequestRelease:input_type -> aielon.wallet.v1.RequestReleaseRequest
+	35, // 45: aielon.wallet.v1.Compliance.RequestIstibdal:input_type -> aielon.wallet.v1.RequestIstibdalRequest
+	36, // 46: aielon.wallet.v1.Compliance.ApproveRelease:input_type -> aielon.wallet.v1.ApproveReleaseRequest
+	37, // 47: aielon.wallet.v1.Compliance.RejectRelease:input_type -> aielon.wallet.v1.RejectReleaseRequest
+	38, // 48: aielon.wallet.v1.Compliance.GetRelease:input_type -> aielon.wallet.v1.GetReleaseRequest
+	39, // 49: aielon.wallet.v1.Compliance.ListReleases:input_type -> aielon.wallet.v1.ListReleasesRequest
+	41, // 50: aielon.wallet.v1.Compliance.PurifyDividend:input_type -> aielon.wallet.v1.PurifyDividendRequest
+	42, // 51: aielon.wallet.v1.Compliance.Exchange:input_type -> aielon.wallet.v1.ExchangeRequest
+	44, // 52: aielon.wallet.v1.Compliance.PutSanctionNames:input_type -> aielon.wallet.v1.PutSanctionNamesRequest
+	46, // 53: aielon.wallet.v1.Compliance.UseSanctionList:input_type -> aielon.wallet.v1.UseSanctionListRequest
+	48, // 54: aielon.wallet.v1.Compliance.ListSanctionLists:input_type -> aielon.wallet.v1.ListSanctionListsRequest
+	50, // 55: aielon.wallet.v1.Compliance.ScreenName:input_type -> aielon.wallet.v1.ScreenNameRequest
+	7,  // 56: aielon.wallet.v1.Compliance.GetDecision:output_type -> aielon.wallet.v1.RuleDecision
+	10, // 57: aielon.wallet.v1.Compliance.ListDecisions:output_type -> aielon.wallet.v1.ListDecisionsResponse
+	12, // 58: aielon.wallet.v1.Compliance.ScreenMcc:output_type -> aielon.wallet.v1.MccVerdict
+	15, // 59: aielon.wallet.v1.Compliance.ListReviews:output_type -> aielon.wallet.v1.ListReviewsResponse
+	13, // 60: aielon.wallet.v1.Compliance.GetReview:output_type -> aielon.wallet.v1.Review
+	13, // 61: aielon.wallet.v1.Compliance.DecideReview:output_type -> aielon.wallet.v1.Review
+	19, // 62: aielon.wallet.v1.Compliance.ConfigureReviews:output_type -> aielon.wallet.v1.ReviewSettings
+	21, // 63: aielon.wallet.v1.Compliance.SetTier:output_type -> aielon.wallet.v1.AccountTier
+	25, // 64: aielon.wallet.v1.Compliance.SetRuleKeys:output_type -> aielon.wallet.v1.RuleKeys
+	25, // 65: aielon.wallet.v1.Compliance.ListRuleKeys:output_type -> aielon.wallet.v1.RuleKeys
+	26, // 66: aielon.wallet.v1.Compliance.PutRuleSet:output_type -> aielon.wallet.v1.RuleSet
+	29, // 67: aielon.wallet.v1.Compliance.ListRuleSets:output_type -> aielon.wallet.v1.ListRuleSetsResponse
+	26, // 68: aielon.wallet.v1.Compliance.GetRuleSet:output_type -> aielon.wallet.v1.RuleSet
+	26, // 69: aielon.wallet.v1.Compliance.DecideRuleSet:output_type -> aielon.wallet.v1.RuleSet
+	33, // 70: aielon.wallet.v1.Compliance.RequestRelease:output_type -> aielon.wallet.v1.Release
+	33, // 71: aielon.wallet.v1.Compliance.RequestIstibdal:output_type -> aielon.wallet.v1.Release
+	33, // 72: aielon.wallet.v1.Compliance.ApproveRelease:output_type -> aielon.wallet.v1.Release
+	33, // 73: aielon.wallet.v1.Compliance.RejectRelease:output_type -> aielon.wallet.v1.Release
+	33, // 74: aielon.wallet.v1.Compliance.GetRelease:output_type -> aielon.wallet.v1.Release
+	40, // 75: aielon.wallet.v1.Compliance.ListReleases:output_type -> aielon.wallet.v1.ListReleasesResponse
+	54, // 76: aielon.wallet.v1.Compliance.PurifyDividend:output_type -> aielon.wallet.v1.Transfer
+	54, // 77: aielon.wallet.v1.Compliance.Exchange:output_type -> aielon.wallet.v1.Transfer
+	45, // 78: aielon.wallet.v1.Compliance.PutSanctionNames:output_type -> aielon.wallet.v1.PutSanctionNamesResponse
+	47, // 79: aielon.wallet.v1.Compliance.UseSanctionList:output_type -> aielon.wallet.v1.SanctionList
+	49, // 80: aielon.wallet.v1.Compliance.ListSanctionLists:output_type -> aielon.wallet.v1.ListSanctionListsResponse
+	51, // 81: aielon.wallet.v1.Compliance.ScreenName:output_type -> aielon.wallet.v1.ScreenNameResponse
+	56, // [56:82] is the sub-list for method output_type
+	30, // [30:56] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_services_wallet_walletv1_compliance_proto_init() }
@@ -3374,7 +3994,7 @@ func file_services_wallet_walletv1_compliance_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_services_wallet_walletv1_compliance_proto_rawDesc), len(file_services_wallet_walletv1_compliance_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   38,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
