@@ -19,7 +19,7 @@ func (b *box) image() Config {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		b.t.Fatal(err)
 	}
-	for _, part := range []string{"keys", "log", "readings", "site"} {
+	for _, part := range []string{"keys", "site", "log", "readings"} { // the log after the state, so that it has all the state stands on
 		graft(b.t, b.cfg, c, part)
 	}
 	return c
