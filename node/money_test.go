@@ -25,7 +25,6 @@ type till struct {
 	desk, ofA, ofB, kwd string // accounts
 	frozen, shut, roof  string
 	sent                string // a transfer of 1000 to ofA
-	n                   int
 }
 
 func newTill(t *testing.T) *till {
