@@ -73,7 +73,11 @@ func scalarExample(f protoreflect.FieldDescriptor) any {
 		}
 		return nil
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return max(20, api.LimitOf(f).GetMin())
+		l, n := api.LimitOf(f), int64(20)
+		if l.Max != nil {
+			n = min(n, l.GetMax())
+		}
+		return max(n, l.GetMin())
 	}
 	return "60"
 }
