@@ -3726,7 +3726,7 @@ const file_services_wallet_walletv1_ledger_proto_rawDesc = "" +
 	"\vTryTransfer\x12$.aielon.wallet.v1.TryTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"o\x92\xdb\x18E\n" +
 	"\x0fwallet.transfer\x18\x02 \x01*\aaccount8\x02r\x0etransfer.debitr\x13transfer.legs.debit\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/wallet/transfers:try\x90\x02\x01\x12\xbc\x01\n" +
 	"\x0fCreateTransfers\x12(.aielon.wallet.v1.CreateTransfersRequest\x1a).aielon.wallet.v1.CreateTransfersResponse\"T\x92\xdb\x18+\n" +
-	"\x0fwallet.transfer\x18\x02 \x01*\aaccount8\x14z\x05items\x80\x01\x80\x04\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/wallet/transfers:batch\x12\x96\x01\n" +
+	"\x0fwallet.transfer\x18\x02 \x01*\aaccount8\x14z\x05items\x80\x01\x80\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/wallet/transfers:batch\x12\x96\x01\n" +
 	"\vGetTransfer\x12$.aielon.wallet.v1.GetTransferRequest\x1a\x1a.aielon.wallet.v1.Transfer\"E\x92\xdb\x18\x1d\n" +
 	"\vwallet.read\x18\x02*\btransfer2\x02id\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/wallet/transfers/{id}\x90\x02\x01\x12\x98\x01\n" +
 	"\tListHolds\x12\".aielon.wallet.v1.ListHoldsRequest\x1a#.aielon.wallet.v1.ListHoldsResponse\"B\x92\xdb\x18#\n" +
