@@ -2,7 +2,6 @@ package identity
 
 import (
 	"encoding/json"
-	"iter"
 	"slices"
 	"strings"
 
@@ -24,15 +23,7 @@ func page[T any](v edge.View, prefix, after string, size int32, want func(T) boo
 	}
 	n = min(n, maxPageSize)
 	last := ""
-	rowsFrom := v.Scan
-	if f, ok := v.(interface {
-		ScanFrom(prefix, from []byte) iter.Seq2[[]byte, []byte]
-	}); ok {
-		rowsFrom = func(prefix []byte) iter.Seq2[[]byte, []byte] {
-			return f.ScanFrom(prefix, append(slices.Clone(prefix), after...))
-		}
-	}
-	for k, b := range rowsFrom([]byte(prefix)) {
+	for k, b := range edge.ScanFrom(v, []byte(prefix), []byte(prefix+after)) {
 		id := strings.TrimPrefix(string(k), prefix)
 		if id <= after {
 			continue

@@ -139,7 +139,7 @@ func (t Table) IDs(v edge.View, under, after string) iter.Seq2[string, error] {
 		prefix = t.Prefix + "o/" + under + "/"
 	}
 	return func(yield func(string, error) bool) {
-		for k := range scanFrom(v, []byte(prefix), []byte(prefix+after)) {
+		for k := range edge.ScanFrom(v, []byte(prefix), []byte(prefix+after)) {
 			if id := string(k[len(prefix):]); (after == "" || id > after) && !yield(id, nil) {
 				return
 			}
@@ -148,16 +148,6 @@ func (t Table) IDs(v edge.View, under, after string) iter.Seq2[string, error] {
 			yield("", err)
 		}
 	}
-}
-
-// scanFrom yields rows under a prefix from a key on. Views of the state can begin there; others skip what comes before.
-func scanFrom(v edge.View, under, from []byte) iter.Seq2[[]byte, []byte] {
-	if f, ok := v.(interface {
-		ScanFrom(prefix, from []byte) iter.Seq2[[]byte, []byte]
-	}); ok {
-		return f.ScanFrom(under, from)
-	}
-	return v.Scan(under)
 }
 
 // An Ask is a request under an identifier its sender chose.

@@ -160,7 +160,7 @@ func (p page) rows(v edge.View, kind byte, next *string) iter.Seq2[[]byte, error
 			}
 		}
 		n := 0
-		for k, row := range scanFrom(v, under, append(append([]byte{}, under...), after...)) {
+		for k, row := range edge.ScanFrom(v, under, append(append([]byte{}, under...), after...)) {
 			rest := append([]byte{}, k[len(under):]...)
 			if string(rest) <= string(after) {
 				continue
@@ -178,14 +178,4 @@ func (p page) rows(v edge.View, kind byte, next *string) iter.Seq2[[]byte, error
 			yield(nil, err)
 		}
 	}
-}
-
-// scanFrom yields rows under a prefix from a key on. Views of the state can begin there; others skip what comes before.
-func scanFrom(v edge.View, under, from []byte) iter.Seq2[[]byte, []byte] {
-	if f, ok := v.(interface {
-		ScanFrom(prefix, from []byte) iter.Seq2[[]byte, []byte]
-	}); ok {
-		return f.ScanFrom(under, from)
-	}
-	return v.Scan(under)
 }

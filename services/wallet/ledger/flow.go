@@ -86,7 +86,7 @@ func (s *Ledger) Flows(v edge.View, asset, fund string, from, until time.Time) i
 	return func(yield func(Flow, error) bool) {
 		u := universe{asset, fund}
 		under, last := flowsOf(u), hourOf(until.Add(FlowStep-1))
-		for k, row := range scanFrom(v, under, flowKey(u, hourOf(from))) {
+		for k, row := range edge.ScanFrom(v, under, flowKey(u, hourOf(from))) {
 			rest := reader{b: k[len(under):]}
 			hour := rest.u64()
 			if hour < hourOf(from) {

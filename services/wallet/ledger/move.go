@@ -181,7 +181,7 @@ func (s *Ledger) Unfreeze(tx edge.Tx, id edge.ID, reason string) error {
 // empty.
 func (s *Ledger) After(v edge.View, after []byte, most int) (list []AccountInfo, err error) {
 	under := key(rowAbout)
-	for k := range scanFrom(v, under, append(append([]byte{}, under...), after...)) {
+	for k := range edge.ScanFrom(v, under, append(append([]byte{}, under...), after...)) {
 		id := k[len(under):]
 		if len(id) != len(edge.ID{}) || string(id) <= string(after) {
 			continue

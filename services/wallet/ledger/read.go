@@ -144,6 +144,7 @@ const (
 	usualPage   = 50
 	accountPage = 500
 	holdPage    = 200
+	mostLooked  = 5000 // rows a page looks at, whatever it is narrowed down to
 )
 
 // listAccounts lists accounts by id, those of one owner, or all.
@@ -157,7 +158,7 @@ func (s *Ledger) listAccounts(v edge.View, in *walletv1.ListAccountsRequest) (*w
 	if in.GetOwner() != "" {
 		under = key(rowOwner, []byte(in.GetOwner()), []byte{'/'})
 	}
-	out := &walletv1.ListAccountsResponse{}
+	out, looked, before := &walletv1.ListAccountsResponse{}, 0, ""
 	for k, err := range keysAfter(v, under, of, in.GetPageToken()) {
 		if err != nil {
 			return nil, err
@@ -165,6 +166,11 @@ func (s *Ledger) listAccounts(v edge.View, in *walletv1.ListAccountsRequest) (*w
 		if len(k) != len(edge.ID{}) {
 			continue
 		}
+		if looked++; looked > mostLooked { // few are wanted of many: the next page goes on from here
+			out.NextPageToken = edge.PageToken(of, []byte(before))
+			break
+		}
+		before = k
 		a, err := s.load(v, edge.ID([]byte(k)))
 		if err != nil {
 			return nil, err
@@ -197,22 +203,12 @@ func keysAfter(v edge.View, under []byte, of, token string) iter.Seq2[string, er
 				return
 			}
 		}
-		for k := range scanFrom(v, under, append(append([]byte{}, under...), after...)) {
+		for k := range edge.ScanFrom(v, under, append(append([]byte{}, under...), after...)) {
 			if rest := string(k[len(under):]); rest > string(after) && !yield(rest, nil) {
 				return
 			}
 		}
 	}
-}
-
-// scanFrom yields rows under a prefix from a key on. Views of the state can begin there; others skip what comes before.
-func scanFrom(v edge.View, under, from []byte) iter.Seq2[[]byte, []byte] {
-	if f, ok := v.(interface {
-		ScanFrom(prefix, from []byte) iter.Seq2[[]byte, []byte]
-	}); ok {
-		return f.ScanFrom(under, from)
-	}
-	return v.Scan(under)
 }
 
 // listHolds lists holds that are open, soonest to end first. Those without an end come last.
@@ -222,7 +218,7 @@ func (s *Ledger) listHolds(v edge.View, in *walletv1.ListHoldsRequest) (*walletv
 		return nil, err
 	}
 	of, under := "wallet.holds/"+in.GetAccount(), key(rowExpiry)
-	out := &walletv1.ListHoldsResponse{}
+	out, looked := &walletv1.ListHoldsResponse{}, 0
 	last := ""
 	for k, err := range keysAfter(v, under, of, in.GetPageToken()) {
 		if err != nil {
@@ -231,6 +227,11 @@ func (s *Ledger) listHolds(v edge.View, in *walletv1.ListHoldsRequest) (*walletv
 		if len(k) != 8+len(edge.ID{}) {
 			continue
 		}
+		if looked++; looked > mostLooked || len(out.Holds) == size {
+			out.NextPageToken = edge.PageToken(of, []byte(last))
+			break
+		}
+		last = k
 		t, err := s.getTransfer(v, &walletv1.GetTransferRequest{Id: edge.ID([]byte(k[8:])).String()})
 		if err != nil {
 			return nil, err
@@ -238,11 +239,7 @@ func (s *Ledger) listHolds(v edge.View, in *walletv1.ListHoldsRequest) (*walletv
 		if !concerns(t, in.GetAccount()) {
 			continue
 		}
-		if len(out.Holds) == size {
-			out.NextPageToken = edge.PageToken(of, []byte(last))
-			break
-		}
-		out.Holds, last = append(out.Holds, t), k
+		out.Holds = append(out.Holds, t)
 	}
 	return out, v.Err()
 }

@@ -191,7 +191,7 @@ func list(v edge.View, under []byte, of, token string, size int32) (out []*walle
 		}
 	}
 	var last edge.ID
-	for k := range v.Scan(under) {
+	for k := range edge.ScanFrom(v, under, append(append([]byte{}, under...), after...)) {
 		rest := k[len(under):]
 		if len(rest) != len(edge.ID{}) || string(rest) <= string(after) {
 			continue
