@@ -27,7 +27,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'libraries', test: /node_modules\/(react|react-dom|scheduler|@tanstack|i18next|react-i18next|idb|use-sync-external-store|isbot)\// },
-            { name: 'common', test: /src\/(api\/|i18n\/(index|format)|ui\/(Badge|Button|Card|Field|Form|Page|States|Table|toast|useSentence)|pages\/(hits|people\/roleNames|devices\/values)|shell\/(theme|worker|places))|lucide-react|vite\/preload/ },
+            { name: 'common', test: /src\/(api\/(?!funds|zakat|compliance|reconcile)|i18n\/(index|format)|ui\/(Badge|Button|Card|Field|Form|Page|States|Table|toast|useSentence)|pages\/(hits|people\/roleNames|devices\/values)|shell\/(theme|worker|places))|lucide-react|vite\/preload/ },
           ],
         },
       },
