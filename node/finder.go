@@ -11,11 +11,22 @@ import (
 	fulltext "github.com/aielon/edge/node/search"
 )
 
-// searchFollower is the name under which the journals know how far the search index has come.
-const searchFollower = "search"
+// searchFollower and auditSearch are the names under which the journals know how far the search index has come:
+// with what people look for all day, and with what was done.
+const (
+	searchFollower = "search"
+	auditSearch    = "search.audit"
+)
 
 // searchPace is how long changes gather before they are indexed: a commit for each of them would wear the disk out.
 const searchPace = 500 * time.Millisecond
+
+// Audit records come with everything anybody does, and to index one costs more than to write it. So it may take a
+// tenth of one core at most, a few at a time, in whose shadow nobody has to wait long.
+const (
+	auditTurn = 32
+	auditRest = 9
+)
 
 // A finder is the search index of this node with what keeps it up to date. Every node has its own, made from the
 // state it has; it lies in the store of the readings, because a store of its own costs memory.
@@ -32,8 +43,9 @@ func (n *Node) openSearch(context.Context) (err error) {
 	}
 	site, own := n.siteJournal(edge.Ledger), n.journals.Journal(edge.Ledger)
 	f.feeds = []*feed{
-		n.newFeed(f.index, n.siteFeed(site), n.marks.Source(site)),
-		n.newFeed(f.index, n.ownFeed(own), own),
+		n.newFeed(f.index, n.siteFeed(), n.marks.Source(site), journal.FollowOptions{}),
+		n.newFeed(f.index, n.auditFeed(site, kindAudit), latest{n.marks.Source(site)}, journal.FollowOptions{Turn: auditTurn, Rest: auditRest}),
+		n.newFeed(f.index, n.auditFeed(own, kindOwn), latest{own}, journal.FollowOptions{Turn: auditTurn, Rest: auditRest}),
 	}
 	n.finder = f
 	return nil
@@ -72,13 +84,13 @@ type feed struct {
 	view   func() (edge.View, func())
 }
 
-func (n *Node) newFeed(ix *fulltext.Index, f fulltext.Feed, s journal.Source) *feed {
-	view := func() (edge.View, func()) {
+func (n *Node) newFeed(ix *fulltext.Index, f fulltext.Feed, s journal.Source, o journal.FollowOptions) *feed {
+	o.Logger, o.View = n.part("search"), func() (edge.View, func()) {
 		v := n.site.View()
 		return v, v.Close
 	}
-	x := &feed{name: "search of " + s.Stream(), kinds: f.Kinds, index: ix, source: gathered{s}, follow: fulltext.NewFollower(ix, f), view: view}
-	x.runner = journal.NewRunner(x.follow, journal.FollowOptions{View: view, Logger: n.part("search")}, x.source)
+	x := &feed{name: f.Name + " of " + s.Stream(), kinds: f.Kinds, index: ix, source: gathered{s}, follow: fulltext.NewFollower(ix, f), view: o.View}
+	x.runner = journal.NewRunner(x.follow, o, x.source)
 	return x
 }
 
@@ -109,7 +121,7 @@ func (f *feed) rebuild(ctx context.Context) error {
 	if err := f.follow.Rebuild(ctx, v); err != nil {
 		return err
 	}
-	return f.source.SetMark(ctx, searchFollower, head)
+	return f.source.SetMark(ctx, f.follow.Name(), head)
 }
 
 // A gathered journal is read a little after it moved. Where its history is another than the follower saw, as on a
@@ -137,6 +149,18 @@ func (g gathered) Read(ctx context.Context, after edge.Pos) iter.Seq2[edge.Recor
 			}
 		}
 	}
+}
+
+// A latest journal has nothing that is too old to be in the index: who is further behind goes on with what will stay
+// in it.
+type latest struct{ journal.Source }
+
+// Read implements edge.Journal.
+func (l latest) Read(ctx context.Context, after edge.Pos) iter.Seq2[edge.Record, error] {
+	if head := l.Head(); after.Epoch == head.Epoch && after.Seq+maxAuditFound < head.Seq {
+		after = edge.Pos{Epoch: head.Epoch, Seq: head.Seq - maxAuditFound}
+	}
+	return l.Source.Read(ctx, after)
 }
 
 // newest yields the last records of a journal, most of them, oldest first.

@@ -29,42 +29,41 @@ const (
 // take about 15 MB.
 const maxAuditFound = 10_000
 
-// siteFeed is what the site's ledger journal tells of.
-func (n *Node) siteFeed(j edge.Journal) fulltext.Feed {
-	return fulltext.Feed{Name: searchFollower, Kinds: []string{kindPerson, kindDevice, kindAudit},
-		Changes: func(r edge.Record) (ops []fulltext.Op, err error) {
-			err = n.withView(func(v edge.View) error {
-				ops, err = n.siteOps(v, r)
-				return err
-			})
-			return ops, err
-		},
-		All: func(ctx context.Context, v edge.View) iter.Seq2[fulltext.Document, error] {
-			return chain(mapped(identity.Everybody(v), personDocument), mapped(registry.All(v), deviceDocument), n.auditDocuments(ctx, j, kindAudit))
+// siteFeed is what the site's ledger journal tells of people and devices.
+func (n *Node) siteFeed() fulltext.Feed {
+	return fulltext.Feed{Name: searchFollower, Kinds: []string{kindPerson, kindDevice},
+		Changes: n.siteOps,
+		All: func(_ context.Context, v edge.View) iter.Seq2[fulltext.Document, error] {
+			return chain(mapped(identity.Everybody(v), personDocument), mapped(registry.All(v), deviceDocument))
 		}}
 }
 
-// ownFeed is what this node's own ledger journal tells of.
-func (n *Node) ownFeed(j edge.Journal) fulltext.Feed {
-	return fulltext.Feed{Name: searchFollower, Kinds: []string{kindOwn},
-		Changes: func(r edge.Record) ([]fulltext.Op, error) { return n.auditOps(r, kindOwn), nil },
+// auditFeed is what a ledger journal, the site's or this node's own, tells of what was done.
+func (n *Node) auditFeed(j edge.Journal, kind string) fulltext.Feed {
+	return fulltext.Feed{Name: auditSearch, Kinds: []string{kind},
+		Changes: func(r edge.Record) ([]fulltext.Op, error) { return n.auditOps(r, kind), nil },
 		All: func(ctx context.Context, _ edge.View) iter.Seq2[fulltext.Document, error] {
-			return n.auditDocuments(ctx, j, kindOwn)
+			return n.auditDocuments(ctx, j, kind)
 		}}
 }
 
 // siteOps is what a record of the site's ledger changes. It is the state that counts, not the event: events tell
-// that something changed and never who somebody is.
-func (n *Node) siteOps(v edge.View, r edge.Record) ([]fulltext.Op, error) {
+// that something changed and never who somebody is. Of most records it is nothing, which costs no look at the state.
+func (n *Node) siteOps(r edge.Record) (ops []fulltext.Op, err error) {
 	if id, ok := identity.SubjectPerson(r.Event); ok {
-		p, err := identity.Find(v, id)
-		return putOrDrop(kindPerson, id, personDocument, p, err)
+		err = n.withView(func(v edge.View) error {
+			p, err := identity.Find(v, id)
+			ops, err = putOrDrop(kindPerson, id, personDocument, p, err)
+			return err
+		})
+	} else if id, ok := registry.SubjectDevice(r.Event); ok {
+		err = n.withView(func(v edge.View) error {
+			d, err := registry.Find(v, id)
+			ops, err = putOrDrop(kindDevice, id, deviceDocument, d, err)
+			return err
+		})
 	}
-	if id, ok := registry.SubjectDevice(r.Event); ok {
-		d, err := registry.Find(v, id)
-		return putOrDrop(kindDevice, id, deviceDocument, d, err)
-	}
-	return n.auditOps(r, kindAudit), nil
+	return ops, err
 }
 
 // putOrDrop is the change that a thing as it is now calls for: none of it any more where there is none.

@@ -29,7 +29,11 @@ type FollowOptions struct {
 	Backoff  time.Duration // after the first failure, default 100 ms; doubles, with jitter
 	MaxDelay time.Duration // default 30 s
 	Lag      uint64        // with more records waiting than this the follower is Degraded, default 10 000
-	Logger   *slog.Logger
+	Turn     uint64        // records between two marks, default 256
+	// Rest is for work that may come late and must not be in anybody's way: after each turn the runner
+	// rests so many times as long as the turn took, 30 s at most. Default: it goes on at once.
+	Rest   int
+	Logger *slog.Logger
 }
 
 // FollowStatus says how a follower is doing.
@@ -54,9 +58,13 @@ type Runner struct {
 	status FollowStatus
 }
 
-// turn is how many records are taken from one journal before more urgent ones are looked at again,
-// and how many are followed between two marks.
-const turn = 256
+const (
+	// turn is how many records are taken from one journal before more urgent ones are looked at again,
+	// and how many are followed between two marks, where the options do not say.
+	turn = 256
+	// mostRest is the longest that a runner rests after a turn.
+	mostRest = 30 * time.Second
+)
 
 // NewRunner returns a Runner of f over the sources, most urgent first.
 func NewRunner(f edge.Follower, o FollowOptions, sources ...Source) *Runner {
@@ -68,6 +76,9 @@ func NewRunner(f edge.Follower, o FollowOptions, sources ...Source) *Runner {
 	}
 	if o.Lag == 0 {
 		o.Lag = 10_000
+	}
+	if o.Turn == 0 {
+		o.Turn = turn
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -109,6 +120,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		if r.moved != nil {
 			moved = r.moved() // before looking, so that nothing is missed
 		}
+		began := time.Now()
 		more, err := r.round(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -117,6 +129,8 @@ func (r *Runner) Run(ctx context.Context) error {
 		case !more:
 			r.note(func(s *FollowStatus) { s.Err, s.Failures = nil, 0 })
 			r.idle(ctx, moved)
+		default:
+			r.rest(ctx, time.Since(began))
 		}
 	}
 	return nil
@@ -159,7 +173,7 @@ func (r *Runner) turn(ctx context.Context, s Source) (n uint64, err error) {
 			break
 		}
 		at = rec.Pos
-		if n++; n >= turn {
+		if n++; n >= r.o.Turn {
 			break
 		}
 	}
@@ -219,6 +233,17 @@ func (r *Runner) pause(ctx context.Context, err error) {
 	}
 	select {
 	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// rest leaves the machine to others after a turn that took so long.
+func (r *Runner) rest(ctx context.Context, took time.Duration) {
+	if r.o.Rest <= 0 {
+		return
+	}
+	select {
+	case <-time.After(min(took*time.Duration(r.o.Rest), mostRest)):
 	case <-ctx.Done():
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aielon/edge/node/edge"
@@ -289,4 +290,34 @@ func TestFollowerIsFlushedBeforeTheMark(t *testing.T) {
 	if len(g.kept) != 700 || g.kept[0] != "0" || g.kept[699] != "699" {
 		t.Errorf("%d of 700 records were kept", len(g.kept))
 	}
+}
+
+// A runner that may come late rests between turns, and is still done in the end.
+func TestRestsBetweenTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openTestSet(t, memory(t), SetOptions{})
+		for i := range 20 {
+			appendOne(t, s, edge.Ledger, fmt.Sprint(i))
+		}
+		slow := &sleeper{each: time.Second}
+		began := time.Now()
+		stop := run(t, s.Follow(slow, FollowOptions{Turn: 4, Rest: 9}))
+		for slow.count() < 20 {
+			time.Sleep(time.Second)
+		}
+		if took := time.Since(began); took < 140*time.Second { // 20 s of work, and 30 s of rest after each of four turns
+			t.Errorf("20 s of work were done in %v", took)
+		}
+		stop()
+	})
+}
+
+type sleeper struct {
+	witness
+	each time.Duration
+}
+
+func (s *sleeper) Follow(ctx context.Context, r edge.Record) error {
+	time.Sleep(s.each)
+	return s.witness.Follow(ctx, r)
 }
