@@ -3688,13 +3688,12 @@ const file_services_wallet_walletv1_ledger_proto_rawDesc = "" +
 	"\n" +
 	"\x06VOIDED\x10\x04\x12\v\n" +
 	"\aEXPIRED\x10\x05\x12\v\n" +
-	"\aREFUSED\x10\x062\xaa\x1c\n" +
+	"\aREFUSED\x10\x062\x9b\x1c\n" +
 	"\x06Ledger\x12\x90\x01\n" +
 	"\vDefineAsset\x12$.aielon.wallet.v1.DefineAssetRequest\x1a\x17.aielon.wallet.v1.Asset\"B\x92\xdb\x18\"\n" +
-	"\x0fwallet.accounts\x18\x01 \x01*\x05asset2\x04code\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/wallet/assets\x12\x91\x01\n" +
+	"\x0fwallet.accounts\x18\x01 \x01*\x05asset2\x04code\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/wallet/assets\x12\x82\x01\n" +
 	"\n" +
-	"ListAssets\x12#.aielon.wallet.v1.ListAssetsRequest\x1a$.aielon.wallet.v1.ListAssetsResponse\"8\x92\xdb\x18\x18\n" +
-	"\rwallet.report\x18\x01*\x05asset\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/wallet/assets\x90\x02\x01\x12\x83\x01\n" +
+	"ListAssets\x12#.aielon.wallet.v1.ListAssetsRequest\x1a$.aielon.wallet.v1.ListAssetsResponse\")\x92\xdb\x18\t\x10\x01*\x05asset\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/wallet/assets\x90\x02\x01\x12\x83\x01\n" +
 	"\aPutFund\x12 .aielon.wallet.v1.PutFundRequest\x1a\x16.aielon.wallet.v1.Fund\">\x92\xdb\x18\x1f\n" +
 	"\x0fwallet.accounts\x18\x01 \x01*\x04fund2\x02id\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/wallet/funds\x12\x84\x01\n" +
 	"\aGetFund\x12 .aielon.wallet.v1.GetFundRequest\x1a\x16.aielon.wallet.v1.Fund\"?\x92\xdb\x18\x1b\n" +
