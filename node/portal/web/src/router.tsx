@@ -8,7 +8,7 @@ import { welcome } from './api/node';
 import { Problem, Unreachable } from './api/problem';
 import { asked } from './api/proof';
 import { useStore } from './api/store';
-import { learnCodes } from './i18n';
+import { learnCodes, learnMoney } from './i18n';
 import { Shell } from './shell/Shell';
 import { Toasts } from './shell/Toasts';
 import { Failure, Skeleton } from './ui/States';
@@ -70,6 +70,9 @@ const page = <P extends string>(path: P, load: () => Promise<{ default: () => Re
 /** A page that shows operations, permissions or events has their names in the language first. */
 const named = <T,>(load: () => Promise<T>) => async () => (await Promise.all([load(), learnCodes()]))[0];
 
+/** A page of money has its texts first, and the names of codes: those of refusals are among them. */
+const money = <T,>(load: () => Promise<T>) => async () => (await Promise.all([load(), learnMoney()]))[0];
+
 const open = <P extends string>(path: P, load: () => Promise<{ default: () => React.ReactNode }>) =>
   createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load) });
 
@@ -78,6 +81,7 @@ const word = (x: unknown) => (typeof x === 'string' && x ? x : undefined);
 const tree = root.addChildren([
   inside.addChildren([
     page('/', () => import('./pages/home/Home')),
+    page('/wallet', money(() => import('./pages/wallet/Wallet'))),
     page('/devices', named(() => import('./pages/devices/Devices'))),
     page('/devices/$id', named(() => import('./pages/devices/Device'))),
     page('/site', () => import('./pages/Site')),

@@ -64,10 +64,10 @@ export function forgetUser() {
   reader.user = '';
 }
 
-/** may says what is worth offering, by what the node said of its policies. Whether it happens, the node decides each time. */
-export function may(who: Self | undefined, permission: string): boolean {
+/** may says what is worth offering, by what the node said of its policies. Whether it happens, the node decides each time. own: about oneself. */
+export function may(who: Self | undefined, permission: string, own = false): boolean {
   if (!who?.may) return true; // not known yet: the node decides
-  return who.may.includes(permission);
+  return who.may.includes(permission) || (own && who.mayOwn?.includes(permission) === true);
 }
 
 export const people = queryOptions({ queryKey: ['people'], queryFn: ({ signal }) => read<{ people?: Person[] }>('/v1/people?page_size=1000', signal) });

@@ -1,6 +1,7 @@
 import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
 import type en from './en.json';
+import type moneyEn from './money/en.json';
 import { Store } from '@/api/store';
 import { learnSayings } from './said';
 
@@ -31,22 +32,35 @@ const codes: typeof texts = {
   ar: () => import('./codes/ar.json'),
 };
 
-let coded = false;
+/** Texts of the pages of money. They come with the first of them. */
+const money: typeof texts = {
+  en: () => import('./money/en.json'),
+  id: () => import('./money/id.json'),
+  ms: () => import('./money/ms.json'),
+  ur: () => import('./money/ur.json'),
+  ar: () => import('./money/ar.json'),
+};
 
-/** learnCodes is waited for before a page that shows such names. */
-export async function learnCodes() {
-  coded = true;
-  await addCodes(language.get());
+/** What was learned beside the texts, by a section that is in each. It is learned again in each language that is spoken. */
+const learned = new Map<string, typeof texts>();
+
+async function learn(section: string, from: typeof texts) {
+  learned.set(section, from);
+  await add(section, from, language.get());
 }
 
-async function addCodes(to: Language) {
-  if (!i18next.getResource(to, 'translation', 'op')) i18next.addResourceBundle(to, 'translation', (await codes[to]()).default, true);
+/** learnCodes is waited for before a page that shows such names, learnMoney before one of money. */
+export const learnCodes = () => learn('op', codes);
+export const learnMoney = () => learn('money', money);
+
+async function add(section: string, from: typeof texts, to: Language) {
+  if (!i18next.getResource(to, 'translation', section)) i18next.addResourceBundle(to, 'translation', (await from[to]()).default, true);
 }
 
 declare module 'i18next' {
   interface CustomTypeOptions {
     defaultNS: 'translation';
-    resources: { translation: typeof en };
+    resources: { translation: typeof en & typeof moneyEn };
   }
 }
 
@@ -78,7 +92,7 @@ export async function speak(to: Language) {
     const [bundle] = await Promise.all([texts[to](), learnSayings()]);
     i18next.addResourceBundle(to, 'translation', bundle.default);
   }
-  if (coded) await addCodes(to);
+  await Promise.all([...learned].map(([section, from]) => add(section, from, to)));
   await i18next.changeLanguage(to);
   document.documentElement.lang = to;
   document.documentElement.dir = languages[to].dir;

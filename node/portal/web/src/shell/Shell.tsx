@@ -7,6 +7,7 @@ import { me } from '@/api/identity';
 import { type Status, status } from '@/api/node';
 import { Problem } from '@/api/problem';
 import { useLive } from '@/api/useLive';
+import { learnMoney } from '@/i18n';
 import { Skeleton } from '@/ui/States';
 import { Banner } from './Banner';
 import { BottomBar, SideBar } from './Nav';
@@ -19,7 +20,8 @@ import { useHotkey } from './useHotkey';
 const loadPalette = () => import('./Palette');
 const Palette = lazy(loadPalette);
 const Menu = lazy(() => import('./Menu'));
-const OutboxSheet = lazy(() => import('./OutboxSheet'));
+// What waits may be a payment, on any page.
+const OutboxSheet = lazy(async () => (await Promise.all([import('./OutboxSheet'), learnMoney()]))[0]);
 
 export function Shell() {
   const { t } = useTranslation();

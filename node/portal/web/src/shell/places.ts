@@ -1,18 +1,21 @@
-import { AppWindow, Cpu, Home, Info, KeyRound, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users, Webhook } from 'lucide-react';
+import { AppWindow, Cpu, Home, Info, KeyRound, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users, Wallet, Webhook } from 'lucide-react';
 import { useQuery } from '@tanstack/react-query';
 import { may, me } from '@/api/identity';
 import { status } from '@/api/node';
 
 export interface Place {
-  to: '/' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/tokens' | '/programs' | '/webhooks' | '/settings' | '/about' | '/account';
-  name: 'home' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'tokens' | 'programs' | 'webhooks' | 'settings' | 'about' | 'account';
+  to: '/' | '/wallet' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/tokens' | '/programs' | '/webhooks' | '/settings' | '/about' | '/account';
+  name: 'home' | 'wallet' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'tokens' | 'programs' | 'webhooks' | 'settings' | 'about' | 'account';
   icon: LucideIcon;
   needs?: string;
+  /** It is enough that one may so about oneself. */
+  own?: boolean;
   hubOnly?: boolean;
 }
 
 const all: Place[] = [
   { to: '/', name: 'home', icon: Home },
+  { to: '/wallet', name: 'wallet', icon: Wallet, needs: 'wallet.read', own: true },
   { to: '/devices', name: 'devices', icon: Cpu, needs: 'devices.read' },
   { to: '/site', name: 'site', icon: Server, needs: 'node.read' },
   { to: '/hub', name: 'hub', icon: Network, needs: 'node.read', hubOnly: true },
@@ -30,5 +33,5 @@ const all: Place[] = [
 export function usePlaces(): Place[] {
   const who = useQuery({ ...me, enabled: false }).data;
   const node = useQuery({ ...status, enabled: false }).data;
-  return all.filter((p) => (!p.needs || may(who, p.needs)) && (!p.hubOnly || node?.role === 'hub'));
+  return all.filter((p) => (!p.needs || may(who, p.needs, p.own)) && (!p.hubOnly || node?.role === 'hub'));
 }

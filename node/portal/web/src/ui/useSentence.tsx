@@ -17,6 +17,8 @@ export function useSentence() {
     const hint = d.hint ? <Own text={d.hint} /> : wait;
     const known = words(d.detail);
     if (known !== undefined) return { text: known, hint };
+    const coded = i18n.language === 'en' ? '' : code('refusal', d.code, '');
+    if (coded) return { text: coded };
     const own = d.detail || t('problem.status', { status: d.status });
     const kind = code('problemKind', d.title, '');
     if (i18n.language === 'en' || !kind || !d.detail) return { text: own, hint };

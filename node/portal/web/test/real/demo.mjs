@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startMoney } from './money.mjs';
 import { publish } from './mqtt.mjs';
 import { actAlone, letIn, newKey } from './oauth.mjs';
 import { Program, freePort, hubIn, nodeIn } from './world.mjs';
@@ -18,6 +19,7 @@ const people = [
   ['hassan', 'حسن الكندي', ['auditor']],
   ['bilal', 'Bilal Qureshi', ['wallet-officer']],
   ['maryam', 'مریم صدیقی', ['shariah-reviewer', 'member']],
+  ['loket', 'Petugas Loket', ['wallet-officer', 'front-desk']],
 ];
 
 const wave = (mid, swing, minutes) => (s) => mid + swing * Math.sin((s / 60 / minutes) * 2 * Math.PI) + swing * 0.12 * (Math.random() - 0.5);
@@ -52,7 +54,7 @@ async function invite(owner, url, [login, displayName, roles]) {
   await new Program(url).ask('POST', '/v1/invitations/accept', { code, login, displayName, password, language: 'en' });
 }
 
-/** The clinic: two nodes, seven people, eight devices. */
+/** The clinic: two nodes, eight people, eight devices. */
 async function clinic(dir, hub) {
   const cluster = async () => ['[cluster]', `addr = "127.0.0.1:${await freePort()}"`, `gossip_addr = "127.0.0.1:${await freePort()}"`];
   const first = await nodeIn(dir, 'node', 'clinic', await cluster());
@@ -69,6 +71,7 @@ async function clinic(dir, hub) {
   const { records } = await owner.ask('GET', '/v1/audit/records');
   const { journal, position } = records.find((r) => r.position);
   const shown = { person: all.find((p) => p.login === 'farid').id, webhook: (hook.webhook ?? hook).id, ...programs, record: `${journal}/${position}` };
+  const { officer: _, memberProgram: __, ...money } = await startMoney({ url: first.url, owner, password, people: all, officer: 'loket', member: 'siti', other: 'maryam', reviewer: 'maryam' });
   const tokens = {};
   for (const [id, name, kind] of devices) tokens[id] = (await owner.ask('POST', '/v1/devices', { id, name, kind })).token;
   const invited = await hub.ask('POST', '/v1/join-codes', { role: 'site', site: 'clinic' });
@@ -77,7 +80,7 @@ async function clinic(dir, hub) {
   const asked = await owner.ask('POST', '/v1/join-codes', { role: 'node' });
   second.join(asked.address, asked.code);
   await second.start({ setUp: false });
-  return { first, second, owner, tokens, shown: { ...shown, invitation } };
+  return { first, second, owner, tokens, shown: { ...shown, invitation, money } };
 }
 
 /** Another site of the region, with a meter and a person. */
