@@ -13,6 +13,7 @@ import (
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/deals"
 	"github.com/aielon/edge/services/wallet/giving"
+	"github.com/aielon/edge/services/wallet/invoices"
 	"github.com/aielon/edge/services/wallet/ledger"
 	"github.com/aielon/edge/services/wallet/payments"
 )
@@ -79,6 +80,11 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{alms.EventCase, "An application for zakat came a step further."},
 		[2]string{deals.EventContract, "A loan or a sale came a step further."},
 		[2]string{giving.EventGiven, "Somebody gave to a fund."},
+		[2]string{invoices.EventIssued, "An invoice was issued."},
+		[2]string{invoices.EventPaying, "An invoice is being paid: somebody has to decide on the payment."},
+		[2]string{invoices.EventPaid, "An invoice was paid."},
+		[2]string{invoices.EventReopened, "The payment of an invoice was declined: it is open again."},
+		[2]string{invoices.EventCancelled, "An invoice was taken back."},
 		[2]string{compliance.EventDecided, "The rules denied something or put it on hold."},
 		[2]string{compliance.EventReviewed, "A review was opened or decided."},
 		[2]string{compliance.EventReleased, "Money was to change its fund, or did."},

@@ -124,7 +124,7 @@ func (c cell) expected(cells map[string]string, classes map[string]edge.Class) e
 }
 
 // owned are the types of things that somebody owns. Here each has the id of whom it belongs to.
-var owned = []string{"device", "person", "account", "transfer", "decision", "review", "release", "rule-set", "zakat-case", "allotment", "payment"}
+var owned = []string{"device", "person", "account", "transfer", "decision", "review", "release", "rule-set", "zakat-case", "allotment", "payment", "invoice"}
 
 // letIn is the kind of the error that all methods answer here.
 const letIn = edge.Unavailable

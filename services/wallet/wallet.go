@@ -10,6 +10,7 @@ import (
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/deals"
 	"github.com/aielon/edge/services/wallet/giving"
+	"github.com/aielon/edge/services/wallet/invoices"
 	"github.com/aielon/edge/services/wallet/ledger"
 	"github.com/aielon/edge/services/wallet/payments"
 )
@@ -23,13 +24,14 @@ type Service struct {
 	Across     *across.Across
 	Payments   *payments.Service
 	Deals      *deals.Deals
+	Invoices   *invoices.Invoices
 }
 
 // New returns the wallet.
 func New() *Service {
 	c, l := compliance.New()
 	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l), Across: across.New(l), Payments: payments.New(l),
-		Deals: deals.New(l, c.InForce)}
+		Deals: deals.New(l, c.InForce), Invoices: invoices.New(l, c)}
 }
 
 // Register adds the operations of the wallet.
@@ -41,6 +43,7 @@ func (s *Service) Register(m *edge.Mux) {
 	s.Across.Register(m)
 	s.Payments.Register(m)
 	s.Deals.Register(m)
+	s.Invoices.Register(m)
 }
 
 // Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money but what nodes
@@ -74,6 +77,8 @@ func (s *Service) Owner(v edge.View, typ, id string) (owner string, known bool, 
 		}
 	case "payment":
 		owner, err = s.Payments.Owner(v, id)
+	case "invoice":
+		owner, err = s.Invoices.Owner(v, id)
 	default:
 		return "", false, nil
 	}

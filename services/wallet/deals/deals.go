@@ -1,6 +1,5 @@
-// Package deals keeps what two sides agreed on: good loans (qard hasan), sales at cost and markup (murabaha), invoices
-// and payments by the code of a merchant. What is permissible the rule set in force says; what is owed package contract
-// keeps; money moves through the ledger.
+// Package deals keeps what two sides agreed on: good loans (qard hasan) and sales at cost and markup (murabaha). What is
+// permissible the rule set in force says; what is owed package contract keeps; money moves through the ledger.
 package deals
 
 import (

@@ -25,7 +25,8 @@ type batch struct {
 	holds map[edge.ID]*hold   // looked at by this batch
 	backs map[edge.ID]edge.ID // reversals of this batch
 	slots []slot
-	body  []byte // the block as it will be written
+	ended []Ended // holds under review
+	body  []byte  // the block as it will be written
 	legs  uint32
 	count uint32
 	told  []byte // what the event says of the entries
@@ -107,7 +108,7 @@ func (b *batch) close() {
 	clear(b.ids)
 	clear(b.holds)
 	clear(b.backs)
-	b.led.batches.Put(&batch{by: b.by, sums: b.sums, funds: b.funds, ids: b.ids, holds: b.holds, backs: b.backs, spent: b.spent[:0], slots: b.slots[:0],
+	b.led.batches.Put(&batch{by: b.by, sums: b.sums, funds: b.funds, ids: b.ids, holds: b.holds, backs: b.backs, spent: b.spent[:0], slots: b.slots[:0], ended: b.ended[:0],
 		body: b.body[:0], told: b.told[:0], no: b.no[:0], accounts: b.accounts, results: b.results[:0], k: b.k, row: b.row,
 		dealing: Dealing{Legs: b.dealing.Legs[:0]}, undo: undo{accounts: b.undo.accounts[:0], sums: b.undo.sums[:0], holds: b.undo.holds[:0], backs: b.undo.backs[:0]}})
 }
@@ -230,6 +231,7 @@ type undo struct {
 	spent    int
 	backs    []edge.ID
 	slots    int
+	ended    int
 	body     int
 	told     int
 	legs     uint32
@@ -249,7 +251,7 @@ func (b *batch) mark() {
 		b.rules.Mark()
 	}
 	b.undo = undo{accounts: b.undo.accounts[:0], sums: b.undo.sums[:0], holds: b.undo.holds[:0], backs: b.undo.backs[:0],
-		slots: len(b.slots), spent: len(b.spent), body: len(b.body), told: len(b.told), legs: b.legs, count: b.count}
+		slots: len(b.slots), ended: len(b.ended), spent: len(b.spent), body: len(b.body), told: len(b.told), legs: b.legs, count: b.count}
 }
 
 // back takes back everything since mark.
@@ -276,7 +278,7 @@ func (b *batch) back() {
 	for _, id := range b.undo.backs {
 		delete(b.backs, id)
 	}
-	b.slots, b.body, b.told = b.slots[:b.undo.slots], b.body[:b.undo.body], b.told[:b.undo.told]
+	b.slots, b.ended, b.body, b.told = b.slots[:b.undo.slots], b.ended[:b.undo.ended], b.body[:b.undo.body], b.told[:b.undo.told]
 	b.legs, b.count = b.undo.legs, b.undo.count
 }
 

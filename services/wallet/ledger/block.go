@@ -104,6 +104,7 @@ const (
 	hasAbout
 	isReview // a person has to decide
 	isMixed  // its legs are of several currencies or funds
+	isFinal  // of a hold and what posts it: it was asked for as a deal, which nobody reverses
 )
 
 // A block is the entries of one command, chained to the one before.
@@ -199,7 +200,7 @@ func (r *reader) entry() (e entry) {
 	e.of = universe{r.text(), r.text()}
 	e.purpose, e.memo, e.ref, e.rules = r.text(), r.text(), r.text(), r.text()
 	n := r.uvarint()
-	if e.flags&hasAbout != 0 && e.about.IsZero() || e.flags&hasDocument != 0 && e.doc == [32]byte{} || e.flags >= isMixed<<1 {
+	if e.flags&hasAbout != 0 && e.about.IsZero() || e.flags&hasDocument != 0 && e.doc == [32]byte{} || e.flags >= isFinal<<1 {
 		r.fail()
 	}
 	if e.kind == 0 || int(e.kind) >= len(entryNames) || mcc > 9999 || n > uint64(len(r.b)) || n > maxBlockLegs {

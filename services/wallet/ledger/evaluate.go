@@ -222,6 +222,9 @@ func (b *batch) end(s *step) error {
 	}
 	b.undo.holds = append(b.undo.holds, wasHold{s.about, h, *h})
 	h.state, h.by = map[entryKind]holdState{postEntry: holdPosted, voidEntry: holdVoided, expireEntry: holdExpired}[s.kind], s.id
+	if s.flags&isReview != 0 && len(b.led.reviewed) > 0 {
+		b.ended = append(b.ended, Ended{s.about, s.id, s.kind == postEntry})
+	}
 	b.enterAll(s)
 	return nil
 }
@@ -239,7 +242,7 @@ func (b *batch) held(s *step, h *hold) error {
 	if e.flags&isReview != 0 && !s.own && s.kind == postEntry {
 		return edge.E(edge.Denied, "a person has to decide on this first").WithHint("it is posted when the review ends well").WithCode(CodeApproval)
 	}
-	s.of, s.flags, s.purpose, s.mcc, s.rules = e.of, e.flags&(isMixed|isReview), e.purpose, e.mcc, e.rules
+	s.of, s.flags, s.purpose, s.mcc, s.rules = e.of, e.flags&(isMixed|isReview|isFinal), e.purpose, e.mcc, e.rules
 	s.legs = append(s.legs[:0], e.legs...)
 	if s.kind != postEntry || s.whole {
 		return nil
@@ -297,7 +300,7 @@ func (b *batch) reverse(s *step) error {
 	if err != nil {
 		return err
 	}
-	if was.kind != transferEntry && was.kind != postEntry {
+	if was.kind != transferEntry && was.kind != postEntry || was.flags&isFinal != 0 {
 		return clash(CodeNotReversible, "this moved nothing that could be moved back", "void a hold; make a new transfer for anything else", fact("kind", entryNames[was.kind]))
 	}
 	by, back, err := b.reversal(s.about)

@@ -113,6 +113,18 @@ func (b *batch) finish() error {
 		b.tx.Set(historyKey(s.account, s.n/historyStep), appendTime(appendRef(nil, s.at), b.now))
 	}
 	b.announce()
+	return b.tellEnded()
+}
+
+// tellEnded tells other parts of the wallet which holds under review ended.
+func (b *batch) tellEnded() error {
+	for _, e := range b.ended {
+		for _, f := range b.led.reviewed {
+			if err := f(b.tx, e); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

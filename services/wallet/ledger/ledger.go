@@ -16,6 +16,8 @@ type Ledger struct {
 	mu    sync.RWMutex
 	names map[string]string // currencies, funds and purposes, each once
 
+	reviewed []func(edge.Tx, Ended) error
+
 	batches sync.Pool // of *batch, whose room is used again
 }
 

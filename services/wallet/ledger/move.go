@@ -49,7 +49,7 @@ const (
 	Reverse                  // moves back what a transfer moved
 	Release                  // moves money between funds, through their accounts of kind transit
 	Clear                    // is one end of a transfer between sites, or of an allotment
-	Deal                     // moves money now, and cannot be reversed: what keeps the contract or the gift undoes it
+	Deal                     // moves money now, and cannot be reversed, also where a review held it first: what keeps the contract or the gift undoes it
 	Swap                     // takes something out of what a waqf consists of, for something else that comes in; a batch has one
 )
 
@@ -109,6 +109,17 @@ func (m *Move) step(s *step) error {
 	}
 	return nil
 }
+
+// Ended is what became of a hold that the rules had put before a person.
+type Ended struct {
+	Hold   edge.ID
+	By     edge.ID // the entry that ended it
+	Posted bool    // otherwise it was voided, or its time was over
+}
+
+// OnReviewed has f called for each hold under review that ends, in the command that ends it and after all else the ledger
+// writes. An error of f ends the command. It is called while a site is put together.
+func (s *Ledger) OnReviewed(f func(edge.Tx, Ended) error) { s.reviewed = append(s.reviewed, f) }
 
 // An AccountInfo is what other parts of the wallet may know of an account.
 type AccountInfo struct {

@@ -86,6 +86,9 @@ func (b *batch) judge(s *step) error {
 		return refused(CodeApproval, "a person would have to decide on this first, and it cannot wait for that", "ask whoever reviews transfers, or choose another way")
 	}
 	if s.rules = v.Rules; v.Review {
+		if s.kind == dealEntry {
+			s.flags |= isFinal
+		}
 		s.kind, s.flags = holdEntry, s.flags|isReview
 		if !v.Expires.IsZero() && s.timeout == 0 && s.expires == 0 {
 			s.expires = v.Expires.Unix()

@@ -32,10 +32,20 @@ type Part interface{ Register(*edge.Mux) }
 
 // New returns a wallet whose parts are made over its ledger. An officer asks, on 1 November 2026.
 func New(t testing.TB, parts ...func(*ledger.Ledger) Part) *World {
-	w := &World{T: t, Ledger: ledger.New(nil), Mux: edge.NewMux(), State: edgetest.New(edge.Actor{Kind: edge.Person, ID: "officer"}, time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC))}
+	l := ledger.New(nil)
+	made := make([]Part, len(parts))
+	for i, p := range parts {
+		made[i] = p(l)
+	}
+	return Over(t, l, made...)
+}
+
+// Over is New on a ledger that is there, such as one that asks rules.
+func Over(t testing.TB, l *ledger.Ledger, parts ...Part) *World {
+	w := &World{T: t, Ledger: l, Mux: edge.NewMux(), State: edgetest.New(edge.Actor{Kind: edge.Person, ID: "officer"}, time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC))}
 	w.Ledger.Register(w.Mux)
 	for _, p := range parts {
-		p(w.Ledger).Register(w.Mux)
+		p.Register(w.Mux)
 	}
 	return w
 }
