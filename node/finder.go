@@ -22,10 +22,10 @@ const (
 const searchPace = 500 * time.Millisecond
 
 // Audit records come with everything anybody does, and to index one costs more than to write it. So it may take a
-// tenth of one core at most, a few at a time, in whose shadow nobody has to wait long.
+// twentieth of one core at most, a few at a time, in whose shadow nobody has to wait long.
 const (
 	auditTurn = 32
-	auditRest = 9
+	auditRest = 19
 )
 
 // A finder is the search index of this node with what keeps it up to date. Every node has its own, made from the
@@ -85,11 +85,12 @@ type feed struct {
 }
 
 func (n *Node) newFeed(ix *fulltext.Index, f fulltext.Feed, s journal.Source, o journal.FollowOptions) *feed {
+	o.Gather = searchPace
 	o.Logger, o.View = n.part("search"), func() (edge.View, func()) {
 		v := n.site.View()
 		return v, v.Close
 	}
-	x := &feed{name: f.Name + " of " + s.Stream(), kinds: f.Kinds, index: ix, source: gathered{s}, follow: fulltext.NewFollower(ix, f), view: o.View}
+	x := &feed{name: f.Name + " of " + s.Stream(), kinds: f.Kinds, index: ix, source: owned{s}, follow: fulltext.NewFollower(ix, f), view: o.View}
 	x.runner = journal.NewRunner(x.follow, o, x.source)
 	return x
 }
@@ -124,21 +125,12 @@ func (f *feed) rebuild(ctx context.Context) error {
 	return f.source.SetMark(ctx, f.follow.Name(), head)
 }
 
-// A gathered journal is read a little after it moved. Where its history is another than the follower saw, as on a
-// node that was set back, all the follower has is a gap: it is rebuilt.
-type gathered struct{ journal.Source }
-
-// Wait implements edge.Journal.
-func (g gathered) Wait(ctx context.Context, after edge.Pos) error {
-	err := g.Source.Wait(ctx, after)
-	if err == nil {
-		wait(ctx, searchPace)
-	}
-	return err
-}
+// An owned journal may have another history than the follower saw, as on a node that was set back. All the follower has
+// is a gap then: it is rebuilt.
+type owned struct{ journal.Source }
 
 // Read implements edge.Journal.
-func (g gathered) Read(ctx context.Context, after edge.Pos) iter.Seq2[edge.Record, error] {
+func (g owned) Read(ctx context.Context, after edge.Pos) iter.Seq2[edge.Record, error] {
 	return func(yield func(edge.Record, error) bool) {
 		for r, err := range g.Source.Read(ctx, after) {
 			if edge.IsKind(err, edge.Conflict) {

@@ -130,6 +130,9 @@ func decodeTreeRow(b []byte) (r treeRow, err error) {
 // Name implements edge.Follower.
 func (l *Log) Name() string { return "audit" }
 
+// gather is how long records gather before they are hashed together.
+const gather = 50 * time.Millisecond
+
 // Run follows the journal and makes checkpoints until ctx ends.
 func (l *Log) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -137,7 +140,7 @@ func (l *Log) Run(ctx context.Context) error {
 	timer.Go(func() { l.remind(ctx) })
 	defer timer.Wait()
 	defer cancel()
-	o := journal.FollowOptions{Accept: func(*edge.Gap) bool { return true }, Logger: l.o.Logger}
+	o := journal.FollowOptions{Gather: gather, Accept: func(*edge.Gap) bool { return true }, Logger: l.o.Logger}
 	if err := journal.NewRunner(l, o, l).Run(ctx); err != nil {
 		return err
 	}

@@ -32,7 +32,10 @@ type FollowOptions struct {
 	Turn     uint64        // records between two marks, default 256
 	// Rest is for work that may come late and must not be in anybody's way: after each turn the runner
 	// rests so many times as long as the turn took, 30 s at most. Default: it goes on at once.
-	Rest   int
+	Rest int
+	// Gather is how long records gather once the follower has seen all there were: each turn costs something,
+	// however few records it takes. Default: it goes on with the first one.
+	Gather time.Duration
 	Logger *slog.Logger
 }
 
@@ -136,11 +139,12 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
-// round takes one turn from the first journal that has something, and reports whether any had.
+// round takes one turn from each journal, up to the first that has more than that: it is looked at again before
+// less urgent ones. It reports whether it knows of more.
 func (r *Runner) round(ctx context.Context) (more bool, err error) {
 	for _, s := range r.sources {
 		n, err := r.turn(ctx, s)
-		if n > 0 || err != nil {
+		if n >= r.o.Turn || err != nil {
 			return true, err
 		}
 	}
@@ -231,10 +235,7 @@ func (r *Runner) pause(ctx context.Context, err error) {
 	if failures == 1 {
 		r.o.Logger.Warn("a follower failed and will try again", "follower", r.f.Name(), "error", err)
 	}
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
+	sleep(ctx, d)
 }
 
 // rest leaves the machine to others after a turn that took so long.
@@ -242,14 +243,25 @@ func (r *Runner) rest(ctx context.Context, took time.Duration) {
 	if r.o.Rest <= 0 {
 		return
 	}
+	sleep(ctx, min(took*time.Duration(r.o.Rest), mostRest))
+}
+
+func sleep(ctx context.Context, d time.Duration) {
 	select {
-	case <-time.After(min(took*time.Duration(r.o.Rest), mostRest)):
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 }
 
-// idle returns when a source may have moved.
+// idle returns when a source may have moved, and some time after it.
 func (r *Runner) idle(ctx context.Context, moved <-chan struct{}) {
+	r.await(ctx, moved)
+	if r.o.Gather > 0 {
+		sleep(ctx, r.o.Gather)
+	}
+}
+
+func (r *Runner) await(ctx context.Context, moved <-chan struct{}) {
 	if moved != nil {
 		select {
 		case <-moved:

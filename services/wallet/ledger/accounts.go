@@ -162,8 +162,12 @@ func (s *Ledger) find(v edge.View, text string) (a *account, what about, err err
 
 // Owner is the person an account belongs to; empty where it is the house's, or there is no such account.
 func (s *Ledger) Owner(v edge.View, account string) (string, error) {
-	_, what, err := s.find(v, account)
-	if edge.IsKind(err, edge.NotFound) || edge.IsKind(err, edge.Invalid) {
+	id, err := parseAccount(account)
+	if err != nil {
+		return "", nil
+	}
+	what, err := s.loadAbout(v, id) // what moved on it is not asked for: every command with an account in it asks this
+	if edge.IsKind(err, edge.NotFound) {
 		return "", nil
 	}
 	return what.owner, err
