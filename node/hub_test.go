@@ -177,7 +177,10 @@ func must[T any](v T, err error) T {
 func TestRestoredHub(t *testing.T) {
 	t.Parallel() // it mostly waits
 	for name, empty := range map[string]bool{"an old backup": false, "nothing": true} {
-		t.Run(name, func(t *testing.T) { restoredHub(t, empty) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			restoredHub(t, empty)
+		})
 	}
 }
 

@@ -22,6 +22,9 @@ say staticcheck ok
 go test -count=1 -run 'TestLayers|TestDependencies|TestPackageDocs' ./node
 say layers ok
 
+go test -count=1 -run TestBinarySize -v ./node -size >/dev/null
+say size ok
+
 # The database of known faults is on the network; without one, AIELON_VULNDB names a .tar.xz of it.
 db=https://vuln.go.dev
 if [ -f "${AIELON_VULNDB:-}" ]; then
