@@ -27,8 +27,8 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'libraries', test: /node_modules\/(react|react-dom|scheduler|@tanstack|i18next|react-i18next|idb|use-sync-external-store|isbot)\// },
-            { name: 'common', test: /src\/(api\/(?!money\/|funds|zakat|compliance|reconcile)|i18n\/(index|format)|ui\/(Badge|Button|Card|Field|Form|Page|States|Table|toast|useSentence)|pages\/(hits|people\/roleNames|devices\/values)|shell\/(theme|worker|places))|lucide-react|vite\/preload/ },
-            { name: 'money', test: /src\/(api\/money\/|i18n\/money\.ts|ui\/Money)/ },
+            { name: 'common', test: /src\/(api\/(?!money\/|funds|zakat|compliance|reconcile)|i18n\/(index|format)|ui\/(Badge|Button|Card|Field|Form|Page|States|Table|toast|useSentence)|pages\/(hits|people\/roleNames|devices\/values)|shell\/(theme|worker|places))|lucide-react(?!\/dist\/esm\/icons\/(?:arrow-down-left|arrow-up-right|clock|hand-heart|history|qr-code|scale|send)\.)|vite\/preload/ },
+            { name: 'money', test: /src\/(api\/money\/|i18n\/money\.ts|ui\/Money)|lucide-react\/dist\/esm\/icons\// },
           ],
         },
       },

@@ -82,6 +82,8 @@ const tree = root.addChildren([
   inside.addChildren([
     page('/', () => import('./pages/home/Home')),
     page('/wallet', money(() => import('./pages/wallet/Wallet'))),
+    page('/wallet/zakat', money(() => import('./pages/wallet/Zakat'))),
+    page('/wallet/$account', money(() => import('./pages/wallet/AccountPage'))),
     page('/devices', named(() => import('./pages/devices/Devices'))),
     page('/devices/$id', named(() => import('./pages/devices/Device'))),
     page('/site', () => import('./pages/Site')),

@@ -39,7 +39,7 @@ export default function Chart({ label, unit, times, values }: Props) {
         cursor: { y: false },
         scales: { x: { range: apart(30) }, y: { range: apart(1) } },
         series: [{}, { label, stroke: colour('--accent'), width: 2, fill: colour('--accent-ground'), points: { show: times.length < 20 } }],
-        axes: [{ ...axis, space: 76, values: (_, ticks) => ticks.map((s) => f.tick(s, times)) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((v) => f.value(v)) }],
+        axes: [{ ...axis, space: 76, values: (_, ticks) => ticks.map((s) => f.tick(s, times)) }, { ...axis, size: (_, ticks) => Math.max(56, 18 + 7 * Math.max(0, ...(ticks ?? []).map((v) => v.length))), values: (_, ticks) => ticks.map((v) => f.value(v)) }],
       },
       [times, values],
       el,

@@ -69,6 +69,8 @@ type Shown = Omit<InputHTMLAttributes<HTMLInputElement>, 'value' | 'onChange'> &
   /** It may be left empty. */
   optional?: boolean;
   help?: string;
+  /** What is wrong with an amount that was understood. */
+  error?: string;
 };
 
 /** useAmount keeps what somebody types and knows what it comes to: minor is undefined while it is no amount. */
@@ -81,7 +83,7 @@ export function useAmount(asset: string, begin = '') {
 }
 
 /** A MoneyField takes an amount as people write it, and says below what it understood. */
-export function MoneyField({ label, asset, value, onChange, optional, help, ...rest }: Shown) {
+export function MoneyField({ label, asset, value, onChange, optional, help, error, ...rest }: Shown) {
   const { t } = useTranslation();
   const m = useMoney();
   const scale = useScale()(asset);
@@ -105,7 +107,7 @@ export function MoneyField({ label, asset, value, onChange, optional, help, ...r
       required={!optional}
       className="figures text-end"
       help={understood}
-      error={shown}
+      error={shown ?? error}
       onChange={(e) => onChange(e.target.value)}
       onBlur={() => setLeft(true)}
       {...rest}

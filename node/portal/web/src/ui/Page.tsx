@@ -16,7 +16,7 @@ export function Page({ title, lead, action, children }: Props) {
     <div className="mx-auto w-full max-w-6xl space-y-4 px-4 py-5 lg:px-8 lg:py-7">
       <header className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
         <h1 className="min-w-0 text-2xl font-semibold tracking-tight break-words rtl:tracking-normal">{title}</h1>
-        {action && <div className="flex flex-wrap gap-2">{action}</div>}
+        {action && <div className="flex flex-wrap gap-2 has-[.grid]:w-full sm:has-[.grid]:w-auto">{action}</div>}
         {lead && <p className="-mt-1 w-full text-sm text-soft lg:pe-[30%]">{lead}</p>}
       </header>
       {children}

@@ -4,6 +4,7 @@ import type { RuleDecision, RuleFact } from '../compliance';
 import { fetchJSON } from '../http';
 import { query } from './ledger';
 
+export type RuleAct = 'RULE_ALLOW' | 'RULE_INFO' | 'RULE_ROUTE' | 'RULE_REVIEW' | 'RULE_DENY';
 /** What the rules remarked on something they allowed; text is in the language that was asked for. */
 export interface RuleNote { rule?: string; facts?: RuleFact[]; text?: string }
 export type Decision = RuleDecision & { notes?: RuleNote[] };

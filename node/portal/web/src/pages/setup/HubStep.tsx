@@ -5,7 +5,7 @@ import { Notice } from '@/ui/Badge';
 import { Button } from '@/ui/Button';
 import { Field } from '@/ui/Field';
 import { Form } from '@/ui/Form';
-import { Scan, canScan } from './Scan';
+import { Scan, canScan } from '@/ui/Scan';
 import { parseJoin } from './joinText';
 
 export function HubStep({ onDone }: { onDone: () => void }) {
