@@ -5,7 +5,7 @@ import { type Command, isQueued, perform } from '../outbox';
 export type Outcome<T = object> = { is: 'done'; answer: T } | { is: 'review'; answer: T } | { is: 'waits' } | { is: 'refused'; error: unknown };
 
 /** Where the rules want a person to decide, the node answers with a transfer, an invoice or a payment that is not done. */
-const reviewed = (a: { status?: string; state?: string; underReview?: boolean }) => a.status === 'UNDER_REVIEW' || a.state === 'INVOICE_PAYING' || a.underReview === true;
+const reviewed = (a: { status?: string; state?: string }) => a.status === 'UNDER_REVIEW' || a.state === 'INVOICE_PAYING';
 
 /** useMove sends a command that moves money and answers what became of it, for pages that say so in full. */
 export function useMove() {

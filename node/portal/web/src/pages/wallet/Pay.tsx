@@ -94,7 +94,7 @@ function PayCode({ text, says, from, onClose }: { text: string; says: DecodedQr;
     <Move
       title={t('wallet.payTo', { name: says.name ?? '' })}
       onClose={onClose}
-      ready={!!says.account && !denied && !!account && account.asset === asset && minor !== undefined && !short}
+      ready={!!says.payable && !denied && !!account && account.asset === asset && minor !== undefined && !short}
       verb={t('wallet.payNow')}
       done={t('wallet.paid')}
       note={t('wallet.payNote')}
@@ -119,8 +119,8 @@ function PayCode({ text, says, from, onClose }: { text: string; says: DecodedQr;
           <bdi>{says.verdict.text}</bdi>
         </Notice>
       )}
-      {!says.account && <Notice tone="warn">{t('wallet.elsewhere')}</Notice>}
-      {says.account && !denied && (
+      {!says.payable && !denied && <Notice tone="warn">{t('wallet.elsewhere')}</Notice>}
+      {says.payable && !denied && (
         <>
           <FromAccount value={payer} onChange={setPayer} />
           {account && account.asset !== asset && <Notice tone="warn">{t('wallet.otherCurrency', { asset })}</Notice>}
