@@ -16,6 +16,7 @@ import (
 	"github.com/aielon/edge/services/wallet/invoices"
 	"github.com/aielon/edge/services/wallet/ledger"
 	"github.com/aielon/edge/services/wallet/payments"
+	"github.com/aielon/edge/services/wallet/reconcile"
 )
 
 // eventTypes lists what a site's journals tell of. Types are never taken away or given another meaning: receivers
@@ -50,10 +51,12 @@ func eventTypes() (list []*webhooksv1.EventType) {
 		[2]string{giving.EventSettled, "Cash was carried from one fund to another."})
 	add(api.Class_CLASS_SITE_ONLY,
 		[2]string{ledger.EventFund, "A fund was opened or changed."},
+		[2]string{reconcile.EventStatement, "A statement of a bank was imported."},
 		[2]string{ledger.EventHalted, "The ledger takes nothing in any more: a check of it failed."})
 	add(api.Class_CLASS_PERSONAL,
 		[2]string{ledger.EventPosted, "Money moved, was held or released, or was refused: all that one command did."},
 		[2]string{payments.EventPayment, "A payment from outside has come further."},
+		[2]string{reconcile.EventEntry, "Somebody said what an entry of a bank stands for."},
 		[2]string{ledger.EventAccount, "An account was opened, changed, frozen, unfrozen or closed."})
 	add(api.Class_CLASS_PERSONAL,
 		[2]string{identity.PersonAdded, "Somebody was added."},

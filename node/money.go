@@ -7,6 +7,7 @@ import (
 	"github.com/aielon/edge/services/wallet/alms"
 	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/ledger"
+	"github.com/aielon/edge/services/wallet/reconcile"
 )
 
 // moneyEvery is how often the node that leads looks whether the time of a hold is over.
@@ -34,6 +35,9 @@ func (n *Node) keepMoney(ctx context.Context) error {
 		}
 		if err := n.tidyMoney(ctx); err != nil && ctx.Err() == nil {
 			n.log.Warn("what is over cannot be dropped from the wallet", "error", err)
+		}
+		if err := n.settleEntries(ctx); err != nil && ctx.Err() == nil {
+			n.log.Warn("payments cannot be paid by entries of the bank", "error", err)
 		}
 		n.across(ctx)
 	}
@@ -75,6 +79,19 @@ func (n *Node) tidyMoney(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return n.propose(ctx, compliance.OpTidy, struct{}{}, nil)
+}
+
+// settleEntries has payments paid by entries of the bank that were too many for the command that took them in.
+func (n *Node) settleEntries(ctx context.Context) error {
+	v := n.site.View()
+	waits, err := reconcile.Waits(v)
+	v.Close()
+	if err != nil || !waits {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return n.propose(ctx, reconcile.OpSettle, struct{}{}, nil)
 }
 
 // across does what is due between sites, with patience of its own: what cannot be done now is looked at again later.

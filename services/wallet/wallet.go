@@ -13,6 +13,7 @@ import (
 	"github.com/aielon/edge/services/wallet/invoices"
 	"github.com/aielon/edge/services/wallet/ledger"
 	"github.com/aielon/edge/services/wallet/payments"
+	"github.com/aielon/edge/services/wallet/reconcile"
 )
 
 // A Service is the wallet of one site.
@@ -25,13 +26,15 @@ type Service struct {
 	Payments   *payments.Service
 	Deals      *deals.Deals
 	Invoices   *invoices.Invoices
+	Reconcile  *reconcile.Service
 }
 
 // New returns the wallet.
 func New() *Service {
 	c, l := compliance.New()
-	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l), Across: across.New(l), Payments: payments.New(l),
-		Deals: deals.New(l, c.InForce), Invoices: invoices.New(l, c)}
+	p := payments.New(l)
+	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l), Across: across.New(l), Payments: p,
+		Deals: deals.New(l, c.InForce), Invoices: invoices.New(l, c), Reconcile: reconcile.New(l, p)}
 }
 
 // Register adds the operations of the wallet.
@@ -44,12 +47,13 @@ func (s *Service) Register(m *edge.Mux) {
 	s.Payments.Register(m)
 	s.Deals.Register(m)
 	s.Invoices.Register(m)
+	s.Reconcile.Register(m)
 }
 
 // Lasting reports whether the outcome of an operation is remembered for ever: of all that concerns money but what nodes
 // ask for again and again.
 func Lasting(op string) bool {
-	return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick && op != alms.OpFollow && op != compliance.OpTidy && across.Lasting(op)
+	return strings.HasPrefix(op, "wallet.") && op != ledger.OpTick && op != alms.OpFollow && op != compliance.OpTidy && op != reconcile.OpSettle && across.Lasting(op)
 }
 
 // Owner finds whose a thing of the wallet is: an account, a transfer, or what was

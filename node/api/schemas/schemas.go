@@ -28,6 +28,7 @@ func All() []protoreflect.FileDescriptor {
 		walletv1.File_services_wallet_walletv1_zakat_proto,
 		walletv1.File_services_wallet_walletv1_across_proto,
 		walletv1.File_services_wallet_walletv1_payments_proto,
+		walletv1.File_services_wallet_walletv1_reconciliation_proto,
 		walletv1.File_services_wallet_walletv1_contracts_proto,
 		walletv1.File_services_wallet_walletv1_invoices_proto,
 	}

@@ -65,7 +65,9 @@ func (c *camt) base(n *tree) (e Entry, err error) {
 		return e, refuse("line %d: the entry has no date of booking and none of value", n.line)
 	}
 	e.Reversal = n.get("RvslInd") == "true" || n.get("RvslInd") == "1"
-	e.Reference = provided(n.first("AcctSvcrRef", "NtryRef"))
+	if e.Reference = provided(n.get("AcctSvcrRef")); e.Reference == "" {
+		e.Reference, e.Local = provided(n.get("NtryRef")), true
+	}
 	e.Remittance = n.get("AddtlNtryInf")
 	return e, nil
 }
@@ -79,7 +81,7 @@ func (e *Entry) detail(d *tree) {
 	}
 	e.EndToEnd = provided(d.get("Refs", "EndToEndId"))
 	if ref := provided(d.get("Refs", "AcctSvcrRef")); ref != "" {
-		e.Reference = ref
+		e.Reference, e.Local = ref, false
 	}
 	e.Counterparty = d.first("RltdPties/"+side+"/Pty/Nm", "RltdPties/"+side+"/Nm")
 	e.CounterIBAN = Compact(d.get("RltdPties", side+"Acct", "Id", "IBAN"))

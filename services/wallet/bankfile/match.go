@@ -99,14 +99,19 @@ func (m *matcher) byReference() {
 		}
 	}
 	for i := range m.entries {
-		e := &m.entries[i]
-		for _, text := range []string{e.EndToEnd, e.Structured, e.Reference, e.Remittance} {
-			named(text, longest, func(ref string) {
-				if item, ok := known[ref]; ok {
-					m.sets.join(i, item)
-				}
-			})
-		}
+		m.entries[i].Naming(longest, func(ref string) {
+			if item, ok := known[ref]; ok {
+				m.sets.join(i, item)
+			}
+		})
+	}
+}
+
+// Naming yields whatever an entry may name, in capitals and digits, as Match compares references: each run of whole words
+// of at most longest bytes of what the payer gave or wrote, and of the bank's reference. One may come twice.
+func (e *Entry) Naming(longest int, yield func(ref string)) {
+	for _, text := range []string{e.EndToEnd, e.Structured, e.Reference, e.Remittance} {
+		named(text, longest, yield)
 	}
 }
 

@@ -51,7 +51,8 @@ type Entry struct {
 	edge.Redacted
 	Booked, Value time.Time // days, as midnight UTC, unless the bank gave a time
 	Amount        amount.Signed
-	Reference     string // the bank's own (AcctSvcrRef, else NtryRef), unique at most banks
+	Reference     string // the bank's own (AcctSvcrRef, else NtryRef)
+	Local         bool   // Reference is NtryRef: of one statement, where many banks just count
 	EndToEnd      string // the payer's, carried to the end; "NOTPROVIDED" is read as none
 	Structured    string // a creditor reference such as ISO 11649 "RF18..."
 	Counterparty  string // the name of the other side

@@ -304,15 +304,40 @@ func TestByBank(t *testing.T) {
 	if len(items) != 1 || len(found.Pairs) != 1 || found.Pairs[0].Entries[0] != 0 {
 		t.Fatalf("%+v", found)
 	}
-	e := FromEntry("DE89", "EUR", &entries[0], 0)
+	e := FromEntry("entry-0", "EUR", &entries[0])
 	a, out, err := a.Apply(e)
 	if err != nil || len(out.Postings) != 1 || a.State != Confirmed {
 		t.Fatal(out, err)
 	}
-	if _, out, err = a.Apply(FromEntry("DE89", "EUR", &entries[0], 0)); err != nil || !out.Again {
+	if _, out, err = a.Apply(FromEntry("entry-0", "EUR", &entries[0])); err != nil || !out.Again {
 		t.Fatal(out, err)
 	}
-	if second := FromEntry("DE89", "EUR", &entries[0], 1); second.Money == e.Money {
-		t.Error("two transfers that look the same are one")
+}
+
+// An entry is the same one whatever the bank changes in its words, and another one where day, amount or reference differ.
+// A number within one statement is no reference.
+func TestEntryKey(t *testing.T) {
+	base := bankfile.Entry{Booked: march, Amount: amount.Signed{Amount: amount.Of(1250)}, Reference: "B-1", Remittance: "roof"}
+	with := func(f func(*bankfile.Entry)) string { e := base; f(&e); return EntryKey(&e) }
+	for name, c := range map[string]struct {
+		change func(*bankfile.Entry)
+		same   bool
+	}{
+		"words":     {func(e *bankfile.Entry) { e.Remittance, e.Counterparty, e.EndToEnd = "other", "A", "x" }, true},
+		"hour":      {func(e *bankfile.Entry) { e.Booked = e.Booked.Add(time.Hour) }, true},
+		"day":       {func(e *bankfile.Entry) { e.Booked = e.Booked.Add(24 * time.Hour) }, false},
+		"amount":    {func(e *bankfile.Entry) { e.Amount = e.Amount.Negated() }, false},
+		"reference": {func(e *bankfile.Entry) { e.Reference = "B-2" }, false},
+		"number":    {func(e *bankfile.Entry) { e.Local = true }, false},
+	} {
+		if got := with(c.change) == EntryKey(&base); got != c.same {
+			t.Errorf("another %s: the same is %v", name, got)
+		}
+	}
+	local := func(number, text string) string {
+		return with(func(e *bankfile.Entry) { e.Local, e.Reference, e.Remittance = true, number, text })
+	}
+	if local("1", "a") != local("2", "a") || local("1", "a") == local("1", "b") {
+		t.Error("a number within a statement makes an entry another one, or hides one")
 	}
 }

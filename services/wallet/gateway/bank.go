@@ -1,7 +1,6 @@
 package paygate
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/aielon/edge/services/wallet/amount"
@@ -20,19 +19,23 @@ func Items(open []Attempt) []bankfile.Item {
 	return items
 }
 
-// FromEntry is the event that an entry of a bank is: Paid where money came, Returned where it left. account is the bank's
-// account; nth is how many entries before this one in the file have its Reference and EndToEnd, or say the very same
-// where there is no Reference. Importing an entry again, in this or another file, gives the same event.
-func FromEntry(account, currency string, e *bankfile.Entry, nth int) Event {
-	id := fmt.Sprintf("%s/%s/%s/%d", account, e.Reference, e.EndToEnd, nth)
-	if e.Reference == "" {
-		sum := digest(e.Booked.Format(time.DateOnly), e.Amount.String(), e.EndToEnd, e.Structured, e.Counterparty, e.CounterIBAN, e.Remittance)
-		id = fmt.Sprintf("%s/%x/%d", account, sum[:16], nth)
+// EntryKey is what an entry of a bank is known by, whichever file it comes in: entries that have the same are told apart by
+// how many of them stand before it in a statement. Where the bank gives a reference, the texts
+// may change from file to file. Day and amount are always part of it: some banks begin their references anew.
+func EntryKey(e *bankfile.Entry) string {
+	parts := []string{e.Booked.UTC().Format(time.DateOnly), e.Amount.String()}
+	if e.Reference != "" && !e.Local {
+		parts = append(parts, "reference", e.Reference)
+	} else {
+		parts = append(parts, "text", e.EndToEnd, e.Structured, e.Counterparty, e.CounterIBAN, e.Remittance)
 	}
-	if len(id) > maxText {
-		sum := digest(id)
-		id = fmt.Sprintf("%x", sum[:16])
-	}
+	sum := digest(parts...)
+	return string(sum[:])
+}
+
+// FromEntry is the event that an entry of a bank is: Paid where money came, Returned where it left. id is the entry's, the
+// same whichever file it comes in.
+func FromEntry(id, currency string, e *bankfile.Entry) Event {
 	kind := Paid
 	if e.Amount.Neg {
 		kind = Returned

@@ -22,6 +22,7 @@ const (
 	underKnown    = "wp/x/" // gateway / the processor's id -> id of a payment
 	underWork     = "wp/w/" // id of a payment / id of a refund that the processor is to make
 	underAsked    = "wp/d/" // id of a payment / id of a refund that was asked for
+	underRef      = "wp/r/" // reference / id of the payment whose payer writes it
 	rowNumber     = "wp/n"  // the last number of a reference
 )
 
@@ -125,6 +126,9 @@ func (p *payment) save(tx edge.Tx) error {
 	st := p.attempt.State
 	mark(join(underOpen, p.attempt.Gateway, string(p.ID[:])), st == paygate.Created || st == paygate.Pending)
 	mark(append([]byte(underConflict), p.ID[:]...), len(p.attempt.Open()) > 0)
+	if p.attempt.Reference != "" {
+		mark(join(underRef, p.attempt.Reference, string(p.ID[:])), true)
+	}
 	mark(join(underAccount, string(p.Account[:]), string(p.ID[:])), true)
 	return nil
 }
