@@ -32,9 +32,10 @@ type Service struct {
 // New returns the wallet.
 func New() *Service {
 	c, l := compliance.New()
-	p := payments.New(l)
-	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l), Across: across.New(l), Payments: p,
-		Deals: deals.New(l, c.InForce), Invoices: invoices.New(l, c), Reconcile: reconcile.New(l, p)}
+	p, d := payments.New(l), deals.New(l, c)
+	c.Heed(d)
+	return &Service{Ledger: l, Compliance: c, Giving: giving.New(l), Alms: alms.New(l, c), Across: across.New(l), Payments: p,
+		Deals: d, Invoices: invoices.New(l, c), Reconcile: reconcile.New(l, p)}
 }
 
 // Register adds the operations of the wallet.

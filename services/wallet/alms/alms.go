@@ -12,10 +12,11 @@ import (
 type Alms struct {
 	led   *ledger.Ledger
 	money book.Money
+	rules book.Rules
 }
 
-// New returns the alms of a site over its ledger.
-func New(l *ledger.Ledger) *Alms { return &Alms{l, book.Money{Ledger: l}} }
+// New returns the alms of a site over its ledger, by the rules in force.
+func New(l *ledger.Ledger, rules book.Rules) *Alms { return &Alms{l, book.Money{Ledger: l}, rules} }
 
 // Codes of refusals.
 const (

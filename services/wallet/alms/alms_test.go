@@ -13,6 +13,7 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/amount"
 	"github.com/aielon/edge/services/wallet/book/booktest"
+	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/ledger"
 	"github.com/aielon/edge/services/wallet/walletv1"
 	"github.com/aielon/edge/services/wallet/zakat"
@@ -26,7 +27,8 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{}
 	w.World = booktest.New(t, func(l *ledger.Ledger) booktest.Part {
-		w.alms = New(l)
+		rules, _ := compliance.New()
+		w.alms = New(l, rules)
 		return w.alms
 	})
 	return w

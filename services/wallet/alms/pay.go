@@ -7,6 +7,7 @@ import (
 	"github.com/aielon/edge/services/wallet/amount"
 	"github.com/aielon/edge/services/wallet/book"
 	"github.com/aielon/edge/services/wallet/ledger"
+	"github.com/aielon/edge/services/wallet/shariah"
 	"github.com/aielon/edge/services/wallet/walletv1"
 	"github.com/aielon/edge/services/wallet/zakat"
 )
@@ -64,6 +65,10 @@ func (a *Alms) payFitr(tx edge.Tx, in *walletv1.PayFitrRequest) (*walletv1.Zakat
 	d := duty{fund: fundFitr, purpose: "fitr", counts: "fitr", sum: x.Money, lines: x.Lines}
 	if in.GetAfterPrayer() {
 		d.purpose, d.counts = "donation", "sadaqah"
+	}
+	f := &shariah.Facts{Purpose: shariah.Fitr, From: shariah.Fund{Kind: shariah.Amanah}, To: shariah.Fund{Kind: shariah.FitrFund}, Chain: true, AmountOut: d.sum, AfterPrayer: in.GetAfterPrayer()}
+	if err := book.Permit(tx, a.rules, ask.ID, f); err != nil {
+		return nil, err
 	}
 	_, out, err := a.pay(tx, ask, in.GetFrom(), d)
 	return out, err

@@ -20,6 +20,7 @@ type Service struct {
 	ledger   *ledger.Ledger
 	purposes map[string]shariah.Purpose
 	builtin  func() (*shariah.Compiled, error)
+	debts    Debts // nil: nobody keeps any
 
 	usual atomic.Int64 // members' accounts in a command, of late
 

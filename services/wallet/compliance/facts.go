@@ -2,8 +2,10 @@ package compliance
 
 import (
 	"slices"
+	"time"
 
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/services/wallet/giving"
 	"github.com/aielon/edge/services/wallet/ledger"
 	"github.com/aielon/edge/services/wallet/shariah"
 	"github.com/aielon/edge/services/wallet/shariah/mcc"
@@ -68,6 +70,9 @@ func (j *judge) describe(d *ledger.Dealing, l *ledger.DealingLeg, p shariah.Purp
 		j.facts.ActualCost = l.Amount // the document says so, and an officer reads it
 	}
 	switch way(l) {
+	case between:
+		j.facts.OwesPayee, err = j.owes(l)
+		return err
 	case inside:
 		j.facts.Within = true
 	case inward:
@@ -84,14 +89,27 @@ func (j *judge) attest(d *ledger.Dealing, name string) error {
 	if k := j.facts.From.Kind; k != shariah.Sadaqah && k != shariah.WaqfYield {
 		return nil
 	}
-	f, err := ledger.FundOf(j.tx, name, j.now)
+	return attest(j.tx, &j.facts, name, d.Purpose, j.now)
+}
+
+// attest says whether a campaign or a deed names what its money is to be spent for. A deed that was written down binds; an
+// endowment without one is spent on what its fund was opened for, and on nothing where that was not said (WAQF-2).
+func attest(v edge.View, f *shariah.Facts, fund, purpose string, now time.Time) error {
+	is, err := ledger.FundOf(v, fund, now)
 	if err != nil {
 		return err
 	}
-	allowed := len(f.Allowed) == 0 || slices.Contains(f.Allowed, d.Purpose)
-	j.facts.CampaignPurpose, j.facts.DeedPurpose = allowed, allowed
-	j.facts.CampaignEnded, j.facts.DonorsConsent = f.Ended, f.ToGeneral
-	return nil
+	listed := slices.Contains(is.Allowed, purpose)
+	f.CampaignPurpose, f.DeedPurpose = listed || len(is.Allowed) == 0, listed
+	f.CampaignEnded, f.DonorsConsent = is.Ended, is.ToGeneral
+	if f.From.Kind != shariah.WaqfYield {
+		return nil
+	}
+	allows, written, err := giving.DeedAllows(v, fund, purpose)
+	if written {
+		f.DeedPurpose = allows && f.CampaignPurpose
+	}
+	return err
 }
 
 // A direction is where money goes, seen from its fund.

@@ -2,17 +2,15 @@ package compliance
 
 import (
 	"github.com/aielon/edge/node/edge"
+	"github.com/aielon/edge/services/wallet/book"
 	"github.com/aielon/edge/services/wallet/shariah"
 	"github.com/aielon/edge/services/wallet/shariah/mcc"
 	"github.com/aielon/edge/services/wallet/walletv1"
 )
 
-// InForce is the set by which dealings are judged, for parts of the wallet that know more of a dealing than the ledger.
-func (s *Service) InForce(v edge.View) (*shariah.Compiled, error) { return s.inForce(v) }
+var _ book.Rules = (*Service)(nil)
 
-// Ask has the set in force decide about something that the part of the wallet that asks knows more of than the ledger.
-// Where it is denied, the decision is kept under id, and the error is to be returned as it is: nothing else may be written
-// then. Where an officer would have to look first, review is true, and nothing is kept yet.
+// Ask implements book.Rules by the set in force.
 func (s *Service) Ask(tx edge.Tx, id edge.ID, f *shariah.Facts) (review bool, err error) {
 	set, err := s.inForce(tx)
 	if err != nil {
@@ -22,7 +20,10 @@ func (s *Service) Ask(tx edge.Tx, id edge.ID, f *shariah.Facts) (review bool, er
 	if refusal(&what) != nil {
 		return false, s.denied(tx, set, id, what)
 	}
-	return what.Act == shariah.Review, nil
+	if what.Act == shariah.Info {
+		err = s.keep(tx, set, []decided{{id: id, what: what}})
+	}
+	return what.Act == shariah.Review, err
 }
 
 // Screen says what the set in force makes of a kind of merchant, by its code, in a language. It fails with Invalid where

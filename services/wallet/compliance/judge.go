@@ -31,9 +31,10 @@ type judge struct {
 	row     []byte // room for one
 	moved   []move // by the item, so far
 	decided []decided
-	said    int // of those, how many are of items before
-	open    int // reviews of the command
-	waiting int // reviews that were there before it; -1: not counted yet
+	said    int   // of those, how many are of items before
+	open    int   // reviews of the command
+	lent    *bool // whether any loan between people is open; nil: not looked at yet
+	waiting int   // reviews that were there before it; -1: not counted yet
 }
 
 // decided is a decision that is kept.

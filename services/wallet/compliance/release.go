@@ -2,7 +2,6 @@ package compliance
 
 import (
 	"encoding/hex"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -157,12 +156,9 @@ func (s *Service) facts(v edge.View, r *releaseRow, now time.Time, approvals int
 	if r.Category == shariah.AmilCategory {
 		f.Purpose = shariah.Amil
 	}
-	fund, err := ledger.FundOf(v, r.FromFund, now)
-	if err != nil {
+	if err := attest(v, f, r.FromFund, r.Purpose, now); err != nil {
 		return nil, err
 	}
-	allowed := len(fund.Allowed) == 0 || slices.Contains(fund.Allowed, r.Purpose)
-	f.CampaignPurpose, f.DeedPurpose, f.CampaignEnded, f.DonorsConsent = allowed, allowed, fund.Ended, fund.ToGeneral
 	if r.Purpose == shariah.Upkeep.String() && f.Purpose == shariah.FundRelease && f.From.Kind == shariah.Zakat {
 		f.Purpose = shariah.Upkeep
 	}

@@ -213,9 +213,9 @@ func (d *Deals) openQard(tx edge.Tx, in *walletv1.OpenQardRequest) (*walletv1.Co
 			return nil, err
 		}
 	}
-	if !sums[1].IsZero() && len(in.GetDocument()) != 64 {
-		return nil, edge.E(edge.Refused, "a fee needs the document that proves its cost").WithHint("leave the fee out, or name the document").
-			WithCode("shariah_riba_4", edge.Fact{Name: "rule", Value: "RIBA-4"}, edge.Fact{Name: "fee", Value: sums[1].String()})
+	c.Document = in.GetDocument()
+	if err := d.permitsFee(tx, a.ID, c, sums[1], sums[2]); err != nil {
+		return nil, err
 	}
 	t, err := terms(o)
 	if err != nil {
@@ -225,8 +225,7 @@ func (d *Deals) openQard(tx edge.Tx, in *walletv1.OpenQardRequest) (*walletv1.Co
 	if err != nil {
 		return nil, err
 	}
-	c.Document = in.GetDocument()
-	if err := d.permits(tx, c, s); err != nil {
+	if err := d.permits(tx, a.ID, c, s); err != nil {
 		return nil, err
 	}
 	return d.offered(tx, a, c, s)
@@ -268,23 +267,22 @@ func (d *Deals) openMurabaha(tx edge.Tx, in *walletv1.OpenMurabahaRequest) (*wal
 		return nil, err
 	}
 	c.Description, c.Document, c.OwnedSince = in.GetDescription(), in.GetDocument(), in.GetOwnedSince()
-	if err := d.permits(tx, c, s); err != nil {
+	if err := d.permits(tx, a.ID, c, s); err != nil {
 		return nil, err
 	}
 	return d.offered(tx, a, c, s)
 }
 
 // permits asks the rules about a contract as it is: when it is offered, and again when it is accepted.
-func (d *Deals) permits(tx edge.Tx, c *walletv1.Contract, s *contract.Schedule) error {
+func (d *Deals) permits(tx edge.Tx, id edge.ID, c *walletv1.Contract, s *contract.Schedule) error {
 	own := shariah.Fund{Kind: shariah.Amanah}
-	f := shariah.Facts{From: own, To: own, Chain: true, AssetOut: c.Asset, AmountOut: s.Cost, ScheduleSum: s.Owed(), Document: c.Document != ""}
+	f := &shariah.Facts{From: own, To: own, Chain: true, AssetOut: c.Asset, AmountOut: s.Cost, ScheduleSum: s.Owed(), Document: c.Document != ""}
 	if c.Kind == walletv1.ContractKind_QARD {
 		f.Purpose, f.Principal = shariah.QardDisbursement, s.Cost
-		if err := d.decide(tx, f); err != nil || s.Fee.IsZero() {
+		if err := book.Permit(tx, d.rules, id, f); err != nil {
 			return err
 		}
-		f.Purpose, f.AmountOut, f.ActualCost, f.FeeFlat = shariah.QardFee, s.Fee, s.ActualCost, true
-		return d.decide(tx, f)
+		return d.permitsFee(tx, id, c, s.Fee, s.ActualCost)
 	}
 	f.Purpose, f.Cost, f.Markup, f.Price, f.AmountOut = shariah.MurabahaSale, s.Cost, s.Markup, s.Owed(), s.Owed()
 	f.Offer = shariah.HasPrice | shariah.HasCurrency | shariah.HasQuantity | shariah.HasDelivery
@@ -292,7 +290,20 @@ func (d *Deals) permits(tx edge.Tx, c *walletv1.Contract, s *contract.Schedule) 
 		f.Offer |= shariah.HasDescription
 	}
 	f.Owned = len(c.Document) == 64 && c.OwnedSince.IsValid() && c.OwnedSince != nil && c.OwnedSince.AsTime().Before(tx.Now())
-	return d.decide(tx, f)
+	return book.Permit(tx, d.rules, id, f)
+}
+
+// permitsFee asks the rules about the fee of a loan, whose cost only a document proves (RIBA-4).
+func (d *Deals) permitsFee(tx edge.Tx, id edge.ID, c *walletv1.Contract, fee, cost amount.Amount) error {
+	if fee.IsZero() {
+		return nil
+	}
+	own := shariah.Fund{Kind: shariah.Amanah}
+	f := &shariah.Facts{Purpose: shariah.QardFee, From: own, To: own, Chain: true, AssetOut: c.Asset, AmountOut: fee, FeeFlat: true}
+	if f.Document = len(c.Document) == 64; f.Document {
+		f.ActualCost = cost
+	}
+	return book.Permit(tx, d.rules, id, f)
 }
 
 func (d *Deals) found(tx edge.Tx, id string) (*walletv1.Contract, error) {

@@ -6,18 +6,17 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/book"
 	"github.com/aielon/edge/services/wallet/ledger"
-	"github.com/aielon/edge/services/wallet/shariah"
 )
 
 // A Deals is that of one site. All it keeps is in the state of the site.
 type Deals struct {
 	led   *ledger.Ledger
 	money book.Money
-	rules func(edge.View) (*shariah.Compiled, error)
+	rules book.Rules
 }
 
-// New returns the deals of a site over its ledger. rules is the rule set in force.
-func New(l *ledger.Ledger, rules func(edge.View) (*shariah.Compiled, error)) *Deals {
+// New returns the deals of a site over its ledger. rules are those in force.
+func New(l *ledger.Ledger, rules book.Rules) *Deals {
 	return &Deals{l, book.Money{Ledger: l}, rules}
 }
 
@@ -44,22 +43,4 @@ func (d *Deals) Register(m *edge.Mux) {
 	edge.Handle(m, d.giveForDelay)
 	edge.Answer(m, d.getContract)
 	edge.Answer(m, listContracts)
-}
-
-// decide asks the rule set in force about a dealing. It fails with Refused where a rule forbids it, and where an officer
-// would have to look at it first: none of these dealings waits.
-func (d *Deals) decide(v edge.View, f shariah.Facts) error {
-	set, err := d.rules(v)
-	if err != nil {
-		return err
-	}
-	is := set.Decide(&f)
-	if e := is.Err("en"); e != nil {
-		return e
-	}
-	if is.Act == shariah.Review {
-		return edge.E(edge.Refused, "somebody would have to look at this first").WithHint("ask whoever looks after the rules").
-			WithCode(ledger.CodeApproval, edge.Fact{Name: "rule", Value: is.Rule})
-	}
-	return nil
 }

@@ -14,25 +14,18 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/amount"
 	"github.com/aielon/edge/services/wallet/book/booktest"
+	"github.com/aielon/edge/services/wallet/compliance"
 	"github.com/aielon/edge/services/wallet/ledger"
-	"github.com/aielon/edge/services/wallet/shariah"
 	"github.com/aielon/edge/services/wallet/walletv1"
 )
 
 var doc = strings.Repeat("ab", 32)
 
 func newWorld(t testing.TB) *booktest.World {
-	set, err := shariah.Parse(shariah.Builtin())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := shariah.Compile(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return booktest.New(t, func(l *ledger.Ledger) booktest.Part {
-		return New(l, func(edge.View) (*shariah.Compiled, error) { return c, nil })
-	})
+	rules, l := compliance.New()
+	d := New(l, rules)
+	rules.Heed(d)
+	return booktest.Over(t, l, rules, d)
 }
 
 // pool puts money into the fund loans of the house come from.
@@ -253,4 +246,48 @@ func TestHistories(t *testing.T) {
 		}
 		w.Check()
 	})
+}
+
+// RIBA-4: whoever owes somebody a loan gives them no gift, from whichever account; all else goes on, and so do gifts the
+// other way, to others, and once the loan is settled.
+func TestGiftToTheLender(t *testing.T) {
+	w := newWorld(t)
+	a, a2, b, b2, other := w.Member("a", "1000"), w.Member("a", "0"), w.Member("b", "500"), w.Member("b", "500"), w.Member("c", "50")
+	send := func(from, to, purpose string) (string, error) {
+		in := &walletv1.NewTransfer{Id: w.ID(), Debit: from, Credit: to, Amount: "1", Purpose: purpose}
+		return in.Id, w.Do("create_transfer", &walletv1.CreateTransferRequest{Transfer: in}, &walletv1.Transfer{})
+	}
+	goes := func(from, to, purpose string) {
+		t.Helper()
+		if _, err := send(from, to, purpose); err != nil {
+			t.Error(err)
+		}
+	}
+	goes(b, a, "gift")
+	c := &walletv1.Contract{}
+	w.Must("open_qard", &walletv1.OpenQardRequest{Id: w.ID(), Creditor: a, Debtor: b, Principal: "600", Instalments: 2, First: soon(w)}, c)
+	goes(b, a, "gift") // nothing was lent yet
+	w.Must("accept_contract", &walletv1.AcceptContractRequest{Contract: c.Id, Id: w.ID(), Debtor: b}, c)
+	for _, x := range [][3]string{{b, a, "gift"}, {b2, a2, "gift"}, {b2, a, ""}} { // who says nothing gives
+		id, err := send(x[0], x[1], x[2])
+		w.Refuses(err, edge.Refused, "shariah_riba_4")
+		d := &walletv1.RuleDecision{}
+		if w.Ask("get_decision", &walletv1.GetDecisionRequest{Id: id}, d); d.Rule != "RIBA-4" {
+			t.Error(d)
+		}
+	}
+	goes(a, b, "gift")
+	goes(b, other, "gift")
+	goes(b, a, "purchase")
+	w.Must("pay_contract", &walletv1.PayContractRequest{Contract: c.Id, Id: w.ID(), From: b, Amount: "400"}, c)
+	_, err := send(b, a, "gift")
+	w.Refuses(err, edge.Refused, "shariah_riba_4")
+	w.Must("forgive_qard", &walletv1.ForgiveQardRequest{Contract: c.Id, Id: w.ID(), Creditor: a, Amount: "200"}, c)
+	goes(b, a, "gift")
+	for k := range w.State.Rows {
+		if strings.HasPrefix(k, owedPrefix) {
+			t.Error("a loan that is settled is owed still")
+		}
+	}
+	w.Check()
 }

@@ -37,7 +37,7 @@ func (d *Deals) accept(tx edge.Tx, in *walletv1.AcceptContractRequest) (*walletv
 	if err != nil {
 		return nil, err
 	}
-	if err := d.permits(tx, c, s); err != nil {
+	if err := d.permits(tx, a.ID, c, s); err != nil {
 		return nil, err
 	}
 	moves, err := d.begin(tx, a.ID, c, s)
@@ -52,6 +52,9 @@ func (d *Deals) accept(tx edge.Tx, in *walletv1.AcceptContractRequest) (*walletv
 	a.Done(tx)
 	c.State, c.Accepted = walletv1.ContractState_CONTRACT_RUNNING, timestamppb.New(tx.Now())
 	if err := keep(tx, c, "accepted", c.Cost); err != nil {
+		return nil, err
+	}
+	if err := d.owed(tx, c); err != nil {
 		return nil, err
 	}
 	return show(c, tx.Now())
@@ -153,9 +156,9 @@ type change struct {
 	op, id, contract, amount string
 	in                       proto.Message
 	step                     string
-	settle                   func(s *contract.Schedule, a amount.Amount) error                              // what it does to what is owed
-	moves                    func(c *walletv1.Contract, id edge.ID, a amount.Amount) ([]ledger.Move, error) // what moves; none: nothing
-	check                    func(c *walletv1.Contract, s *contract.Schedule, a amount.Amount) error        // may be nil
+	settle                   func(s *contract.Schedule, a amount.Amount) error                                   // what it does to what is owed
+	moves                    func(c *walletv1.Contract, id edge.ID, a amount.Amount) ([]ledger.Move, error)      // what moves; none: nothing
+	check                    func(id edge.ID, c *walletv1.Contract, s *contract.Schedule, a amount.Amount) error // may be nil; what it refuses may be Kept
 }
 
 // change carries out a step: once, never beyond what is owed, and the books and the contract together or neither.
@@ -180,7 +183,7 @@ func (d *Deals) change(tx edge.Tx, x change) (*walletv1.Contract, error) {
 		return nil, err
 	}
 	if x.check != nil {
-		if err := x.check(c, s, sum); err != nil {
+		if err := x.check(a.ID, c, s, sum); err != nil {
 			return nil, err
 		}
 	}
@@ -202,6 +205,9 @@ func (d *Deals) change(tx edge.Tx, x change) (*walletv1.Contract, error) {
 	a.Done(tx)
 	if write(c, s); s.Done() {
 		c.State = walletv1.ContractState_CONTRACT_SETTLED
+		if err := d.owed(tx, c); err != nil {
+			return nil, err
+		}
 	}
 	if err := keep(tx, c, x.step, sum.String()); err != nil {
 		return nil, err
@@ -248,12 +254,26 @@ func (d *Deals) forgive(tx edge.Tx, in *walletv1.ForgiveQardRequest) (*walletv1.
 func (d *Deals) rebate(tx edge.Tx, in *walletv1.RebateMurabahaRequest) (*walletv1.Contract, error) {
 	return d.change(tx, change{op: "rebate", id: in.GetId(), contract: in.GetContract(), amount: in.GetAmount(), in: in, step: "rebated",
 		settle: func(s *contract.Schedule, a amount.Amount) error { return s.Rebate(a, in.GetPromised()) },
-		check:  d.isCreditor(tx, in.GetCreditor()), moves: d.letOff(tx, "murabaha_rebate")})
+		check:  d.rebates(tx, in), moves: d.letOff(tx, "murabaha_rebate")})
 }
 
-func (d *Deals) isCreditor(tx edge.Tx, named string) func(*walletv1.Contract, *contract.Schedule, amount.Amount) error {
-	return func(c *walletv1.Contract, _ *contract.Schedule, _ amount.Amount) error {
+func (d *Deals) isCreditor(tx edge.Tx, named string) func(edge.ID, *walletv1.Contract, *contract.Schedule, amount.Amount) error {
+	return func(_ edge.ID, c *walletv1.Contract, _ *contract.Schedule, _ amount.Amount) error {
 		return side(tx, d.money, named, c.Creditor)
+	}
+}
+
+// rebates asks the rules about a rebate of the creditor: one that was promised is a part of the price (MURA-1).
+func (d *Deals) rebates(tx edge.Tx, in *walletv1.RebateMurabahaRequest) func(edge.ID, *walletv1.Contract, *contract.Schedule, amount.Amount) error {
+	return func(id edge.ID, c *walletv1.Contract, _ *contract.Schedule, a amount.Amount) error {
+		if err := side(tx, d.money, in.GetCreditor(), c.Creditor); err != nil {
+			return err
+		}
+		if c.Kind != walletv1.ContractKind_MURABAHA {
+			return nil // settle says that a loan is forgiven
+		}
+		own := shariah.Fund{Kind: shariah.Amanah}
+		return book.Permit(tx, d.rules, id, &shariah.Facts{Purpose: shariah.MurabahaRebate, From: own, To: own, Chain: true, AssetOut: c.Asset, AmountOut: a, Separate: !in.GetPromised()})
 	}
 }
 
@@ -279,11 +299,11 @@ func (d *Deals) letOff(tx edge.Tx, purpose string) func(*walletv1.Contract, edge
 func (d *Deals) giveForDelay(tx edge.Tx, in *walletv1.GiveForDelayRequest) (*walletv1.Contract, error) {
 	return d.change(tx, change{op: "delay", id: in.GetId(), contract: in.GetContract(), amount: in.GetAmount(), in: in, step: "given_for_delay",
 		settle: func(*contract.Schedule, amount.Amount) error { return nil },
-		check: func(c *walletv1.Contract, s *contract.Schedule, a amount.Amount) error {
+		check: func(id edge.ID, c *walletv1.Contract, s *contract.Schedule, a amount.Amount) error {
 			if late, _ := s.Late(tx.Now()); late.IsZero() || c.State != walletv1.ContractState_CONTRACT_RUNNING {
 				return edge.E(edge.Refused, "nothing of this contract is late").WithHint("give to the fund charity as a gift").WithCode(CodeLate)
 			}
-			return d.decide(tx, shariah.Facts{Purpose: shariah.LatePayment, From: shariah.Fund{Kind: shariah.Amanah}, To: shariah.Fund{Kind: shariah.Charity}, Chain: true, AssetOut: c.Asset, AmountOut: a})
+			return book.Permit(tx, d.rules, id, &shariah.Facts{Purpose: shariah.LatePayment, From: shariah.Fund{Kind: shariah.Amanah}, To: shariah.Fund{Kind: shariah.Charity}, Chain: true, AssetOut: c.Asset, AmountOut: a})
 		},
 		moves: func(c *walletv1.Contract, id edge.ID, a amount.Amount) ([]ledger.Move, error) {
 			from, err := d.money.Find(tx, in.GetFrom())

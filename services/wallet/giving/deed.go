@@ -58,13 +58,13 @@ func listDeeds(v edge.View, in *walletv1.ListDeedsRequest) (out *walletv1.ListDe
 }
 
 // DeedAllows reports whether the deed of an endowment names a purpose, for whoever decides on spending from
-// waqf_yield:<deed>. Without a deed nothing is allowed.
-func DeedAllows(v edge.View, fund, purpose string) (bool, error) {
+// waqf_yield:<deed>, and whether there is a deed at all.
+func DeedAllows(v edge.View, fund, purpose string) (allows, written bool, err error) {
 	kind, id, _ := strings.Cut(fund, ":")
 	if kind != "waqf_yield" || id == "" {
-		return false, nil
+		return false, false, nil
 	}
 	d := &walletv1.Deed{}
-	found, err := deeds.Load(v, id, d)
-	return found && slices.Contains(d.Purposes, purpose), err
+	written, err = deeds.Load(v, id, d)
+	return written && slices.Contains(d.Purposes, purpose), written, err
 }

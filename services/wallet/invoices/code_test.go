@@ -88,7 +88,7 @@ func TestSamples(t *testing.T) {
 				t.Errorf("only %d changes were found by the checksum", sums)
 			}
 			a := w.Member("payer", "100000")
-			w.untouched(func() {
+			w.Untouched(func() {
 				err := w.Do("pay_qr", &walletv1.PayQrRequest{Id: w.ID(), Text: text, From: a, Amount: "1"}, &walletv1.QrPayment{})
 				w.Refuses(err, edge.Refused, invoices.CodeMerchant)
 				if e, ok := errors.AsType[*edge.Error](err); !ok || !strings.Contains(e.Hint, "cash") {
@@ -117,7 +117,7 @@ func TestMerchants(t *testing.T) {
 					t.Error(got)
 				}
 				id := w.ID()
-				w.untouched(func() {
+				w.Untouched(func() {
 					w.Refuses(w.Do("pay_qr", &walletv1.PayQrRequest{Id: id, Text: text, From: a, Amount: "100"}, &walletv1.QrPayment{}), edge.Refused, problem)
 				})
 				w.decided(id, rule)
@@ -157,7 +157,7 @@ func TestCounter(t *testing.T) {
 		if in.Id == "" {
 			in.Id = w.ID()
 		}
-		w.untouched(func() { w.Refuses(w.Do("pay_qr", in, got), k, code) })
+		w.Untouched(func() { w.Refuses(w.Do("pay_qr", in, got), k, code) })
 	}
 	refused(&walletv1.PayQrRequest{Text: text, From: a}, edge.Invalid, amount.CodeInvalid)
 	refused(&walletv1.PayQrRequest{Text: text, From: a, Amount: "0"}, edge.Invalid, amount.CodeInvalid)
@@ -212,7 +212,7 @@ func TestInvoiceCode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.in.Id, tc.in.From = w.ID(), a
-			w.untouched(func() { w.Refuses(w.Do("pay_qr", tc.in, out), tc.kind, tc.code) })
+			w.Untouched(func() { w.Refuses(w.Do("pay_qr", tc.in, out), tc.kind, tc.code) })
 			w.is(inv.Id, open)
 		})
 	}
@@ -221,7 +221,7 @@ func TestInvoiceCode(t *testing.T) {
 		t.Error(out)
 	}
 	w.is(inv.Id, paid)
-	w.untouched(func() {
+	w.Untouched(func() {
 		w.Refuses(w.Do("pay_qr", &walletv1.PayQrRequest{Id: w.ID(), Text: text, From: a}, out), edge.Conflict, invoices.CodePaid)
 	})
 	if w.Ask("decode_qr", &walletv1.DecodeQrRequest{Text: text}, got); got.Payable {

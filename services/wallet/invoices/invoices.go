@@ -7,15 +7,13 @@ import (
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/book"
 	"github.com/aielon/edge/services/wallet/ledger"
-	"github.com/aielon/edge/services/wallet/shariah"
 	"github.com/aielon/edge/services/wallet/shariah/mcc"
 	"github.com/aielon/edge/services/wallet/walletv1"
 )
 
 // Rules are the rules in force, as this package asks them.
 type Rules interface {
-	// Ask decides about what the ledger does not know. What is denied is kept under id, and the error returned as it is.
-	Ask(tx edge.Tx, id edge.ID, f *shariah.Facts) (review bool, err error)
+	book.Rules
 	// Screen says what they make of a kind of merchant. It fails with Invalid where the code is none.
 	Screen(v edge.View, code, lang string) (*walletv1.MccVerdict, error)
 	// Forbids is the refusal where they deny payments to a kind of merchant.

@@ -40,7 +40,7 @@ func TestPaidOnce(t *testing.T) {
 	if inv.State != paid || inv.PaidBy != a || inv.Payment != pay.Id || inv.Ended == nil {
 		t.Fatal(inv)
 	}
-	w.untouched(func() {
+	w.Untouched(func() {
 		for _, from := range []string{a, b, baker} {
 			_, err := w.pay(inv.Id, from)
 			w.Refuses(err, edge.Conflict, invoices.CodePaid)
@@ -180,7 +180,7 @@ func TestGharar(t *testing.T) {
 			w := newWorld(t)
 			in := bread(w, w.Member("baker", "0"), "1000")
 			change(in)
-			w.untouched(func() {
+			w.Untouched(func() {
 				err := w.Do("issue_invoice", in, &walletv1.Invoice{})
 				w.Refuses(err, edge.Refused, "shariah_gharar_1")
 				if !strings.Contains(err.Error(), "Missing: "+strings.TrimSpace(missing)+".") {
@@ -316,7 +316,7 @@ func TestCancelled(t *testing.T) {
 	if inv.State != cancelled || inv.Ended == nil || w.Told(invoices.EventCancelled) != 1 {
 		t.Error(inv)
 	}
-	w.untouched(func() {
+	w.Untouched(func() {
 		_, err := w.pay(inv.Id, a)
 		w.Refuses(err, edge.Conflict, invoices.CodeCancelled)
 	})

@@ -1,7 +1,6 @@
 package invoices_test
 
 import (
-	"maps"
 	"testing"
 
 	"github.com/aielon/edge/node/edge"
@@ -58,26 +57,6 @@ func (w *world) pay(invoice, from string) (*walletv1.Invoice, error) {
 	w.T.Helper()
 	out := &walletv1.Invoice{}
 	return out, w.Do("pay_invoice", &walletv1.PayInvoiceRequest{Invoice: invoice, Id: w.ID(), From: from}, out)
-}
-
-// untouched asserts that f moves and holds nothing: all rows of accounts, holds and totals stay as they are.
-func (w *world) untouched(f func()) {
-	w.T.Helper()
-	before := w.money()
-	f()
-	if !maps.Equal(before, w.money()) {
-		w.T.Error("something moved or was held")
-	}
-}
-
-func (w *world) money() map[string]string {
-	out := map[string]string{}
-	for k, row := range w.State.Rows {
-		if len(k) > 4 && k[:3] == "wl/" && (k[3] == 'a' || k[3] == 'd' || k[3] == 'p' || k[3] == 's' || k[3] == 'l') {
-			out[k] = string(row)
-		}
-	}
-	return out
 }
 
 // decided asserts which rule spoke about something.

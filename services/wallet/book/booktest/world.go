@@ -3,6 +3,7 @@ package booktest
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -209,6 +210,26 @@ func (w *World) Refuses(err error, k edge.Kind, code string) {
 	if !edge.IsKind(err, k) || edge.CodeOf(err) != code {
 		w.T.Errorf("%v (%s, %s), want %s, %s", err, edge.KindOf(err), edge.CodeOf(err), k, code)
 	}
+}
+
+// Untouched asserts that f moves and holds nothing: entries, holds and totals stay as they are.
+func (w *World) Untouched(f func()) {
+	w.T.Helper()
+	before := w.rows()
+	f()
+	if !maps.Equal(before, w.rows()) {
+		w.T.Error("something moved or was held")
+	}
+}
+
+func (w *World) rows() map[string]string {
+	out := map[string]string{}
+	for _, under := range []string{"wl/l/", "wl/d/", "wl/p/", "wl/s/"} {
+		for k, row := range w.State.Scan([]byte(under)) {
+			out[string(k)] = string(row)
+		}
+	}
+	return out
 }
 
 // Check asserts that the whole ledger recomputes.
