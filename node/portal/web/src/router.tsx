@@ -84,6 +84,8 @@ const tree = root.addChildren([
     page('/wallet', money(() => import('./pages/wallet/Wallet'))),
     page('/wallet/zakat', money(() => import('./pages/wallet/Zakat'))),
     page('/wallet/$account', money(() => import('./pages/wallet/AccountPage'))),
+    page('/treasury', money(() => import('./pages/treasury/Treasury'))),
+    page('/treasury/$', money(() => import('./pages/treasury/Treasury'))),
     page('/devices', named(() => import('./pages/devices/Devices'))),
     page('/devices/$id', named(() => import('./pages/devices/Device'))),
     page('/site', () => import('./pages/Site')),
@@ -126,6 +128,9 @@ const tree = root.addChildren([
   open('/setup', named(() => import('./pages/setup/Setup'))),
   open('/display', () => import('./pages/Display')),
   open('/install', () => import('./pages/Install')),
+  open('/funds', money(() => import('./pages/funds/Funds'))),
+  open('/funds/$id', money(() => import('./pages/funds/Fund'))),
+  open('/funds/$id/screen', money(() => import('./pages/funds/Screen'))),
 ]);
 
 /** Only a page of this node may follow signing in. */

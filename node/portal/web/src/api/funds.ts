@@ -48,9 +48,12 @@ export const fund = (id: string) => queryOptions({ queryKey: ['funds', id], quer
 export const steps = ['DAY', 'MONTH'] as const;
 export type Step = (typeof steps)[number];
 
-/** since is where a plot begins, in local time: 30 days back, or the first of the month eleven months ago. */
+/** How many parts a plot has. */
+export const partsOf = { DAY: 30, MONTH: 12 } as const;
+
+/** since is where a plot begins, in the reader's zone: 29 days back, or the first of the month eleven months ago. */
 export function since(step: Step, now = new Date()): Date {
-  return step === 'DAY' ? new Date(now.getFullYear(), now.getMonth(), now.getDate() - 29) : new Date(now.getFullYear(), now.getMonth() - 11, 1);
+  return step === 'DAY' ? new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1 - partsOf.DAY) : new Date(now.getFullYear(), now.getMonth() + 1 - partsOf.MONTH, 1);
 }
 
 export const income = (id: string, asset: string, step: Step) =>

@@ -1,11 +1,11 @@
-import { AppWindow, Cpu, Home, Info, KeyRound, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users, Wallet, Webhook } from 'lucide-react';
+import { AppWindow, Cpu, Home, Info, KeyRound, Landmark, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users, Wallet, Webhook } from 'lucide-react';
 import { useQuery } from '@tanstack/react-query';
 import { may, me } from '@/api/identity';
 import { status } from '@/api/node';
 
 export interface Place {
-  to: '/' | '/wallet' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/tokens' | '/programs' | '/webhooks' | '/settings' | '/about' | '/account';
-  name: 'home' | 'wallet' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'tokens' | 'programs' | 'webhooks' | 'settings' | 'about' | 'account';
+  to: '/' | '/wallet' | '/treasury' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/tokens' | '/programs' | '/webhooks' | '/settings' | '/about' | '/account';
+  name: 'home' | 'wallet' | 'treasury' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'tokens' | 'programs' | 'webhooks' | 'settings' | 'about' | 'account';
   icon: LucideIcon;
   needs?: string;
   /** It is enough that one may so about oneself. */
@@ -19,6 +19,7 @@ const all: Place[] = [
   { to: '/devices', name: 'devices', icon: Cpu, needs: 'devices.read' },
   { to: '/site', name: 'site', icon: Server, needs: 'node.read' },
   { to: '/hub', name: 'hub', icon: Network, needs: 'node.read', hubOnly: true },
+  { to: '/treasury', name: 'treasury', icon: Landmark, needs: 'wallet.report' },
   { to: '/people', name: 'people', icon: Users, needs: 'identity.read' },
   { to: '/audit', name: 'audit', icon: ScrollText, needs: 'audit.read' },
   { to: '/tokens', name: 'tokens', icon: KeyRound, needs: 'tokens.manage' },

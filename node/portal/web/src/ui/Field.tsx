@@ -54,12 +54,12 @@ export function Field({ label, help, error, latin, className = '', ...rest }: Fi
   );
 }
 
-/** An Area holds addresses or keys, one a line: text that reads left to right in every language. */
-export function Area({ label, help, error, className = '', ...rest }: Common & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+/** An Area holds addresses or keys, one a line: text that reads left to right in every language. Prose is what people write. */
+export function Area({ label, help, error, prose = false, className = '', ...rest }: Common & TextareaHTMLAttributes<HTMLTextAreaElement> & { prose?: boolean }) {
   const id = useId();
   return (
     <Frame id={id} label={label} help={help} error={error}>
-      <textarea id={id} dir="ltr" spellCheck={false} autoCapitalize="off" aria-describedby={describedBy(id, { label, help, error })} className={`${box} block resize-y font-mono ${className}`} {...rest} />
+      <textarea id={id} dir={prose ? 'auto' : 'ltr'} spellCheck={prose} autoCapitalize={prose ? undefined : 'off'} aria-describedby={describedBy(id, { label, help, error })} className={`${box} block resize-y ${prose ? '' : 'font-mono'} ${className}`} {...rest} />
     </Frame>
   );
 }
