@@ -21,7 +21,7 @@ import (
 // A till is a node with money on it: an officer, two members, and their accounts.
 type till struct {
 	*box
-	officer, a, b       signedIn
+	boss, officer, a, b signedIn
 	desk, ofA, ofB, kwd string // accounts
 	frozen, shut, roof  string
 	sent                string // a transfer of 1000 to ofA
@@ -30,6 +30,7 @@ type till struct {
 func newTill(t *testing.T) *till {
 	x := &till{box: start(t, smallConfig(t))}
 	mira := x.box.owner()
+	x.boss = mira
 	x.officer = x.invite(mira.Session, "till", `"wallet-officer"`)
 	x.a, x.b = x.invite(mira.Session, "payer", `"member"`), x.invite(mira.Session, "payee", `"member"`)
 	x.post("/v1/wallet/funds", `{"id":"sadaqah:roof","name":"Roof"}`)
