@@ -91,6 +91,9 @@ func bill(v edge.View, m *qr.Merchant, id, account string) error {
 	if !m.Amount.IsZero() && m.Amount != sum {
 		return differs(sum, m.Amount)
 	}
+	if inv.Mcc != "" && inv.Mcc != m.MCC {
+		return otherMerchant(inv, m.MCC)
+	}
 	m.Dynamic, m.Amount = true, sum
 	m.Additional.Others = []qr.Object{{ID: invoiceAt, Value: invoiceHead + inv.Id}}
 	return nil

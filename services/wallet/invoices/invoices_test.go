@@ -131,9 +131,12 @@ func TestReviewed(t *testing.T) {
 				if w.Told(invoices.EventReopened) != 1 || now.PaidBy != "" || now.Payment != "" {
 					t.Error(now)
 				}
-				if _, err := w.pay(inv.Id, a); err != nil { // without the code of the merchant nobody has to look at it
-					t.Error(err)
+				again, err := w.pay(inv.Id, a) // its number is no way around the officer
+				if err != nil || again.Mcc != "5933" {
+					t.Fatal(again, err)
 				}
+				w.is(inv.Id, paying)
+				w.review(again.Payment, true)
 				w.is(inv.Id, paid)
 			}
 			for k := range w.State.Rows {
@@ -357,5 +360,44 @@ func TestWaitsOn(t *testing.T) {
 	w.is(inv.Id, paying)
 	w.review(pay.Id, true)
 	w.is(inv.Id, paid)
+	w.Check()
+}
+
+// An invoice may say what its seller sells: then it is judged by that however it is paid, and codes say the same.
+func TestCategory(t *testing.T) {
+	w := newWorld(t)
+	shop, a := w.Member("shop", "0"), w.Member("a", "5000")
+	issue := func(mcc string) (*walletv1.Invoice, *walletv1.IssueInvoiceRequest, error) {
+		in, inv := bread(w, shop, "100"), &walletv1.Invoice{}
+		in.Mcc = mcc
+		return inv, in, w.Do("issue_invoice", in, inv)
+	}
+	for mcc, rule := range map[string]string{"5921": "MCC-D", "7995": "MAYSIR-1"} {
+		_, in, err := issue(mcc)
+		w.Refuses(err, edge.Refused, "shariah_"+strings.ToLower(strings.ReplaceAll(rule, "-", "_")))
+		w.decided(in.Id, rule)
+	}
+	for _, mcc := range []string{"0000", "12", "bars"} {
+		_, _, err := issue(mcc)
+		w.Refuses(err, edge.Invalid, ledger.CodeInvalid)
+	}
+	inv, _, err := issue("5933")
+	if err != nil || inv.Mcc != "5933" {
+		t.Fatal(inv, err)
+	}
+	w.Refuses(w.Try("encode_qr", &walletv1.EncodeQrRequest{Account: shop, Invoice: inv.Id, Mcc: "5411", Name: "A", City: "B", Country: "ID"}, &walletv1.PaymentCode{}), edge.Refused, invoices.CodeMerchant)
+	text := w.forged(w.code(&walletv1.EncodeQrRequest{Account: shop, Invoice: inv.Id, Mcc: "5933"}), func(m *merchant) { m.MCC = "5411" })
+	w.Untouched(func() {
+		w.Refuses(w.Do("pay_qr", &walletv1.PayQrRequest{Id: w.ID(), Text: text, From: a}, &walletv1.QrPayment{}), edge.Refused, invoices.CodeMerchant)
+	})
+	if inv, err = w.pay(inv.Id, a); err != nil || inv.State != paying {
+		t.Fatal(inv, err)
+	}
+	w.review(inv.Payment, true)
+	w.is(inv.Id, paid)
+	tr := &walletv1.Transfer{}
+	if w.Ask("get_transfer", &walletv1.GetTransferRequest{Id: inv.Payment}, tr); tr.Mcc != "5933" {
+		t.Error(tr)
+	}
 	w.Check()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aielon/edge/services/wallet/book"
 	"github.com/aielon/edge/services/wallet/ledger"
 	"github.com/aielon/edge/services/wallet/shariah"
+	"github.com/aielon/edge/services/wallet/shariah/mcc"
 	"github.com/aielon/edge/services/wallet/walletv1"
 )
 
@@ -35,6 +36,9 @@ func (s *Invoices) issue(tx edge.Tx, in *walletv1.IssueInvoiceRequest) (*walletv
 		return nil, err
 	}
 	if err := s.complete(tx, a.ID, inv.Payee, offer, in.GetAsset(), sum); err != nil {
+		return nil, err
+	}
+	if err := s.category(tx, a.ID, inv, in.GetMcc()); err != nil {
 		return nil, err
 	}
 	inv.Id, inv.State, inv.Total, inv.Issued = a.Text, walletv1.InvoiceState_INVOICE_OPEN, sum.String(), timestamppb.New(tx.Now())
@@ -175,6 +179,19 @@ func (s *Invoices) complete(tx edge.Tx, id edge.ID, payee string, has shariah.Of
 		return err
 	}
 	return book.Permit(tx, s.rules, id, f)
+}
+
+// category notes what the seller sells, where that is said. What the rules deny to pay for is not asked for.
+func (s *Invoices) category(tx edge.Tx, id edge.ID, inv *walletv1.Invoice, text string) error {
+	if text == "" {
+		return nil
+	}
+	code, err := mcc.Parse(text)
+	if err != nil {
+		return err
+	}
+	inv.Mcc = code.String()
+	return s.merchant(tx, id, code)
 }
 
 // own is the fund of what belongs to people.

@@ -37,6 +37,10 @@ func (s *Invoices) pay(tx edge.Tx, a book.Ask, inv *walletv1.Invoice, from ledge
 	if inv.Payer != "" && inv.Payer != from.ID.String() {
 		return edge.E(edge.Refused, "the invoice is made out to another account").WithHint("pay it from the account it is made out to, or ask for one that anybody may pay").WithCode(CodePayer, edge.Fact{Name: "invoice", Value: inv.Id})
 	}
+	code, err := judgedBy(inv, code)
+	if err != nil {
+		return err
+	}
 	sum, has, err := read(&walletv1.IssueInvoiceRequest{Lines: inv.Lines, Asset: inv.Asset, Delivery: inv.Delivery, Total: inv.Total})
 	if err != nil {
 		return edge.E(edge.Corrupt, "an invoice cannot be read: %w", err)
@@ -53,6 +57,30 @@ func (s *Invoices) pay(tx edge.Tx, a book.Ask, inv *walletv1.Invoice, from ledge
 	}
 	a.Done(tx)
 	return s.moved(tx, a.ID, inv, from)
+}
+
+// judgedBy is what a seller sells: as the code says that is paid, and otherwise as was said before. What a code said is
+// remembered with a payment that is held, so that paying by number is no way around the officer who declined it.
+func judgedBy(inv *walletv1.Invoice, code mcc.Code) (mcc.Code, error) {
+	if inv.Mcc == "" {
+		if code != 0 {
+			inv.Mcc = code.String()
+		}
+		return code, nil
+	}
+	said, err := mcc.Parse(inv.Mcc)
+	switch {
+	case err != nil:
+		return 0, edge.E(edge.Corrupt, "an invoice cannot be read: %w", err)
+	case code != 0 && code != said:
+		return 0, otherMerchant(inv, code.String())
+	}
+	return said, nil
+}
+
+func otherMerchant(inv *walletv1.Invoice, code string) error {
+	return edge.E(edge.Refused, "the code says another kind of merchant than the invoice").WithHint("ask the merchant for a new code").
+		WithCode(CodeMerchant, edge.Fact{Name: "mcc", Value: code}, edge.Fact{Name: "invoice", Value: inv.Mcc})
 }
 
 // postings is how a sum goes to who is paid.

@@ -1,6 +1,7 @@
 package invoices_test
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
 
@@ -20,6 +21,7 @@ type model struct {
 // A bill is an invoice of the model.
 type bill struct {
 	id, by, payment string
+	mcc             string // as a code said
 	sum             int
 	state           walletv1.InvoiceState
 }
@@ -82,14 +84,14 @@ func (h *history) takes(b *bill, id, from string, under bool) bool {
 func (h *history) pay(t *rapid.T) {
 	b, from := h.some(t), rapid.SampledFrom(h.buyers).Draw(t, "from")
 	in := &walletv1.PayInvoiceRequest{Invoice: b.id, Id: h.w.ID(), From: from}
-	h.do(t, "pay_invoice", in, &walletv1.Invoice{}, nil, h.takes(b, in.Id, from, false))
+	h.do(t, "pay_invoice", in, &walletv1.Invoice{}, nil, h.takes(b, in.Id, from, b.mcc == "5933"))
 }
 
 // scan pays by the code of a merchant who is allowed, looked at or denied.
 func (h *history) scan(t *rapid.T) {
 	b, from := h.some(t), rapid.SampledFrom(h.buyers).Draw(t, "from")
 	code := rapid.SampledFrom([]string{"5411", "5933", "5921"}).Draw(t, "mcc")
-	text := h.w.unlessClosed(b.id, h.seller, code)
+	text := h.w.unlessClosed(b, h.seller, code)
 	if text == "" {
 		t.Skip("no code is made for it")
 	}
@@ -98,7 +100,10 @@ func (h *history) scan(t *rapid.T) {
 		if held := out.(*walletv1.QrPayment).Status == walletv1.TransferStatus_UNDER_REVIEW; held != (code == "5933") {
 			t.Errorf("%s: held %v", code, held)
 		}
-	}, code != "5921" && h.takes(b, in.Id, from, code == "5933"))
+	}, code != "5921" && (b.mcc == "" || b.mcc == code) && h.takes(b, in.Id, from, code == "5933"))
+	if b.state != open {
+		b.mcc = code
+	}
 }
 
 func (h *history) cancel(t *rapid.T) {
@@ -159,7 +164,7 @@ func (h *history) same(t *rapid.T) {
 	}
 	for _, b := range h.m.all {
 		inv := h.w.get(b.id)
-		if inv.State != b.state || inv.Payment != b.payment || inv.PaidBy != b.by {
+		if inv.State != b.state || inv.Payment != b.payment || inv.PaidBy != b.by || inv.Mcc != b.mcc {
 			t.Fatalf("%v, want %v", inv, b)
 		}
 	}
@@ -167,11 +172,11 @@ func (h *history) same(t *rapid.T) {
 
 // unlessClosed is a code for an invoice; empty where none is made: it is not open, or the merchant is denied. Denied ones
 // make their codes themselves.
-func (w *world) unlessClosed(invoice, seller, mcc string) string {
-	if w.get(invoice).State != open {
+func (w *world) unlessClosed(b *bill, seller, mcc string) string {
+	if w.get(b.id).State != open {
 		return ""
 	}
-	text := w.code(&walletv1.EncodeQrRequest{Account: seller, Mcc: "5411", Invoice: invoice})
+	text := w.code(&walletv1.EncodeQrRequest{Account: seller, Mcc: cmp.Or(b.mcc, "5411"), Invoice: b.id})
 	return w.forged(text, func(m *merchant) { m.MCC = mcc })
 }
 

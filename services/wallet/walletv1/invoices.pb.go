@@ -166,7 +166,9 @@ type Invoice struct {
 	Payment string                 `protobuf:"bytes,11,opt,name=payment,proto3" json:"payment,omitempty"`
 	Issued  *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=issued,proto3" json:"issued,omitempty"`
 	// When it was paid or cancelled.
-	Ended         *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=ended,proto3" json:"ended,omitempty"`
+	Ended *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=ended,proto3" json:"ended,omitempty"`
+	// What the seller sells (ISO 18245), where the seller or a code of the seller said so. Payments are judged by it.
+	Mcc           string `protobuf:"bytes,14,opt,name=mcc,proto3" json:"mcc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -292,6 +294,13 @@ func (x *Invoice) GetEnded() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Invoice) GetMcc() string {
+	if x != nil {
+		return x.Mcc
+	}
+	return ""
+}
+
 type IssueInvoiceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -304,8 +313,10 @@ type IssueInvoiceRequest struct {
 	// What all lines come to. It may be left out; where it is given it must be right.
 	Total string `protobuf:"bytes,6,opt,name=total,proto3" json:"total,omitempty"`
 	// "spot", or a day: "2026-12-01".
-	Delivery      string `protobuf:"bytes,7,opt,name=delivery,proto3" json:"delivery,omitempty"`
-	Note          string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	Delivery string `protobuf:"bytes,7,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	Note     string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	// What the seller sells: ISO 18245, four digits. It may be left out.
+	Mcc           string `protobuf:"bytes,9,opt,name=mcc,proto3" json:"mcc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -392,6 +403,13 @@ func (x *IssueInvoiceRequest) GetDelivery() string {
 func (x *IssueInvoiceRequest) GetNote() string {
 	if x != nil {
 		return x.Note
+	}
+	return ""
+}
+
+func (x *IssueInvoiceRequest) GetMcc() string {
+	if x != nil {
+		return x.Mcc
 	}
 	return ""
 }
@@ -1210,7 +1228,7 @@ const file_services_wallet_walletv1_invoices_proto_rawDesc = "" +
 	"\vInvoiceLine\x12)\n" +
 	"\vdescription\x18\x01 \x01(\tB\a\x9a\xdb\x18\x03\x18\xc8\x01R\vdescription\x12\x1a\n" +
 	"\bquantity\x18\x02 \x01(\x04R\bquantity\x12\x1c\n" +
-	"\x05price\x18\x03 \x01(\tB\x06\x9a\xdb\x18\x02\x18)R\x05price\"\xad\x03\n" +
+	"\x05price\x18\x03 \x01(\tB\x06\x9a\xdb\x18\x02\x18)R\x05price\"\xbf\x03\n" +
 	"\aInvoice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1e.aielon.wallet.v1.InvoiceStateR\x05state\x12\x14\n" +
@@ -1225,7 +1243,8 @@ const file_services_wallet_walletv1_invoices_proto_rawDesc = "" +
 	" \x01(\tR\x06paidBy\x12\x18\n" +
 	"\apayment\x18\v \x01(\tR\apayment\x122\n" +
 	"\x06issued\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x06issued\x120\n" +
-	"\x05ended\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x05ended\"\xa9\x02\n" +
+	"\x05ended\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x05ended\x12\x10\n" +
+	"\x03mcc\x18\x0e \x01(\tR\x03mcc\"\xc3\x02\n" +
 	"\x13IssueInvoiceRequest\x12\x16\n" +
 	"\x02id\x18\x01 \x01(\tB\x06\x9a\xdb\x18\x02\x18$R\x02id\x12\x1e\n" +
 	"\x05payee\x18\x02 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\x05payee\x12\x1c\n" +
@@ -1235,7 +1254,8 @@ const file_services_wallet_walletv1_invoices_proto_rawDesc = "" +
 	"\x05total\x18\x06 \x01(\tB\x06\x9a\xdb\x18\x02\x18)R\x05total\x12\"\n" +
 	"\bdelivery\x18\a \x01(\tB\x06\x9a\xdb\x18\x02\x18\n" +
 	"R\bdelivery\x12\x1f\n" +
-	"\x04note\x18\b \x01(\tB\v\x9a\xdb\x18\a\x18\xf4\x03@\x01H\x01R\x04note\":\n" +
+	"\x04note\x18\b \x01(\tB\v\x9a\xdb\x18\a\x18\xf4\x03@\x01H\x01R\x04note\x12\x18\n" +
+	"\x03mcc\x18\t \x01(\tB\x06\x9a\xdb\x18\x02\x18\x04R\x03mcc\":\n" +
 	"\x14CancelInvoiceRequest\x12\"\n" +
 	"\ainvoice\x18\x01 \x01(\tB\b\x9a\xdb\x18\x04\b\x01\x18$R\ainvoice\"m\n" +
 	"\x11PayInvoiceRequest\x12\"\n" +
