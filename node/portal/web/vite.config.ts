@@ -2,10 +2,15 @@ import { fileURLToPath } from 'node:url';
 import tailwind from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { moneyIcons } from './build/icons';
 import { materials } from './build/materials';
 import { serviceWorker } from './build/worker';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+const common =
+  /src\/(api\/(?!money\/|funds|zakat|compliance|reconcile)|i18n\/(index|format)|ui\/(Badge|Button|Card|Field|Form|Page|States|Table|toast|useSentence)|pages\/(hits|people\/roleNames|devices\/values)|shell\/(theme|worker|places))|lucide-react|vite\/preload/;
+const ofMoney = moneyIcons(here('./src'));
 
 export default defineConfig({
   plugins: [react(), tailwind(), serviceWorker(), materials(here('../materials.json'))],
@@ -27,8 +32,8 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'libraries', test: /node_modules\/(react|react-dom|scheduler|@tanstack|i18next|react-i18next|idb|use-sync-external-store|isbot)\// },
-            { name: 'common', test: /src\/(api\/(?!money\/|funds|zakat|compliance|reconcile)|i18n\/(index|format)|ui\/(Badge|Button|Card|Field|Form|Page|States|Table|toast|useSentence)|pages\/(hits|people\/roleNames|devices\/values)|shell\/(theme|worker|places))|lucide-react(?!\/dist\/esm\/icons\/(?:arrow-down-left|arrow-up-right|clock|hand-heart|history|qr-code|scale|send)\.)|vite\/preload/ },
-            { name: 'money', test: /src\/(api\/money\/|i18n\/money\.ts|ui\/Money)|lucide-react\/dist\/esm\/icons\// },
+            { name: 'common', test: (id: string) => common.test(id) && !ofMoney(id) },
+            { name: 'money', test: (id: string) => /src\/(api\/money\/|i18n\/money\.ts|ui\/Money)/.test(id) || ofMoney(id) },
           ],
         },
       },

@@ -82,6 +82,7 @@ const tree = root.addChildren([
   inside.addChildren([
     page('/', () => import('./pages/home/Home')),
     page('/wallet', money(() => import('./pages/wallet/Wallet'))),
+    page('/cashier', money(() => import('./pages/cashier/Cashier'))),
     page('/wallet/zakat', money(() => import('./pages/wallet/Zakat'))),
     page('/wallet/$account', money(() => import('./pages/wallet/AccountPage'))),
     page('/treasury', money(() => import('./pages/treasury/Treasury'))),

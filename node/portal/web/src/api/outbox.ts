@@ -1,12 +1,12 @@
 import type { ParseKeys } from 'i18next';
-import { whenBack } from './connection';
+import { connection, whenBack } from './connection';
 import { type Waiting, db } from './db';
 import { type Method, command, newKey, reader } from './http';
 import { Problem, Unreachable, passing } from './problem';
 import { Store } from './store';
 
 /** maxWaiting bounds what may wait in this browser. */
-export const maxWaiting = 100;
+export const maxWaiting = 500;
 
 /** outbox is what the signed-in person asked for that the node has not taken yet, oldest first. */
 export const outbox = new Store<Waiting[]>([]);
@@ -52,6 +52,32 @@ export async function perform<T>(c: Command): Promise<T | Queued> {
     if (!(e instanceof Unreachable)) throw e;
     return enqueue(c, key, 1);
   }
+}
+
+const patience = 6_000; // ms
+
+/**
+ * performAll asks for changes that belong together, in order. All are written down before the first is sent, so that none is left
+ * out where this page ends in between. It answers whether the node took them all; where it refused one, that is thrown
+ * and what is left of them is put away. A slow link is not waited for: what is under way then waits here like the rest.
+ */
+export async function performAll(cs: Command[]): Promise<{ queued: boolean }> {
+  if (outbox.get().length + cs.length > maxWaiting) throw new Problem({ status: 507, detail: 'outbox.full' });
+  const tx = (await db()).transaction('outbox', 'readwrite');
+  const ids: number[] = [];
+  for (const { method, path, label, body = {}, values = {} } of cs) {
+    ids.push(await tx.store.add({ user: reader.user, key: newKey(), method, path, body, label, values, at: Date.now(), attempts: 0 }));
+  }
+  await tx.done;
+  await refresh();
+  const sent = replay();
+  if (connection.get().reachable) await Promise.race([sent, new Promise((done) => setTimeout(done, patience))]);
+  const rest = outbox.get().filter((w) => ids.includes(w.id!));
+  const no = rest.find((w) => w.refused);
+  if (!no) return { queued: rest.length > 0 };
+  // Whoever asked is told now. The rest of them have nothing to stand on, and are not sent or were refused for that.
+  for (const w of rest) await cancel(w.id!);
+  throw new Problem(no.refused!);
 }
 
 async function enqueue(c: Command, key: string, attempts: number): Promise<Queued> {

@@ -1,11 +1,11 @@
-import { AppWindow, Cpu, Home, Info, KeyRound, Landmark, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users, Wallet, Webhook } from 'lucide-react';
+import { AppWindow, Banknote, Cpu, Home, Info, KeyRound, Landmark, type LucideIcon, Network, ScrollText, Server, Settings, UserRound, Users, Wallet, Webhook } from 'lucide-react';
 import { useQuery } from '@tanstack/react-query';
 import { may, me } from '@/api/identity';
 import { status } from '@/api/node';
 
 export interface Place {
-  to: '/' | '/wallet' | '/treasury' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/tokens' | '/programs' | '/webhooks' | '/settings' | '/about' | '/account';
-  name: 'home' | 'wallet' | 'treasury' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'tokens' | 'programs' | 'webhooks' | 'settings' | 'about' | 'account';
+  to: '/' | '/wallet' | '/cashier' | '/treasury' | '/devices' | '/site' | '/hub' | '/people' | '/audit' | '/tokens' | '/programs' | '/webhooks' | '/settings' | '/about' | '/account';
+  name: 'home' | 'wallet' | 'cashier' | 'treasury' | 'devices' | 'site' | 'hub' | 'people' | 'audit' | 'tokens' | 'programs' | 'webhooks' | 'settings' | 'about' | 'account';
   icon: LucideIcon;
   needs?: string;
   /** It is enough that one may so about oneself. */
@@ -16,6 +16,7 @@ export interface Place {
 const all: Place[] = [
   { to: '/', name: 'home', icon: Home },
   { to: '/wallet', name: 'wallet', icon: Wallet, needs: 'wallet.read', own: true },
+  { to: '/cashier', name: 'cashier', icon: Banknote, needs: 'wallet.desk' },
   { to: '/devices', name: 'devices', icon: Cpu, needs: 'devices.read' },
   { to: '/site', name: 'site', icon: Server, needs: 'node.read' },
   { to: '/hub', name: 'hub', icon: Network, needs: 'node.read', hubOnly: true },

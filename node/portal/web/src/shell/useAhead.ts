@@ -20,6 +20,7 @@ export function useAhead(who: Self | undefined) {
         if (may(who, 'node.read')) await client.prefetchQuery(members);
         if (may(who, 'settings.read')) await client.prefetchQuery(settings);
         if (may(who, 'identity.read')) await client.prefetchQuery(people);
+        if (may(who, 'wallet.read', true)) await (await import('@/api/money/ahead')).aheadOfMoney(client, who);
       })();
     }, quiet);
     return () => clearTimeout(timer);

@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { said } from '@/i18n/said';
 
 /** Sections of the texts that are named by codes of the node. */
-export type Coded = 'op' | 'permission' | 'event' | 'thing' | 'scope' | 'part' | 'level' | 'role' | 'roleDoc' | 'area' | 'quantity' | 'auditKind' | 'auditReason' | 'actorKind' | 'problemKind' | 'refusal' | 'purpose' | 'entryKind' | 'zakatSet' | 'zakatStep';
+export type Coded = 'op' | 'permission' | 'event' | 'thing' | 'scope' | 'part' | 'level' | 'role' | 'roleDoc' | 'area' | 'quantity' | 'auditKind' | 'auditReason' | 'actorKind' | 'problemKind' | 'refusal' | 'purpose' | 'entryKind' | 'zakatSet' | 'zakatStep' | 'merchantKind';
 
 /**
  * useCode says a code of the node in the reader's language. A code this build has no words for is said as the node

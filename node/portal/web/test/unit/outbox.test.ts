@@ -177,3 +177,47 @@ test('what was seen is asked for again on the next read, until the node cannot h
   for (let i = 0; i < 4; i++) await o.http.fetchJSON('/v1/x').catch(() => {});
   expect(sent).toEqual([undefined, '12', '12', undefined]);
 });
+
+describe('changes that belong together', () => {
+  test('go out in order, and are done once the node took all', async () => {
+    const node = fakeNode([]);
+    const o = await load();
+    expect(await o.performAll([change(1), change(2)])).toEqual({ queued: false });
+    expect(node.did).toEqual(['/v1/devices/d1', '/v1/devices/d2']);
+    expect(o.outbox.get()).toEqual([]);
+  });
+
+  test.each([
+    ['the first request was lost', ['away']],
+    ['the first answer was lost', ['lost answer']],
+    ['the second request was lost', [{}, 'away']],
+    ['the second answer was lost', [{}, 'lost answer']],
+    ['the node was between two leaders', [{ status: 503 }]],
+  ] as [string, Answer[]][])('wait together where %s, and happen once', async (_, script) => {
+    const node = fakeNode(script);
+    const o = await load();
+    expect(await o.performAll([change(1), change(2)])).toEqual({ queued: true });
+    expect(o.outbox.get().length).toBeGreaterThan(0);
+    await o.replay();
+    expect(node.did).toEqual(['/v1/devices/d1', '/v1/devices/d2']);
+    expect(o.outbox.get()).toEqual([]);
+    expect(new Set(node.asked.map((a) => a.key)).size).toBe(2);
+  });
+
+  test('are refused together, and leave nothing to wait', async () => {
+    fakeNode([{ status: 422, json: { detail: 'no' } }, { status: 404, json: { detail: 'no such payment' } }]);
+    const o = await load();
+    await expect(o.performAll([change(1), change(2)])).rejects.toThrow('no');
+    expect(o.outbox.get()).toEqual([]);
+  });
+
+  test('are all written down, or none', async () => {
+    fakeNode(['away']);
+    const o = await load();
+    await o.perform(change(0));
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('network')));
+    while (o.outbox.get().length < o.maxWaiting - 1) await o.perform(change(1));
+    await expect(o.performAll([change(2), change(3)])).rejects.toThrow('outbox.full');
+    expect(o.outbox.get()).toHaveLength(o.maxWaiting - 1);
+  }, 30_000);
+});

@@ -54,7 +54,7 @@ describe.each(['en', 'id', 'ms', 'ur', 'ar'])('texts in %s', (lang) => {
 test('every text is used somewhere', () => {
   const sources = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => /\.tsx?$/.test(f));
   const code = sources.map((f) => readFileSync(new URL(f, src), 'utf8')).join('\n');
-  const computed = /^(nav|role|roleDoc|area|class|part|dataClass|setting|setup|install|ledger|auditKind|auditReason|auditProof|actorKind|strength|linkProfile|hitKind|attentionOf|attentionDo|op|permission|event|thing|scope|level|problemKind|said|quantity|refusal|purpose|entryKind|zakatSet|zakatStep)\.|^program\.(app|server|self)(Help)?$/;
+  const computed = /^(nav|role|roleDoc|area|class|part|dataClass|setting|setup|install|ledger|auditKind|auditReason|auditProof|actorKind|strength|linkProfile|hitKind|attentionOf|attentionDo|op|permission|event|thing|scope|level|problemKind|said|quantity|refusal|purpose|entryKind|zakatSet|zakatStep|merchantKind)\.|^program\.(app|server|self)(Help)?$/;
   const ofFunds = /^(fundKind|fundUse|accountKind|asnaf|caseState|releaseState|reviewState|entryState|bankPart|proposal|conflict|csvColumn)\.|^treasury\.(part|show|step|campaign|total|act|did|way)_/;
   const unused = [...english.keys()].filter((k) => !code.includes(`'${k}'`) && !computed.test(k) && !ofFunds.test(k));
   expect(unused).toEqual([]);

@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { Waiting } from '@/api/db';
+import { totalOf } from '@/pages/cashier/Invoices';
+import { waitingPayments } from '@/pages/cashier/waiting';
 import { numberIn } from '@/pages/wallet/AccountNumber';
 import { choices } from '@/pages/wallet/Give';
 import { left } from '@/pages/wallet/FromAccount';
@@ -44,4 +47,27 @@ test('wealth is what was typed, in minor units and milligrams', () => {
 test('what is empty is not asked for', () => {
   expect(query('/v1/x', { a: '', b: 0, c: false, d: 'é&', e: undefined })).toBe('/v1/x?d=%C3%A9%26');
   expect(query('/v1/x', {})).toBe('/v1/x');
+});
+
+describe('what waits at a counter', () => {
+  const w = (more: Partial<Waiting>): Waiting => ({ user: 'u', key: 'k', method: 'POST', path: '/v1/wallet/payments', body: {}, label: 'cashier.taking', values: {}, at: 1, attempts: 0, ...more });
+  const begun = w({ body: { id: 'p1', gateway: 'desk', account: 'a', asset: 'IDR', amount: '500' }, at: 5 });
+  const confirmed = w({ path: '/v1/wallet/payments/p1/confirm', body: { event: 'e', amount: '500' }, values: { account: 'a', asset: 'IDR', gateway: 'desk' }, at: 6, attempts: 1 });
+  test('is one payment, though it is two commands', () => {
+    expect(waitingPayments([begun, confirmed])).toEqual([{ id: 'p1', gateway: 'desk', account: 'a', asset: 'IDR', amount: '500', at: 5, maybe: true, refused: undefined }]);
+  });
+  test('waits on while only its confirmation is left', () => {
+    expect(waitingPayments([confirmed])).toMatchObject([{ id: 'p1', account: 'a', asset: 'IDR', amount: '500' }]);
+  });
+  test('says that it was refused, and other commands are none of it', () => {
+    expect(waitingPayments([w({ path: '/v1/devices' }), { ...begun, refused: { status: 422 } }, confirmed])).toMatchObject([{ id: 'p1', refused: { status: 422 } }]);
+    expect(waitingPayments([begun, { ...begun, body: { id: 'p2' } }]).map((p) => p.id)).toEqual(['p2', 'p1']);
+  });
+});
+
+test('an invoice adds up exactly, and is none while something is missing', () => {
+  const line = { description: ' Rice, 5 kg ', quantity: '3', price: '75.000' };
+  expect(totalOf([line], 2, 'IDR')).toEqual({ total: '22500000', lines: [{ description: 'Rice, 5 kg', quantity: '3', price: '7500000' }] });
+  for (const wrong of [{ ...line, description: ' ' }, { ...line, quantity: '0' }, { ...line, quantity: '' }, { ...line, price: 'x' }]) expect(totalOf([line, wrong], 2, 'IDR')).toBeUndefined();
+  expect(totalOf([], 2, 'IDR')).toBeUndefined();
 });
