@@ -116,6 +116,42 @@ func (h *hubModel) told(places ...*place) {
 	}
 }
 
+// A restored site books what it had accepted by its own answer alone: the note that was answered may be lost for good, and
+// whoever sent it has no reason to tell it again.
+func TestAcceptedWithoutTheNote(t *testing.T) {
+	for name, frozen := range map[string]bool{"open": false, "frozen": true} {
+		t.Run(name, func(t *testing.T) {
+			a, b, h := two(t)
+			before := b.backup()
+			if _, err := do(a, "wallet.send_across", &walletv1.SendAcrossRequest{Id: named("x"), Debit: a.who[0], ToSite: "b", ToAccount: b.who[0], Amount: "40"}, &walletv1.Crossing{}); err != nil {
+				t.Fatal(err)
+			}
+			h.told(a, b)
+			has(t, b, b.who[0], "140")
+			h.restore(b, before)
+			if frozen {
+				if _, err := do(b, "wallet.freeze_account", &walletv1.FreezeAccountRequest{Id: b.who[0], Reason: "to see"}, &walletv1.Account{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.all("b") // its own notes
+			h.waiting["b"] = nil
+			h.advance(b)
+			for range 3 {
+				b.later(25 * time.Hour)
+				a.later(25 * time.Hour)
+			}
+			has(t, b, b.who[0], "140")
+			if a.owes("b") != "40" || b.owes("a") != "-40" || len(b.troubles()) > 0 {
+				t.Error(a.owes("b"), b.owes("a"), b.troubles())
+			}
+			h.told(a, b) // all of it comes nevertheless, and counts once
+			has(t, b, b.who[0], "140")
+			b.sound()
+		})
+	}
+}
+
 // A voucher counts once, at one site, as it was written.
 func TestVoucher(t *testing.T) {
 	a, b, h := two(t)

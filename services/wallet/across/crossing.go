@@ -44,7 +44,7 @@ func (a *act) arrive(r received) error {
 	case found && row.Booked || found && !row.Accepted:
 		return a.tell(row.Answer)
 	case found: // answered before this site was restored: what was accepted is booked, whatever there is now
-		return a.rebook(k, row, r)
+		return a.rebook(k, row, r, r.GetFrom())
 	}
 	kind, code, err := a.admit(r)
 	if err != nil {
@@ -57,9 +57,15 @@ func (a *act) arrive(r received) error {
 	return save(a.tx, k, row)
 }
 
+// answer says what was decided. Where money was accepted it says who was credited, so that this site can book it again
+// by its own word alone, should it be restored.
 func (a *act) answer(r received, kind walletv1.NoteKind, code string) (signed []byte, note [32]byte, err error) {
 	about := hash(r.raw)
-	return a.say(&walletv1.Note{Kind: kind, To: r.GetFrom(), Id: r.id[:], About: about[:], Code: code, Amount: r.GetAmount(), Asset: r.GetAsset(), Fund: r.GetFund()})
+	n := &walletv1.Note{Kind: kind, To: r.GetFrom(), Id: r.id[:], About: about[:], Code: code, Amount: r.GetAmount(), Asset: r.GetAsset(), Fund: r.GetFund()}
+	if kind == noteReceived {
+		n.Credit, n.Purpose = r.GetCredit(), r.GetPurpose()
+	}
+	return a.say(n)
 }
 
 // admit credits the payee, or says why not.
@@ -72,7 +78,7 @@ func (a *act) admit(r received) (kind walletv1.NoteKind, code string, err error)
 	}
 	refusal, err := a.creditable(r.credit(), r.money())
 	if err == nil && refusal == nil {
-		refusal, err = a.receive(r, attempt(0, "across/in", r.GetFrom(), r.id.String()), ledger.Move{Purpose: r.GetPurpose(), Firm: true})
+		refusal, err = a.receive(r, r.GetFrom(), attempt(0, "across/in", r.GetFrom(), r.id.String()), ledger.Move{Purpose: r.GetPurpose(), Firm: true})
 	}
 	if err != nil {
 		return 0, "", err
@@ -84,19 +90,19 @@ func (a *act) admit(r received) (kind walletv1.NoteKind, code string, err error)
 }
 
 // receive moves the money from what the other site owes to the payee.
-func (a *act) receive(r received, id edge.ID, how ledger.Move) (*edge.Error, error) {
-	owed, err := a.clearing(r.GetFrom(), r.money())
+func (a *act) receive(r received, peer string, id edge.ID, how ledger.Move) (*edge.Error, error) {
+	owed, err := a.clearing(peer, r.money())
 	if err != nil {
 		return refusalOf(err)
 	}
 	return a.clear(id, owed, r.credit(), r.amount, how)
 }
 
-// rebook does again what this site had done before it was restored.
-func (a *act) rebook(k []byte, row arrivalRow, r received) error {
+// rebook does again what this site had done before it was restored: r is what the peer sent, or the answer to it.
+func (a *act) rebook(k []byte, row arrivalRow, r received, peer string) error {
 	how := settled()
 	how.Purpose = r.GetPurpose()
-	refusal, err := a.receive(r, attempt(r.tries, "across/again", r.GetFrom(), r.id.String()), how)
+	refusal, err := a.receive(r, peer, attempt(r.tries, "across/again", peer, r.id.String(), kindName(r.GetKind())), how)
 	if err != nil {
 		return err
 	}
@@ -189,8 +195,8 @@ func (a *act) resend(r received) error {
 	return a.queued(r.id, row)
 }
 
-// reanswer remembers what this site had answered before it was restored. The money is booked when the note comes that
-// was answered.
+// reanswer remembers what this site had answered before it was restored, and books what it had accepted. Answers of an
+// earlier version do not say who was credited: then the money is booked when the note comes that was answered.
 func (a *act) reanswer(r received) error {
 	k := siteKey(rowArrival, r.GetTo(), r.id)
 	row, found, err := load[arrivalRow](a.tx, k)
@@ -202,8 +208,16 @@ func (a *act) reanswer(r received) error {
 		return nil // an answer to a note under an identifier that was answered
 	case found && row.Accepted != accepted:
 		return contradicts("this site answered otherwise before it was restored")
-	case found || r.GetCode() == ledger.CodeConflict: // the latter answered another note than the first
+	case found && row.Booked || r.GetCode() == ledger.CodeConflict: // the latter answered another note than the first
+		return nil
+	case !found:
+		row = arrivalRow{About: r.about(), Accepted: accepted, Answer: r.signed}
+		if err := save(a.tx, k, row); err != nil {
+			return err
+		}
+	}
+	if !accepted || len(r.GetCredit()) != len(edge.ID{}) {
 		return nil
 	}
-	return save(a.tx, k, arrivalRow{About: r.about(), Accepted: accepted, Answer: r.signed})
+	return a.rebook(k, row, r, r.GetTo())
 }

@@ -38,7 +38,7 @@ type history struct {
 	backups map[string][]backup
 	grants  []given
 	papers  []string
-	loses   bool // the hub loses notes for good, and no site is ever set back; else it is the other way round
+	loses   bool // the hub loses notes for good, and not only for a while
 	n       int
 	did     int
 }
@@ -62,7 +62,7 @@ func History(t *rapid.T) {
 			p.deposit(m, "100")
 		}
 	}
-	h.loses = h.some(3) == 0
+	h.loses = h.some(2) == 0
 	for range 20 + h.some(60) {
 		h.step()
 	}
@@ -116,9 +116,11 @@ func (h *history) step() {
 		home := g.home
 		_, err := do(p, "wallet.close_allotment", &walletv1.CloseAllotmentRequest{Id: g.id, Home: home}, &walletv1.Allotment{})
 		h.may(err)
+	case k < 19 && h.some(4) == 0:
+		h.hub.anew(p)
 	case k < 19:
 		h.backups[p.name] = append(h.backups[p.name], p.backup())
-	case !h.loses && len(h.backups[p.name]) > 0 && h.some(2) == 0:
+	case len(h.backups[p.name]) > 0 && h.some(2) == 0:
 		h.hub.restore(p, h.backups[p.name][h.some(len(h.backups[p.name]))])
 	}
 }

@@ -38,6 +38,7 @@ type place struct {
 	next    *int
 	told    int // events the hub has
 	epoch   uint64
+	came    int // events that came with the backup it was restored from
 }
 
 func newPlace(t tester, name string, at time.Time, serial *int) *place {
@@ -263,13 +264,14 @@ func (h *hubModel) sync(p *place) {
 	p.told = len(p.state.Events)
 }
 
-// hand delivers the waiting notes that pick chooses, in the order it chooses; those it keeps come again.
+// hand delivers the waiting notes that pick chooses, in the order it chooses; those it keeps come again. What is lost for
+// good does not: only what a restored site said itself is brought until it has decided on each.
 func (h *hubModel) hand(to string, pick func(n int) []int, lost, twice func() bool, forGood bool) {
 	p := h.at[to]
 	gone := map[int]bool{}
 	for _, i := range pick(len(h.waiting[to])) {
 		if lost() {
-			gone[i] = forGood
+			gone[i] = forGood && h.phase[to] != 1
 			continue
 		}
 		if again := p.takes(h.waiting[to][i]); len(again) == 0 && !twice() {
@@ -285,6 +287,28 @@ func (h *hubModel) hand(to string, pick func(n int) []int, lost, twice func() bo
 	h.waiting[to] = rest
 	if len(rest) == 0 && h.phase[to] > 0 {
 		h.advance(p)
+	}
+}
+
+// anew is a hub that was restored itself: it makes what it hands over again from the ledgers, and a recovery that was
+// under way begins again.
+func (h *hubModel) anew(p *place) {
+	h.waiting[p.name] = nil
+	if h.phase[p.name] > 0 {
+		h.echo(p)
+		return
+	}
+	h.others(p)
+}
+
+// others has all notes wait that others ever sent to a site.
+func (h *hubModel) others(p *place) {
+	for _, from := range slices.Sorted(maps.Keys(h.journal)) {
+		for _, r := range h.journal[from] {
+			if r.to == p.name && from != p.name {
+				h.waiting[p.name] = append(h.waiting[p.name], r.note)
+			}
+		}
 	}
 }
 
@@ -311,13 +335,7 @@ func (h *hubModel) advance(p *place) {
 		return
 	}
 	h.phase[p.name] = 2
-	for from, list := range h.journal {
-		for _, r := range list {
-			if r.to == p.name && from != p.name {
-				h.waiting[p.name] = append(h.waiting[p.name], r.note)
-			}
-		}
-	}
+	h.others(p)
 	if len(h.waiting[p.name]) == 0 {
 		h.advance(p)
 	}
@@ -339,13 +357,19 @@ func (h *hubModel) restore(p *place, b backup) {
 	p.t.Helper()
 	p.state.Rows, p.state.Events, p.serials = maps.Clone(b.rows), slices.Clone(b.events), slices.Clone(b.serials)
 	p.told = min(p.told, len(p.state.Events))
-	known := map[int]bool{}
-	for _, s := range p.serials {
-		known[s] = true
-	}
+	p.came = len(p.serials)
 	p.epoch++
 	if err := p.asNode(OpRestored, Epoch{Epoch: p.epoch}, nil); err != nil {
 		p.t.Fatalf("%v", err)
+	}
+	h.echo(p)
+}
+
+// echo begins a recovery: what the site said itself after its backup waits for it.
+func (h *hubModel) echo(p *place) {
+	known := map[int]bool{}
+	for _, s := range p.serials[:p.came] {
+		known[s] = true
 	}
 	h.phase[p.name], h.waiting[p.name] = 1, nil
 	for _, r := range h.journal[p.name] {

@@ -2122,7 +2122,7 @@ type Note struct {
 	Id []byte `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`
 	// The account to debit at the site that sent; of NOTE_SPENT, who asked to redeem a voucher.
 	Debit []byte `protobuf:"bytes,5,opt,name=debit,proto3" json:"debit,omitempty"`
-	// The account to credit at the site that receives; of NOTE_SPENT, the one that was credited.
+	// The account to credit at the site that receives; of NOTE_RECEIVED and NOTE_SPENT, the one that was credited.
 	Credit []byte `protobuf:"bytes,6,opt,name=credit,proto3" json:"credit,omitempty"`
 	Amount string `protobuf:"bytes,7,opt,name=amount,proto3" json:"amount,omitempty"`
 	Asset  string `protobuf:"bytes,8,opt,name=asset,proto3" json:"asset,omitempty"`
