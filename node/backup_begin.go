@@ -15,6 +15,7 @@ import (
 	"github.com/aielon/edge/node/auth/pki"
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/node/state"
+	"github.com/aielon/edge/services/wallet/across"
 )
 
 // Two files tell the next start that a node was restored: restoredMark why its journals begin a new epoch, and
@@ -168,22 +169,20 @@ func (n *Node) forkAfterRestore(ctx context.Context) error {
 	return nil
 }
 
-// forkSite forgets the other nodes of a site that begins anew, whose logs this one's must never meet, and begins
-// a new epoch of its journals; then the word of the restore has done its work.
+// forkSite begins a new epoch of the journals of a site that begins anew, right behind the last record of the backup,
+// has it wait for what its hub knows of it, and forgets its other nodes, whose logs this one's must never meet; then the
+// word of the restore has done its work. Until then nothing else is decided.
 func (n *Node) forkSite(ctx context.Context) error {
 	if n.restored == "" {
 		return nil
-	}
-	if err := n.propose(ctx, opMembersAlone, removal{Node: n.ID()}, nil); err != nil {
-		return err
-	}
-	if err := n.awaitAcross(ctx, 0); err != nil {
-		return err
 	}
 	if err := n.site.NewEpoch(ctx, n.restored); err != nil {
 		return err
 	}
 	if err := n.awaitAcross(ctx, n.siteJournal(edge.Ledger).Head().Epoch); err != nil {
+		return err
+	}
+	if err := n.propose(ctx, opMembersAlone, removal{Node: n.ID()}, nil); err != nil {
 		return err
 	}
 	if err := remove(filepath.Join(n.cfg.DataDir, restoredMark)); err != nil {
@@ -193,6 +192,15 @@ func (n *Node) forkSite(ctx context.Context) error {
 	n.forkDue.Store(false)
 	n.up.kick()
 	return nil
+}
+
+// heldBack has people and parts of the node wait until a restored site has begun anew. What it decided before would stand
+// in its old epoch, where the hub has something else, and without what it has forgotten.
+func (n *Node) heldBack(op string) error {
+	if !n.forkDue.Load() || op == site.OpEpoch || op == opMembersAlone || op == across.OpRestored {
+		return nil
+	}
+	return edge.E(edge.Unavailable, "this site was restored and is not ready yet").WithHint("try again in a moment")
 }
 
 func remove(mark string) error {

@@ -60,12 +60,19 @@ func start(t testing.TB, cfg Config) *box {
 
 func startLogging(t testing.TB, cfg Config, log *slog.Logger) *box {
 	t.Helper()
+	return startAsked(t, cfg, log, func(*box) {})
+}
+
+// startAsked starts a node of which something is asked before it runs.
+func startAsked(t testing.TB, cfg Config, log *slog.Logger, early func(*box)) *box {
+	t.Helper()
 	n, err := New(t.Context(), cfg, Options{Logger: log, Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &box{Node: n, t: t, cancel: cancel, done: make(chan error, 1)}
+	early(b)
 	go func() {
 		err := n.Run(ctx)
 		if cerr := n.Close(); err == nil {

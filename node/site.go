@@ -60,7 +60,7 @@ func (n *Node) openSite(ctx context.Context) (err error) {
 	n.client = site.NewClient(n.dialMember)
 	n.onClose(n.client.Close)
 	n.site, err = site.Open(site.Options{Shelf: n.shelf, Mux: n.mux(), Site: n.keys.trust.Site(), Node: n.keys.id.ID(), Forward: n.client,
-		Member: roll{n}.Member, Answer: n.answerMember, Watch: memberPrefix, Fresh: n.freshSite, Forever: wallet.Lasting, Wall: n.keys.trust.Now, Floor: buildTime(), Logger: n.part("site"),
+		Member: roll{n}.Member, Answer: n.answerMember, Watch: memberPrefix, Fresh: n.freshSite, Forever: wallet.Lasting, Held: n.heldBack, Wall: n.keys.trust.Now, Floor: buildTime(), Logger: n.part("site"),
 		Alarm: func(err error) { n.log.Error("this replica has stopped applying", "error", err) }})
 	return err
 }
@@ -201,6 +201,18 @@ func (n *Node) keepMembers(ctx context.Context) error {
 func (n *Node) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	l := n.raft.Leadership()
+	if l.Self && !l.Ready {
+		return
+	}
+	if l.Self { // before anybody is taken into the log, and before anything else is decided
+		if err := n.forkSite(ctx); err != nil {
+			if ctx.Err() == nil {
+				n.log.Warn("the restored site cannot begin anew yet", "error", err)
+			}
+			return
+		}
+	}
 	if err := n.adoptAuthority(ctx); err != nil && ctx.Err() == nil {
 		n.log.Warn("the site's authority cannot be taken over", "error", err)
 	}
@@ -209,10 +221,6 @@ func (n *Node) settle(ctx context.Context) {
 	}
 	if err := n.rememberMembers(); err != nil {
 		n.log.Warn("the site's nodes cannot be written down", "error", err)
-	}
-	l := n.raft.Leadership()
-	if l.Self && !l.Ready {
-		return
 	}
 	err := n.registerSelf(ctx)
 	if err == nil && l.Self {
@@ -264,9 +272,6 @@ func (n *Node) rememberMembers() error {
 }
 
 func (n *Node) settleLeader(ctx context.Context) error {
-	if err := n.forkSite(ctx); err != nil { // before anybody is taken into the log
-		return err
-	}
 	v := n.site.View()
 	rows := membersOf(v)
 	v.Close()

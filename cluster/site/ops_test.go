@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -253,5 +254,44 @@ func TestBackpressure(t *testing.T) {
 	defer v.Close()
 	if n := number(v, "x"); n != done+1 {
 		t.Fatalf("%d were answered and %d done", done+1, n)
+	}
+}
+
+// What is held waits until it may go on; what is not goes through meanwhile, and nothing was decided of the rest.
+func TestHeldCommandsWait(t *testing.T) {
+	var held atomic.Bool
+	held.Store(true)
+	_, sites := testSites(t, 1, func(o *Options) {
+		o.Held = func(op string) error {
+			if held.Load() && op != OpEpoch {
+				return edge.E(edge.Unavailable, "not yet")
+			}
+			return nil
+		}
+	})
+	s := sites[0]
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Propose(short, command("add", addIn{"x"})); !edge.IsKind(err, edge.Unavailable) {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		out, err := s.Propose(t.Context(), command("add", addIn{"x"}))
+		if err == nil && string(out.Reply) != "1" {
+			err = edge.E(edge.Internal, "%s", out.Reply)
+		}
+		done <- err
+	}()
+	before := s.Journal(edge.Ledger).Head().Epoch
+	if err := s.NewEpoch(t.Context(), "a test"); err != nil {
+		t.Fatal(err)
+	}
+	if s.Journal(edge.Ledger).Head().Epoch == before {
+		t.Error("no new epoch")
+	}
+	held.Store(false)
+	if err := <-done; err != nil {
+		t.Fatal(err)
 	}
 }

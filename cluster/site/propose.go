@@ -141,6 +141,9 @@ func (s *Site) proposeThen(c edge.Command, then teller) {
 	if err == nil && !s.leads() {
 		err = notLeading()
 	}
+	if err == nil && s.opt.Held != nil {
+		err = s.opt.Held(c.Type)
+	}
 	if err != nil {
 		then(edge.Outcome{}, &NotRun{err})
 		return

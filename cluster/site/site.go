@@ -25,6 +25,7 @@ type Options struct {
 	Fresh   func(context.Context) error                                                           // waits until this replica holds what it had shown before it was started; nil: it always does
 	Forever func(op string) bool                                                                  // whose outcomes are never forgotten; nil: none
 	Wall    func() time.Time                                                                      // the node's clock; default time.Now
+	Held    func(op string) error                                                                 // asked before a command is evaluated here: an error has whoever asks wait and try again; nil: none is held
 	Floor   time.Time                                                                             // nothing happens before: when the program was built
 	Logger  *slog.Logger                                                                          // default: silent
 	Alarm   func(error)                                                                           // told once when this replica stops applying
