@@ -8,7 +8,7 @@ import lighthouse from 'lighthouse';
 import { chromium } from 'playwright-core';
 import { args, program } from '../fixture/browser.mjs';
 import { startDemo } from '../real/demo.mjs';
-import { address, enter, origin, views } from '../real/views.mjs';
+import { address, enter, logins, origin, views } from '../real/views.mjs';
 import { freePort } from '../real/world.mjs';
 
 const demo = process.argv[2] ? JSON.parse(readFileSync(process.argv[2], 'utf8')) : await startDemo();
@@ -31,7 +31,8 @@ async function judge(view) {
   for (const a of failed) console.log('   ', a.id, JSON.stringify(a.details?.items?.slice(0, 3).map((i) => i.node?.selector ?? i.description ?? i.url)));
 }
 
-for (const [who, login] of [['node', demo.login], ['hub', demo.hubLogin], ['nobody'], ['fresh']]) {
+for (const who of new Set(pages.map((v) => v.who))) {
+  const login = logins(demo)[who];
   const context = await open(who);
   if (login) await enter(await context.newPage(), origin(demo, { who }), login, demo.password);
   for (const view of pages.filter((v) => v.who === who)) await judge(view);

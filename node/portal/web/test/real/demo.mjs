@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startMoney } from './money.mjs';
+import { startTreasury } from './treasury.mjs';
 import { publish } from './mqtt.mjs';
 import { actAlone, letIn, newKey } from './oauth.mjs';
 import { Program, freePort, hubIn, nodeIn } from './world.mjs';
@@ -20,6 +21,7 @@ const people = [
   ['bilal', 'Bilal Qureshi', ['wallet-officer']],
   ['maryam', 'مریم صدیقی', ['shariah-reviewer', 'member']],
   ['loket', 'Petugas Loket', ['wallet-officer', 'front-desk']],
+  ['zainab', 'Zainab Latif', ['wallet-officer', 'shariah-reviewer']],
 ];
 
 const wave = (mid, swing, minutes) => (s) => mid + swing * Math.sin((s / 60 / minutes) * 2 * Math.PI) + swing * 0.12 * (Math.random() - 0.5);
@@ -54,7 +56,7 @@ async function invite(owner, url, [login, displayName, roles]) {
   await new Program(url).ask('POST', '/v1/invitations/accept', { code, login, displayName, password, language: 'en' });
 }
 
-/** The clinic: two nodes, eight people, eight devices. */
+/** The clinic: two nodes, nine people, eight devices. */
 async function clinic(dir, hub) {
   const cluster = async () => ['[cluster]', `addr = "127.0.0.1:${await freePort()}"`, `gossip_addr = "127.0.0.1:${await freePort()}"`];
   const first = await nodeIn(dir, 'node', 'clinic', await cluster());
@@ -72,6 +74,8 @@ async function clinic(dir, hub) {
   const { journal, position } = records.find((r) => r.position);
   const shown = { person: all.find((p) => p.login === 'farid').id, webhook: (hook.webhook ?? hook).id, ...programs, record: `${journal}/${position}` };
   const { officer: _, memberProgram: __, ...money } = await startMoney({ url: first.url, owner, password, people: all, officer: 'loket', member: 'siti', other: 'maryam', reviewer: 'maryam' });
+  const person = (login) => ({ login, id: all.find((p) => p.login === login).id });
+  const treasury = await startTreasury({ url: first.url, password, officer: 'loket', second: 'zainab', members: [person('siti'), person('maryam')] });
   const tokens = {};
   for (const [id, name, kind] of devices) tokens[id] = (await owner.ask('POST', '/v1/devices', { id, name, kind })).token;
   const invited = await hub.ask('POST', '/v1/join-codes', { role: 'site', site: 'clinic' });
@@ -80,7 +84,7 @@ async function clinic(dir, hub) {
   const asked = await owner.ask('POST', '/v1/join-codes', { role: 'node' });
   second.join(asked.address, asked.code);
   await second.start({ setUp: false });
-  return { first, second, owner, tokens, shown: { ...shown, invitation, money } };
+  return { first, second, owner, tokens, shown: { ...shown, invitation, money, zakatCase: treasury.waiting } };
 }
 
 /** Another site of the region, with a meter and a person. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 export function speaker(lang) {
-  const texts = JSON.parse(readFileSync(new URL(`../../src/i18n/${lang}.json`, import.meta.url), 'utf8'));
+  const texts = Object.assign({}, ...['', 'money/'].map((dir) => JSON.parse(readFileSync(new URL(`../../src/i18n/${dir}${lang}.json`, import.meta.url), 'utf8'))));
   return (key, values = {}) => {
     const [section, name] = key.split('.');
     const form = values.count === undefined ? '' : `_${new Intl.PluralRules(lang).select(values.count)}`;

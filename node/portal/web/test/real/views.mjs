@@ -1,7 +1,7 @@
 // Every page of the portal as people meet it, in a region of the real program (demo.mjs).
 const dialog = (page) => page.getByRole('dialog').waitFor();
 
-/** who: node and hub are signed in there; nobody is not; fresh is a box that nobody has set up. */
+/** who: node and hub are signed in there, officer and reviewer at the node; nobody is not; fresh is a box that nobody has set up. */
 export const views = [
   { name: 'home', path: '/', who: 'node' },
   { name: 'home-ledger', path: '/', who: 'node', then: (p) => p.locator('summary').first().click() },
@@ -33,6 +33,25 @@ export const views = [
   { name: 'welcome', path: '/welcome#{invitation}', who: 'nobody' },
   { name: 'setup', path: '/setup', who: 'fresh' },
   { name: 'display', path: '/display', who: 'nobody' },
+  { name: 'home-officer', path: '/', who: 'officer' },
+  { name: 'treasury', path: '/treasury', who: 'officer' },
+  { name: 'treasury-fund', path: '/treasury/funds/sadaqah:roof', who: 'officer' },
+  { name: 'treasury-waqf', path: '/treasury/funds/waqf_yield:sawah', who: 'officer' },
+  { name: 'treasury-campaign', path: '/treasury/funds/building', who: 'officer', then: (p) => p.getByRole('main').locator('section', { has: p.locator('li') }).getByRole('button').last().click().then(() => dialog(p)) },
+  { name: 'treasury-approvals', path: '/treasury/approvals', who: 'officer' },
+  { name: 'treasury-release', path: '/treasury/approvals', who: 'officer', then: (p) => p.locator('header').getByRole('button').last().click().then(() => dialog(p)) },
+  { name: 'treasury-zakat', path: '/treasury/zakat', who: 'officer' },
+  { name: 'treasury-case', path: '/treasury/zakat/{zakatCase}', who: 'officer' },
+  { name: 'treasury-reckon', path: '/treasury/zakat/desk', who: 'officer' },
+  { name: 'treasury-bank', path: '/treasury/bank', who: 'officer' },
+  { name: 'treasury-import', path: '/treasury/bank', who: 'officer', then: (p) => p.locator('section').getByRole('button').first().click().then(() => dialog(p)) },
+  { name: 'treasury-accounts', path: '/treasury/accounts', who: 'officer' },
+  { name: 'treasury-account', path: '/treasury/accounts', who: 'officer', then: (p) => p.locator('li').getByRole('button').first().click().then(() => dialog(p)) },
+  { name: 'treasury-books', path: '/treasury/books', who: 'officer' },
+  { name: 'treasury-reviewer', path: '/treasury/approvals', who: 'reviewer' },
+  { name: 'funds', path: '/funds', who: 'nobody' },
+  { name: 'fund', path: '/funds/sadaqah:roof', who: 'nobody' },
+  { name: 'fund-screen', path: '/funds/building/screen', who: 'nobody' },
   { name: 'nowhere', path: '/nowhere', who: 'node' },
   { name: 'menu', path: '/', who: 'node', then: (p) => p.locator('header').getByRole('button').last().click().then(() => dialog(p)) },
   { name: 'palette', path: '/', who: 'node', then: (p) => p.keyboard.press('/').then(() => dialog(p)).then(() => p.keyboard.type('a')) },
@@ -57,9 +76,12 @@ export async function signedIn(browser, url, login, password) {
   return state;
 }
 
+/** Who signs in as whom; the others do not. */
+export const logins = (demo) => ({ node: demo.login, hub: demo.hubLogin, officer: 'loket', reviewer: 'zainab' });
+
 export async function sessions(browser, demo) {
-  const [node, hub] = await Promise.all([signedIn(browser, demo.node, demo.login, demo.password), signedIn(browser, demo.hub, demo.hubLogin, demo.password)]);
-  return { node, hub };
+  const all = Object.entries(logins(demo)).map(async ([who, login]) => [who, await signedIn(browser, origin(demo, { who }), login, demo.password)]);
+  return Object.fromEntries(await Promise.all(all));
 }
 
 /** Where a view is; some are of what the demo made. */

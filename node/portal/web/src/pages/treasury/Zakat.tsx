@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { type CaseState, type ZakatCase, cases } from '@/api/zakat';
 import { useFormats } from '@/i18n/format';
 import { Badge, type Tone } from '@/ui/Badge';
-import { Button } from '@/ui/Button';
+import { Button, linkLooks } from '@/ui/Button';
 import { Card } from '@/ui/Card';
 import { Money } from '@/ui/Money';
 import { Empty, Failure, Skeleton } from '@/ui/States';
@@ -24,11 +24,18 @@ export default function Zakat() {
   const { t } = useTranslation();
   const { may, away } = useTreasury();
   const [applying, setApplying] = useState(false);
-  const add = may('zakat.apply') && (
-    <Button look="main" disabled={away} onClick={() => setApplying(true)}>
-      <Plus size={18} aria-hidden />
-      {t('treasury.apply')}
-    </Button>
+  const add = (
+    <>
+      <Link to="/treasury/$" params={{ _splat: 'zakat/desk' }} className={linkLooks()}>
+        {t('treasury.reckonShort')}
+      </Link>
+      {may('zakat.apply') && (
+        <Button look="main" disabled={away} onClick={() => setApplying(true)}>
+          <Plus size={18} aria-hidden />
+          {t('treasury.apply')}
+        </Button>
+      )}
+    </>
   );
   return (
     <Frame title={t('treasury.zakat')} lead={t('treasury.zakatLead')} action={add}>

@@ -52,9 +52,10 @@ export function AccountField({ list, ...rest }: SelectProps & { list: Account[] 
   );
 }
 
-/** useUsual is the currency somebody here most likely means: the first that is in use. */
+/** useUsual is the currency somebody here most likely means: the first currency of a country that is in use. */
 export function useUsual(): string {
-  return useQuery(assets).data?.assets?.[0]?.code ?? '';
+  const all = useQuery(assets).data?.assets ?? [];
+  return (all.find((a) => a.iso) ?? all[0])?.code ?? '';
 }
 
 /** An AssetField chooses a currency: of those in use, or another by its code. */

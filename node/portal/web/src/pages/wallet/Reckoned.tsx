@@ -15,12 +15,14 @@ import { Move } from './Move';
 interface Props {
   says: Assessment;
   setName: string;
+  /** It is somebody else's, who pays from their own account. */
+  desk?: boolean;
   onSave?: () => Promise<unknown>;
   onFollow?: () => Promise<unknown>;
 }
 
 /** What is due, with each step of how it was reckoned. */
-export function Reckoned({ says, setName, onSave, onFollow }: Props) {
+export function Reckoned({ says, setName, desk, onSave, onFollow }: Props) {
   const { t } = useTranslation();
   const [paying, setPaying] = useState(false);
   const due = toMinor(says.due) > 0n;
@@ -48,7 +50,7 @@ export function Reckoned({ says, setName, onSave, onFollow }: Props) {
       </div>
       <p className="mt-2 text-xs text-soft">{t('wallet.hawlText')}</p>
       <div className="mt-4 flex flex-wrap gap-2">
-        {due && (
+        {due && !desk && (
           <Button look="main" onClick={() => setPaying(true)}>
             {t('wallet.payZakat')}
           </Button>

@@ -46,7 +46,8 @@ export default function Zakat() {
   );
 }
 
-function Reckon({ asset }: { asset: string }) {
+/** At a desk it is somebody else's wealth: nothing of it is kept, followed or paid from here. */
+export function Reckon({ asset, desk = false }: { asset: string; desk?: boolean }) {
   const { t } = useTranslation();
   const who = useQuery({ ...me, enabled: false }).data;
   const query = useQuery(nisab(asset));
@@ -92,7 +93,7 @@ function Reckon({ asset }: { asset: string }) {
         <Card title={t('wallet.have')}>
           <form onSubmit={(e) => void reckon(e)} className="space-y-4">
             {field('cash', t('wallet.cash'), t('wallet.cashHelp'))}
-            {scale !== undefined && BigInt(here) > 0n && (
+            {!desk && scale !== undefined && BigInt(here) > 0n && (
               <Button onClick={() => change({ cash: m.plain(here, scale) })}>{t('wallet.cashHere', { amount: m.text(here, scale, asset) })}</Button>
             )}
             <Metals metal="gold" pieces={typed.gold} onChange={(gold) => change({ gold })} />
@@ -115,11 +116,12 @@ function Reckon({ asset }: { asset: string }) {
           <Reckoned
             says={answer.says}
             setName={setName(answer.says.set)}
-            onSave={who?.id ? () => run(saveAssessment(newId(), who.id!, answer.asked, { label: 'wallet.saving' }), t('wallet.saved')) : undefined}
-            onFollow={who?.id ? () => run(declareWealth({ person: who.id!, asset, ...(set && { set }), wealth: { ...answer.asked.wealth, cash: undefined } }, { label: 'wallet.following' }), t('wallet.followed')) : undefined}
+            desk={desk}
+            onSave={who?.id && !desk ? () => run(saveAssessment(newId(), who.id!, answer.asked, { label: 'wallet.saving' }), t('wallet.saved')) : undefined}
+            onFollow={who?.id && !desk ? () => run(declareWealth({ person: who.id!, asset, ...(set && { set }), wealth: { ...answer.asked.wealth, cash: undefined } }, { label: 'wallet.following' }), t('wallet.followed')) : undefined}
           />
         )}
-        {who?.id && <Hawl person={who.id} />}
+        {who?.id && !desk && <Hawl person={who.id} />}
       </Columns>
     </>
   );
