@@ -45,7 +45,7 @@ export function Money({ minor, asset = '', scale, plus, className = '' }: Props)
   return (
     <span className={`latin figures whitespace-nowrap ${className}`}>
       {sign}
-      {digits} <span className="text-[0.8em] font-normal opacity-80">{asset}</span>
+      {digits} <span className="text-[0.8em] font-normal">{asset}</span>
     </span>
   );
 }

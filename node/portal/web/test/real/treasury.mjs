@@ -4,7 +4,18 @@ import { createHash } from 'node:crypto';
 import { Program } from './world.mjs';
 
 const idr = (units) => String(units * 100);
+const today = new Date().toISOString().slice(0, 10);
 export const digestOf = (text) => createHash('sha256').update(text).digest('hex');
+
+/** A statement as a bank writes it (camt.053), of today, from nothing: amounts in whole units, below zero where they left. */
+export function statement(iban, rows) {
+  const money = (n) => `<Amt Ccy="IDR">${Math.abs(n)}.00</Amt><CdtDbtInd>${n < 0 ? 'DBIT' : 'CRDT'}</CdtDbtInd>`;
+  const balance = (code, n) => `<Bal><Tp><CdOrPrtry><Cd>${code}</Cd></CdOrPrtry></Tp>${money(n)}<Dt><Dt>${today}</Dt></Dt></Bal>`;
+  const entry = ([n, ref, name, words]) =>
+    `<Ntry>${money(n)}<Sts>BOOK</Sts><BookgDt><Dt>${today}</Dt></BookgDt><AcctSvcrRef>${ref}</AcctSvcrRef><NtryDtls><TxDtls><Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs><RltdPties><Dbtr><Nm>${name}</Nm></Dbtr></RltdPties><RmtInf><Ustrd>${words}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>`;
+  const closing = rows.reduce((sum, [n]) => sum + n, 0);
+  return `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><Stmt><Id>S-1</Id><FrToDt><FrDtTm>${today}T00:00:00</FrDtTm><ToDtTm>${today}T23:59:59</ToDtTm></FrToDt><Acct><Id><IBAN>${iban}</IBAN></Id><Ccy>IDR</Ccy></Acct>${balance('OPBD', 0)}${balance('CLBD', closing)}${rows.map(entry).join('')}</Stmt></BkToCstmrStmt></Document>`;
+}
 
 const more = [
   { id: 'building', name: 'Gedung baru', purpose: 'Lantai dua.', public: true, goal: idr(900_000_000), goalAsset: 'IDR' },
@@ -40,6 +51,19 @@ async function applications(officer, first, second) {
   return { asked: asked.id, waiting: waiting.id };
 }
 
+/** A transfer between members that the rules want a person to look at. */
+async function onHold(first, second) {
+  const of = async (m) => (await m.program.ask('GET', `/v1/wallet/accounts?owner=${m.id}`)).accounts.find((a) => a.asset === 'IDR').id;
+  await first.program.ask('POST', '/v1/wallet/transfers', { transfer: { debit: await of(first), credit: await of(second), amount: idr(45_000), mcc: '6300', memo: 'Premi' } });
+}
+
+/** What the bank says of the general fund's account: a gift that is in the books, a fee that is not. */
+const bankSays = (officer, account) =>
+  officer.ask('POST', '/v1/wallet/reconciliation/statements', {
+    account, format: 'CAMT053', bankAccount: 'DE89370400440532013000',
+    document: Buffer.from(statement('DE89370400440532013000', [[12_500_000, 'R1', 'Hamba Allah', 'Infak'], [-15_000, 'R2', 'Bank', 'Biaya bulanan']])).toString('base64'),
+  });
+
 /** startTreasury needs money.mjs first. officer and second are wallet officers; members are people with accounts, by {login, id}. */
 export async function startTreasury({ url, password, officer: officerLogin, second: secondLogin, members }) {
   const officer = await new Program(url).signIn(officerLogin, password);
@@ -52,5 +76,7 @@ export async function startTreasury({ url, password, officer: officerLogin, seco
   const release = await ask(at.general, at.building, 2_000_000, 'Semen untuk lantai dua, kuitansi terlampir.');
   await second.ask('POST', `/v1/wallet/compliance/releases/${release.id}:approve`);
   const [first, other] = await Promise.all(members.map(async (m) => ({ id: m.id, program: await new Program(url).signIn(m.login, password) })));
+  await onHold(first, other);
+  await bankSays(officer, at.general);
   return { ...at, release: release.id, ...(await applications(officer, first, other)) };
 }

@@ -4,26 +4,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test }
 import { launch } from '../fixture/browser.mjs';
 import { kept, person } from './person.mjs';
 import { speaker } from './texts.mjs';
-import { digestOf } from './treasury.mjs';
+import { digestOf, statement } from './treasury.mjs';
 import { enter } from './views.mjs';
 import { Wire } from './wire.mjs';
 import { Program, startWorld } from './world.mjs';
 
 const password = 'tujuh kambing di atas bukit';
 const idr = (units) => String(units * 100);
-const today = new Date().toISOString().slice(0, 10);
-
-const people = { officer: ['wallet-officer'], second: ['wallet-officer'], third: ['wallet-officer'], member: ['member'] };
-
-/** A statement as a bank writes it (camt.053), of today, from nothing. */
-function statement(iban, rows) {
-  const money = (n) => `<Amt Ccy="IDR">${Math.abs(n)}.00</Amt><CdtDbtInd>${n < 0 ? 'DBIT' : 'CRDT'}</CdtDbtInd>`;
-  const balance = (code, n) => `<Bal><Tp><CdOrPrtry><Cd>${code}</Cd></CdOrPrtry></Tp>${money(n)}<Dt><Dt>${today}</Dt></Dt></Bal>`;
-  const entry = ([n, ref, name, words]) =>
-    `<Ntry>${money(n)}<Sts>BOOK</Sts><BookgDt><Dt>${today}</Dt></BookgDt><AcctSvcrRef>${ref}</AcctSvcrRef><NtryDtls><TxDtls><Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs><RltdPties><Dbtr><Nm>${name}</Nm></Dbtr></RltdPties><RmtInf><Ustrd>${words}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>`;
-  const closing = rows.reduce((sum, [n]) => sum + n, 0);
-  return `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><Stmt><Id>S-1</Id><FrToDt><FrDtTm>${today}T00:00:00</FrDtTm><ToDtTm>${today}T23:59:59</ToDtTm></FrToDt><Acct><Id><IBAN>${iban}</IBAN></Id><Ccy>IDR</Ccy></Acct>${balance('OPBD', 0)}${balance('CLBD', closing)}${rows.map(entry).join('')}</Stmt></BkToCstmrStmt></Document>`;
-}
+const people = { officer: ['wallet-officer'], second: ['wallet-officer'], third: ['wallet-officer', 'shariah-reviewer'], member: ['member'] };
 
 describe.each(['en', 'ar'])('in %s', (lang) => {
   const w = { pages: {}, programs: {}, ids: {} };
@@ -160,6 +148,25 @@ describe.each(['en', 'ar'])('in %s', (lang) => {
     await shown(page, 'caseState.CASE_PAID');
     const { totals } = await w.programs.officer.ask('GET', '/v1/wallet/funds/zakat');
     expect(totals[0]).toMatchObject({ held: idr(4_200_000), spent: idr(800_000) });
+  });
+
+  test('what the rules put on hold is explained in words of the reader, and decided by another', async () => {
+    const page = w.pages.third;
+    const open = () => w.programs.officer.ask('POST', '/v1/wallet/accounts', { kind: 'MEMBER', asset: 'IDR', owner: w.ids.member }).then((a) => a.id);
+    const [from, to] = [await open(), await open()];
+    const drawer = (await w.programs.officer.ask('POST', '/v1/wallet/accounts', { kind: 'CASH', asset: 'IDR', fund: 'amanah', name: 'Laci' })).id;
+    await w.programs.officer.ask('POST', '/v1/wallet/transfers', { transfer: { debit: drawer, credit: from, amount: idr(90_000) } });
+    const held = await w.programs.member.ask('POST', '/v1/wallet/transfers', { transfer: { debit: from, credit: to, amount: idr(70_000), mcc: '6300' } });
+    expect(held.status).toBe('UNDER_REVIEW');
+    const { text } = (await w.programs.third.ask('GET', `/v1/wallet/compliance/reviews?language=${lang}`)).reviews[0].decision;
+    await page.goto(at('/treasury/approvals'));
+    const review = page.getByRole('listitem').filter({ hasText: '70,000' });
+    await review.getByText(text).waitFor();
+    await review.getByRole('button', { name: say('treasury.decline'), exact: true }).click();
+    await field(page, 'treasury.reason').fill('Asuransi biasa.');
+    await dialog(page).locator('[type=submit]').click();
+    await shown(page, 'treasury.reviewDeclined');
+    expect((await w.programs.officer.ask('GET', `/v1/wallet/accounts/${from}`)).balance).toMatchObject({ available: idr(90_000) });
   });
 
   test('a statement is imported, each entry is said of, and the difference is explained', async () => {

@@ -41,7 +41,7 @@ export function Bars({ label, parts, step, sum, short }: Props) {
       <div dir="ltr" role="img" aria-label={label}>
         <div className="relative h-36 border-b border-line">
           <span className="absolute inset-x-0 top-0 border-t border-dashed border-line" />
-          <bdi className="figures absolute end-0 -top-0.5 bg-card px-1 text-xs text-soft">{short(top)}</bdi>
+          <bdi className="figures absolute start-0 -top-0.5 bg-card px-1 text-xs text-soft">{short(top)}</bdi>
           <div className="flex h-full items-end gap-[2px] sm:gap-1">
             {parts.map((p) => (
               <div key={p.from} className="flex h-full min-w-0 flex-1 items-end justify-center gap-px" title={`${days.part(p.at, step)} · ${sum(p.income)} · ${sum(p.spent)}`}>

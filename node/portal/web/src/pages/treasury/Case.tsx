@@ -44,7 +44,7 @@ export default function Case({ id }: { id: string }) {
 }
 
 /** A number that stands in for a name is cut short. */
-const short = (name: string) => (/^[0-9a-z]{26}$/.test(name) ? `…${name.slice(-6)}` : name);
+const short = (name: string) => (/^[0-9a-z]{26}$/.test(name) ? `\u2066…${name.slice(-6)}\u2069` : name);
 
 const Words = ({ text }: { text?: string }) =>
   text ? (
