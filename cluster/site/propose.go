@@ -29,9 +29,15 @@ func (s *Site) Propose(ctx context.Context, c edge.Command) (out edge.Outcome, e
 	err = s.persist(ctx, func(ctx context.Context, leader edge.NodeID, self bool) (err error) {
 		if self {
 			out, err = s.proposeHere(ctx, c)
-		} else {
-			out, err = s.opt.Forward.Forward(ctx, leader, c)
+			return err
 		}
+		if c.Way != nil {
+			if err := c.Way.Leave(ctx); err != nil {
+				return &NotRun{err}
+			}
+			c.Way = nil
+		}
+		out, err = s.opt.Forward.Forward(ctx, leader, c)
 		return err
 	})
 	return out, err

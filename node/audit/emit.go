@@ -29,6 +29,9 @@ func (m *Mask) Done(tx edge.Tx, op edge.Op, c edge.Command, facts []edge.Event, 
 	if refused != nil {
 		r.Outcome = OutcomeOf(refused)
 	}
+	if w := c.Way; w != nil {
+		r.Door, r.Session, r.Address, r.Policies, r.Reason, r.Glass = w.Door, w.Session, w.Address, w.Policies, w.Reason, w.Glass
+	}
 	return m.Emit(tx, r)
 }
 

@@ -31,6 +31,20 @@ type Command struct {
 	Actor   Actor  // as the gateway proved it
 	Body    []byte
 	Request string // id of the request it came with, for logs and audit; not part of what is asked for
+	Way     *Way   // how it came to this node; not part of what is asked for. Nil: that is on record already
+}
+
+// A Way is how a command came to a node and why it was let in, for the audit record that is part of the command's own
+// transaction. It stays on the node: a command that another node is to evaluate leaves without it.
+type Way struct {
+	Redacted
+
+	Door, Session, Address string // as the audit writes them
+	Policies               []string
+	Reason, Glass          string
+	// Leave records all this here. It is called before the command is handed to another node, which does not happen
+	// where it fails.
+	Leave func(context.Context) error
 }
 
 // An Outcome is the answer to a command. A retry of the same command gets the same Outcome.

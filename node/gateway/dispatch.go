@@ -58,14 +58,14 @@ func (g *Gateway) serveUnary(m *method.Method, f func(context.Context, proto.Mes
 		if err != nil {
 			return err
 		}
-		a, err := g.admit(ctx, m, in)
+		a, e, err := g.admit(ctx, m, in)
 		if err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil { // nothing is begun that nobody waits for any more
 			return err
 		}
-		out, err := f(commanded(ctx, a.Command), in)
+		out, err := f(e.carried(ctx), in)
 		if err != nil {
 			g.saidNo(ctx, a, err)
 			return err
@@ -91,7 +91,7 @@ func (g *Gateway) serveStream(m *method.Method, f func(context.Context, proto.Me
 		if err != nil {
 			return err
 		}
-		a, err := g.admit(ctx, m, in)
+		a, _, err := g.admit(ctx, m, in)
 		if err != nil {
 			return err
 		}
@@ -123,38 +123,34 @@ func (g *Gateway) receive(ctx context.Context, m *method.Method, s connect.Serve
 	return in, m.Check(in)
 }
 
-// commandKey is under which a context carries the name of the command that a call will be.
-type commandKey struct{}
-
-func commanded(ctx context.Context, id edge.ID) context.Context {
-	if id.IsZero() {
-		return ctx
-	}
-	return context.WithValue(ctx, commandKey{}, id)
-}
-
-// admit decides whether the call may go on, and keeps the record where one is due. For commands of the site the
-// record of what was done is part of the change itself; the one kept here says who was let in to do it, through
-// which door, from where and why, which the site never learns. Both have the command's name.
-func (g *Gateway) admit(ctx context.Context, m *method.Method, in proto.Message) (a Access, err error) {
+// admit decides whether the call may go on, and keeps the record where one is due. The record of what a command of the
+// site changed is part of the change itself. Where it moves money, who was let in to do it, through which door, from
+// where and why stand in it too; otherwise all that is recorded here. Both have the command's name.
+func (g *Gateway) admit(ctx context.Context, m *method.Method, in proto.Message) (a Access, e *entered, err error) {
 	a = Access{Request: call.From(ctx), Method: m, Object: m.ObjectID(in), Roles: m.Roles(in)}
 	if !m.Query && m.Rule.GetHome() == api.Home_HOME_SITE {
 		if a.Command, err = commandID(ctx, a.Request.Caller.Actor, m.Op); err != nil {
-			return a, err
+			return a, nil, err
 		}
 	}
 	if a.Objects, err = m.Objects(in); err != nil {
-		return a, err
+		return a, nil, err
 	}
 	v := g.o.Guard.Decide(ctx, a)
+	if v.Refused == nil && !a.Command.IsZero() && tells(m) {
+		return a, g.letIn(a, v), nil
+	}
 	if v.Refused == nil && !noted(m, v) {
-		return a, nil
+		return a, &entered{id: a.Command}, nil
 	}
 	if err := g.o.Guard.Note(ctx, a, v); err != nil && v.Refused == nil {
-		return a, err
+		return a, nil, err
 	}
-	return a, v.Refused
+	return a, &entered{id: a.Command}, v.Refused
 }
+
+// tells reports whether the record of what a command changed says how the command came, too.
+func tells(m *method.Method) bool { return m.Rule.GetMoney() }
 
 // noted reports whether an access that is allowed leaves a record made here. What people read of themselves
 // leaves one only where its schema asks for it.

@@ -56,6 +56,8 @@ type Guard interface {
 	// Note returns once a record of the access or of its refusal is durable. Where it fails, the access must not
 	// happen.
 	Note(ctx context.Context, a Access, v Verdict) error
+	// Way is what Note would write of an access that is allowed, for a command whose own record will hold it.
+	Way(a Access, v Verdict) *edge.Way
 }
 
 // A Limiter holds back who asks too much. Its refusals are *problem.Throttled.

@@ -16,11 +16,11 @@ import (
 
 // command has the site do what a request asks for, as one command or as several.
 func (g *Gateway) command(ctx context.Context, m *method.Method, in proto.Message) (proto.Message, error) {
-	id, _ := ctx.Value(commandKey{}).(edge.ID)
+	e, _ := ctx.Value(enteredKey{}).(*entered)
 	if list := m.Cut(in); list != nil {
-		return g.commands(ctx, m, id, list)
+		return g.commands(ctx, m, e, list)
 	}
-	o, err := g.propose(ctx, m, id, in)
+	o, err := g.propose(ctx, m, e, e.id, in)
 	if err == nil {
 		stands(ctx, o, o.Again)
 	}
@@ -29,13 +29,13 @@ func (g *Gateway) command(ctx context.Context, m *method.Method, in proto.Messag
 
 // commands has the site do a request in parts, in their order, up to the first that fails: what was done before it stays
 // done. The parts after the first cost what a call costs, and all of it is paid before anything is done.
-func (g *Gateway) commands(ctx context.Context, m *method.Method, id edge.ID, list []proto.Message) (all proto.Message, err error) {
+func (g *Gateway) commands(ctx context.Context, m *method.Method, e *entered, list []proto.Message) (all proto.Message, err error) {
 	if err := g.o.Limit.Principal(call.From(ctx), cost(m)*(len(list)-1)); err != nil {
 		return nil, err
 	}
 	tell, again := call.PartsOf(ctx), true
 	for i, part := range list {
-		o, err := g.propose(ctx, m, partID(id, i), part)
+		o, err := g.propose(ctx, m, e, partID(e.id, i), part)
 		if err == nil {
 			again = again && o.Again
 			stands(ctx, o, again && i == len(list)-1)
@@ -75,14 +75,17 @@ func partID(first edge.ID, i int) (id edge.ID) {
 }
 
 // propose hands a command to the site. The refusal of a command that was evaluated is in its outcome.
-func (g *Gateway) propose(ctx context.Context, m *method.Method, id edge.ID, in proto.Message) (edge.Outcome, error) {
+func (g *Gateway) propose(ctx context.Context, m *method.Method, e *entered, id edge.ID, in proto.Message) (edge.Outcome, error) {
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(in)
 	if err != nil {
 		return edge.Outcome{}, edge.E(edge.Internal, "a request cannot be encoded: %w", err)
 	}
 	within, end := telemetry.Child(ctx, "propose")
-	o, err := g.o.Backend.Propose(within, edge.Command{ID: id, Type: m.Op, Actor: call.At(ctx).Caller.Actor, Body: body})
+	o, err := g.o.Backend.Propose(within, edge.Command{ID: id, Type: m.Op, Actor: call.At(ctx).Caller.Actor, Body: body, Way: e.way})
 	end(err != nil)
+	if terr := e.told(ctx, o, err); terr != nil {
+		return edge.Outcome{}, terr
+	}
 	return o, err
 }
 

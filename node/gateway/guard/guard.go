@@ -180,6 +180,12 @@ func (g *Guard) Note(ctx context.Context, a gateway.Access, v gateway.Verdict) e
 	return err
 }
 
+// Way implements gateway.Guard.
+func (g *Guard) Way(a gateway.Access, v gateway.Verdict) *edge.Way {
+	r := record(g.o.Mask(), a, v)
+	return &edge.Way{Door: r.Door, Session: r.Session, Address: r.Address, Policies: r.Policies, Reason: r.Reason, Glass: r.Glass}
+}
+
 func record(mask *audit.Mask, a gateway.Access, v gateway.Verdict) audit.Record {
 	req, rule := a.Request, a.Method.Rule
 	object := cmp.Or(v.Object, a.Object)
