@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,11 +18,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/aielon/edge/node/edge"
 )
 
-// How the wallet is asked: clients, each waiting for its answer, and transfers a request.
-var walletLoads = []struct{ clients, bulk int }{{1, 1}, {32, 1}, {16, 50}}
+// A walletLoad is how the wallet is asked: clients, each waiting for its answer, and transfers a request. Ours is asked by
+// REST, or over one WebSocket a client, as a till is that stays connected.
+type walletLoad struct {
+	clients, bulk int
+	socket        bool
+}
+
+var walletLoads = []walletLoad{{1, 1, false}, {32, 1, false}, {32, 1, true}, {16, 50, false}}
 
 // walletAccounts is among how many accounts money is moved. Each load draws the same pairs for everybody.
 const walletAccounts = 1000
@@ -29,11 +38,14 @@ const walletAccounts = 1000
 // walletTotal is after how many transfers memory and disk are looked at.
 const walletTotal = 120_000
 
-func walletName(who string, clients, bulk int) string {
-	if bulk == 1 {
-		return fmt.Sprintf("transfers, %d clients: %s", clients, who)
+func (l walletLoad) name(who string) string {
+	switch {
+	case l.socket:
+		return fmt.Sprintf("transfers, %d clients by WebSocket: %s", l.clients, who)
+	case l.bulk == 1:
+		return fmt.Sprintf("transfers, %d clients: %s", l.clients, who)
 	}
-	return fmt.Sprintf("transfers, %d clients x %d: %s", clients, bulk, who)
+	return fmt.Sprintf("transfers, %d clients x %d: %s", l.clients, l.bulk, who)
 }
 
 // A payer is a client of a ledger that waits for its answers: it moves money between n pairs of accounts at once.
@@ -45,6 +57,7 @@ type pairOf struct{ debit, credit int }
 type book struct {
 	who  string
 	open func() (payer, func(), error) // a client with a connection of its own
+	dial func() (payer, func(), error) // the same over a WebSocket; nil: it has none
 	mem  func() (float64, error)       // bytes
 	disk func() (float64, error)       // bytes
 	stop func()
@@ -62,13 +75,14 @@ func wallet(b *bench) error {
 	}
 	for _, l := range walletLoads {
 		for _, who := range []string{"one node", "three nodes"} {
-			b.out.ratio(fmt.Sprintf("transfers, %s, %d clients x %d, against PostgreSQL", who, l.clients, l.bulk), walletName("aielon-edge, "+who, l.clients, l.bulk), walletName("PostgreSQL", l.clients, l.bulk), 0)
+			b.out.ratio(l.name(who)+", against PostgreSQL", l.name("aielon-edge, "+who), walletLoad{l.clients, l.bulk, false}.name("PostgreSQL"), 0)
 		}
 	}
 	for _, who := range []string{"one node", "three nodes"} {
-		b.out.atLeast("transfers a second at 32 clients, "+who, walletName("aielon-edge, "+who, 32, 1), 5000)
-		b.out.atLeast("transfers a second in bulk, "+who, walletName("aielon-edge, "+who, 16, 50), 25000)
-		b.out.atMost("p99 of a transfer at 32 clients, ms, "+who, "p99, "+walletName("aielon-edge, "+who, 32, 1), 50)
+		many, bulk := walletLoad{32, 1, false}.name("aielon-edge, "+who), walletLoad{16, 50, false}.name("aielon-edge, "+who)
+		b.out.atLeast("transfers a second at 32 clients, "+who, many, 5000)
+		b.out.atLeast("transfers a second in bulk, "+who, bulk, 25000)
+		b.out.atMost("p99 of a transfer at 32 clients, ms, "+who, "p99, "+many, 50)
 	}
 	b.out.atMost("memory after 120,000 transfers, MB", "memory: aielon-edge, one node", 160)
 	b.out.atMost("disk after 120,000 transfers, MB", "disk: aielon-edge, one node", 200)
@@ -101,18 +115,25 @@ func (b *bench) walletRun(run int) error {
 func (b *bench) walletLoads(k *book) error {
 	var done int64
 	for _, l := range walletLoads {
-		n, rate, p50, p99, err := b.pay(k, l.clients, l.bulk, 0)
+		open := k.open
+		if l.socket {
+			open = k.dial
+		}
+		if open == nil {
+			continue
+		}
+		n, rate, p50, p99, err := b.pay(open, l.clients, l.bulk, 0)
 		if err != nil {
 			return err
 		}
 		done += n
-		name := walletName(k.who, l.clients, l.bulk)
+		name := l.name(k.who)
 		b.out.add(name, "transfers/s", rate)
 		b.out.add("p50, "+name, "ms", p50)
 		b.out.add("p99, "+name, "ms", p99)
 	}
 	if rest := walletTotal - done; rest > 0 {
-		if _, _, _, _, err := b.pay(k, 16, 50, rest); err != nil {
+		if _, _, _, _, err := b.pay(k.open, 16, 50, rest); err != nil {
 			return err
 		}
 		done += rest
@@ -132,14 +153,14 @@ func (b *bench) walletLoads(k *book) error {
 }
 
 // pay has clients move money until the span is over, or until so many transfers are done.
-func (b *bench) pay(k *book, clients, bulk int, most int64) (n int64, rate, p50, p99 float64, err error) {
+func (b *bench) pay(open func() (payer, func(), error), clients, bulk int, most int64) (n int64, rate, p50, p99 float64, err error) {
 	var taken, moved atomic.Int64
 	errs, times := make([]error, clients), make([][]float64, clients)
 	began := time.Now()
 	end := began.Add(b.span)
 	var all sync.WaitGroup
 	for i := range clients {
-		p, stop, err := k.open()
+		p, stop, err := open()
 		if err != nil {
 			return 0, 0, 0, 0, err
 		}
@@ -213,6 +234,7 @@ func (b *bench) ourBook(who string, boxes []*box, stop func()) (_ *book, err err
 		c := &http.Client{Transport: t, Timeout: time.Minute}
 		return func(pairs []pairOf) error { return x.transfers(c, session, ids, pairs) }, t.CloseIdleConnections, nil
 	}
+	k.dial = func() (payer, func(), error) { return boxes[int(turn.Add(1))%len(boxes)].till(session, ids) }
 	k.mem = func() (float64, error) { return boxes[0].pss() }
 	k.disk = func() (float64, error) { return taken(boxes[0].dir) }
 	return k, nil
@@ -287,12 +309,33 @@ func ask(c *http.Client, method, url, session string, body []byte, out any) erro
 	return json.Unmarshal(b, out)
 }
 
+func transferOf(ids []string, p pairOf) string {
+	return fmt.Sprintf(`{"transfer":{"id":%q,"debit":%q,"credit":%q,"amount":"1250"}}`, edge.NewID(), ids[p.debit], ids[p.credit])
+}
+
+// till moves money between one pair of accounts at a time, over a WebSocket that stays open.
+func (x *box) till(session string, ids []string) (payer, func(), error) {
+	ctx := context.Background()
+	c, _, err := websocket.Dial(ctx, "ws://"+x.door+"/ws", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + session}}})
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(pairs []pairOf) error {
+		if err := c.Write(ctx, websocket.MessageText, []byte(`{"jsonrpc":"2.0","id":1,"method":"wallet.create_transfer","params":`+transferOf(ids, pairs[0])+`}`)); err != nil {
+			return err
+		}
+		_, b, err := c.Read(ctx)
+		if err == nil && !bytes.Contains(b, []byte(`"POSTED"`)) {
+			err = fmt.Errorf("a transfer by WebSocket was answered %s", b)
+		}
+		return err
+	}, func() { c.CloseNow() }, nil
+}
+
 // transfers moves money between pairs of accounts, by one request. A refusal within a batch is an error.
 func (x *box) transfers(c *http.Client, session string, ids []string, pairs []pairOf) error {
 	var body strings.Builder
-	one := func(p pairOf) {
-		fmt.Fprintf(&body, `{"transfer":{"id":%q,"debit":%q,"credit":%q,"amount":"1250"}}`, edge.NewID(), ids[p.debit], ids[p.credit])
-	}
+	one := func(p pairOf) { body.WriteString(transferOf(ids, p)) }
 	if len(pairs) == 1 {
 		one(pairs[0])
 		return ask(c, "POST", "http://"+x.door+"/v1/wallet/transfers", session, []byte(body.String()), nil)
