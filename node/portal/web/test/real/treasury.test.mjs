@@ -233,6 +233,7 @@ describe.each(['en', 'ar'])('in %s', (lang) => {
     await page.getByRole('link', { name: /Gedung/ }).click();
     await page.getByText('2,500,000').first().waitFor();
     await page.getByText('Lantai dua').first().waitFor();
+    await page.getByText(/8,000,000/).first().waitFor(); // the goal, with the decimals that the node says
     expect(await page.getByText('Kotak gedung').count()).toBe(0);
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
     await kept(page, '/v1/wallet/public/funds/building', '/v1/welcome');
