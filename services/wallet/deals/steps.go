@@ -203,13 +203,18 @@ func (d *Deals) change(tx edge.Tx, x change) (*walletv1.Contract, error) {
 		}
 	}
 	a.Done(tx)
+	return d.stepped(tx, c, s, x.step, sum)
+}
+
+// stepped keeps a contract after a step. One of which nothing is left is settled.
+func (d *Deals) stepped(tx edge.Tx, c *walletv1.Contract, s *contract.Schedule, step string, sum amount.Amount) (*walletv1.Contract, error) {
 	if write(c, s); s.Done() {
 		c.State = walletv1.ContractState_CONTRACT_SETTLED
 		if err := d.owed(tx, c); err != nil {
 			return nil, err
 		}
 	}
-	if err := keep(tx, c, x.step, sum.String()); err != nil {
+	if err := keep(tx, c, step, sum.String()); err != nil {
 		return nil, err
 	}
 	return show(c, tx.Now())
