@@ -230,3 +230,39 @@ func TestInvoiceCode(t *testing.T) {
 	w.Refuses(w.Try("encode_qr", &walletv1.EncodeQrRequest{Account: shop, Mcc: "5411", Invoice: inv.Id, Name: "A", City: "B", Country: "ID"}, &walletv1.PaymentCode{}), edge.Conflict, invoices.CodePaid)
 	w.Check()
 }
+
+// Whatever a code says of its account and its invoice, it is read or refused, and what can be paid is paid.
+func FuzzCode(f *testing.F) {
+	w := newWorld(f)
+	shop, a := w.Member("shop", "0"), w.Member("a", "1000000")
+	w.known(a)
+	inv := w.issue(shop, "5")
+	f.Add("26", "ORG.AIELON.WALLET", "01", shop, "50", "0017ORG.AIELON.WALLET0126"+inv.Id, "5411", uint64(5))
+	f.Add("51", "ID.CO.QRIS.WWW", "02", "ID1020012345678", "07", "A", "5812", uint64(0))
+	f.Fuzz(func(t *testing.T, tag, guid, field, account, at, bill, mcc string, amt uint64) {
+		w.T = t
+		m := qr.Merchant{MCC: mcc, Country: "ID", Name: "A", City: "B", Amount: amount.Of(amt), Accounts: []qr.Account{{ID: tag, GUID: guid, Fields: []qr.Object{{ID: field, Value: account}}}}}
+		m.Currency, _ = qr.CurrencyOf(booktest.Asset)
+		if bill != "" {
+			m.Additional.Others = []qr.Object{{ID: at, Value: bill}}
+		}
+		text, err := m.Encode()
+		if err != nil {
+			t.Skip()
+		}
+		got, in := &walletv1.DecodedQr{}, &walletv1.PayQrRequest{Id: w.ID(), Text: text, From: a}
+		if err := w.Try("decode_qr", &walletv1.DecodeQrRequest{Text: text}, got); err != nil {
+			w.Refuses(err, edge.Invalid, qr.Invalid)
+			got.Payable = false
+		}
+		if got.Amount == "" {
+			in.Amount = "1"
+		}
+		switch err := w.Do("pay_qr", in, &walletv1.QrPayment{}); {
+		case (err == nil) == got.Payable:
+		case edge.CodeOf(err) == ledger.CodeFunds, edge.CodeOf(err) == invoices.CodeAmount, edge.CodeOf(err) == "aml_limit", edge.CodeOf(err) == "reviews_full":
+		default:
+			t.Errorf("payable %v, and %v", got.Payable, err)
+		}
+	})
+}
