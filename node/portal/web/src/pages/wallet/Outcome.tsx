@@ -36,8 +36,7 @@ export function UnderReview({ id }: { id: string }) {
 export function Refused({ id, error }: { id: string; error: unknown }) {
   const { t } = useTranslation();
   const sentence = useSentence();
-  const code = error instanceof Problem ? (error.code ?? '') : '';
-  const ruled = code.startsWith('shariah_');
+  const ruled = error instanceof Problem && error.facts.some((f) => f.name === 'rule');
   const why = useQuery({ ...decision(id), enabled: ruled }).data;
   const { text, hint } = sentence(error);
   if (why?.text)
