@@ -173,7 +173,7 @@ func TestMatchIsNotSlow(t *testing.T) {
 			entries[i].Remittance = ""
 		}
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > time.Minute { // all with all would take half an hour
 		t.Errorf("two matchings of %d and %d took %s", len(entries), len(items), took)
 	}
 }
