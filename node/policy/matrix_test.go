@@ -95,7 +95,7 @@ var expected = map[string]string{
 	"front-desk": `health.lookup:p health.register:p health.agenda:p health.schedule:p consent.read:p consent.manage:p blobs.read:p
 		blobs.write:p search.use:s ai.use:s community.read:s`,
 	"wallet-officer": `wallet.read:p wallet.transfer:p wallet.desk:p wallet.accounts:p wallet.reverse:p wallet.approve:p!
-		zakat.case:p zakat.assess:p zakat.decide:p! wallet.report:s wallet.reconcile:p search.use:s analytics.read:s ai.use:s community.read:s`,
+		zakat.apply:p zakat.case:p zakat.assess:p zakat.decide:p! wallet.report:s wallet.reconcile:p search.use:s analytics.read:s ai.use:s community.read:s`,
 	"shariah-reviewer": `wallet.read:p wallet.review:p! wallet.rules:s wallet.report:s search.use:s ai.use:s community.read:s`,
 	"community-admin": `community.people:p community.join:p community.read:s community.post:s community.announce:s community.events:s
 		community.moderate:s community.manage:s search.use:s blobs.read:s blobs.write:s wallet.report:s analytics.read:s ai.use:s`,

@@ -282,6 +282,32 @@ func TestCase(t *testing.T) {
 	w.Check()
 }
 
+// Somebody at the desk writes an application down for a person, and may look into it, but not decide it.
+func TestCaseAtTheDesk(t *testing.T) {
+	w := newWorld(t)
+	w.By("officer")
+	c := &walletv1.ZakatCase{}
+	w.Must("apply_for_zakat", &walletv1.ApplyForZakatRequest{Id: w.ID(), Person: "poor", Asset: "EUR", Need: "900", Household: 2, Reason: "the rent"}, c)
+	if c.Person != "poor" || c.AppliedBy != "officer" {
+		t.Error(c)
+	}
+	assess := &walletv1.AssessCaseRequest{Case: c.Id, Category: "faqir", Amount: "800"}
+	decide := &walletv1.DecideCaseRequest{Case: c.Id, Approve: true, Reason: "as seen"}
+	w.By("second")
+	w.Refuses(w.Do("withdraw_case", &walletv1.WithdrawCaseRequest{Case: c.Id}, c), edge.Denied, ledger.CodeApproval)
+	w.Must("assess_case", assess, c)
+	w.By("officer")
+	w.Refuses(w.Do("decide_case", decide, c), edge.Denied, ledger.CodeApproval)
+	w.Must("assess_case", assess, c)
+	w.Refuses(w.Do("decide_case", decide, c), edge.Denied, ledger.CodeApproval)
+	w.By("second")
+	w.Must("decide_case", decide, c)
+	if c.State != walletv1.CaseState_CASE_APPROVED || c.AppliedBy != "officer" {
+		t.Error(c)
+	}
+	w.Check()
+}
+
 // What the rules about the eight groups and the fund itself forbid is not paid.
 func TestGrantRefused(t *testing.T) {
 	w := newWorld(t)

@@ -98,7 +98,7 @@ func (a *Alms) applyForZakat(tx edge.Tx, in *walletv1.ApplyForZakatRequest) (*wa
 		return nil, err
 	}
 	c := &walletv1.ZakatCase{Id: ask.Text, Person: in.GetPerson(), State: walletv1.CaseState_CASE_APPLIED, Asset: in.GetAsset(), Need: in.GetNeed(), Household: in.GetHousehold(),
-		Reason: in.GetReason(), Paid: "0", Applied: timestamppb.New(tx.Now())}
+		Reason: in.GetReason(), AppliedBy: tx.Actor().ID, Paid: "0", Applied: timestamppb.New(tx.Now())}
 	if found, err := cases.Load(tx, c.Id, &walletv1.ZakatCase{}); err != nil || found {
 		return nil, edge.E(edge.Conflict, "this identifier was used for another case").WithCode(ledger.CodeConflict)
 	}
@@ -152,11 +152,17 @@ func listCases(v edge.View, in *walletv1.ListCasesRequest) (out *walletv1.ListCa
 	return out, err
 }
 
-// withdrawCase takes an application back. One that was taken back stays so.
+// withdrawCase takes an application back: the person, or whoever wrote it down for them. One that was taken back stays so.
 func withdrawCase(tx edge.Tx, in *walletv1.WithdrawCaseRequest) (*walletv1.ZakatCase, error) {
 	c, err := findCase(tx, in.GetCase())
-	if err != nil || c.State == walletv1.CaseState_CASE_WITHDRAWN {
-		return c, err
+	if err != nil {
+		return nil, err
+	}
+	if who := tx.Actor().ID; who != c.Person && who != c.AppliedBy {
+		return nil, edge.E(edge.Denied, "only who applied takes an application back").WithHint("ask them to").WithCode(ledger.CodeApproval)
+	}
+	if c.State == walletv1.CaseState_CASE_WITHDRAWN {
+		return c, nil
 	}
 	return c, step(tx, c, walletv1.CaseState_CASE_WITHDRAWN)
 }
@@ -184,13 +190,13 @@ func assessCase(tx edge.Tx, in *walletv1.AssessCaseRequest) (*walletv1.ZakatCase
 	return c, step(tx, c, walletv1.CaseState_CASE_ASSESSED)
 }
 
-// decideCase grants or declines. It takes somebody who neither applied nor looked into it.
+// decideCase grants or declines. It takes somebody who neither applied, for themselves or another, nor looked into it.
 func decideCase(tx edge.Tx, in *walletv1.DecideCaseRequest) (*walletv1.ZakatCase, error) {
 	c, err := findCase(tx, in.GetCase())
 	if err != nil {
 		return nil, err
 	}
-	if err := another(tx, c.Person, c.AssessedBy); err != nil {
+	if err := another(tx, c.Person, c.AppliedBy, c.AssessedBy); err != nil {
 		return nil, err
 	}
 	text := in.GetAmount()

@@ -1748,7 +1748,9 @@ type ZakatCase struct {
 	Assessed *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=assessed,proto3" json:"assessed,omitempty"`
 	Decided  *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=decided,proto3" json:"decided,omitempty"`
 	// It pays for a building or its upkeep.
-	Building      bool `protobuf:"varint,20,opt,name=building,proto3" json:"building,omitempty"`
+	Building bool `protobuf:"varint,20,opt,name=building,proto3" json:"building,omitempty"`
+	// Who wrote the application down: the person, or somebody at the desk for them.
+	AppliedBy     string `protobuf:"bytes,21,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1921,6 +1923,13 @@ func (x *ZakatCase) GetBuilding() bool {
 		return x.Building
 	}
 	return false
+}
+
+func (x *ZakatCase) GetAppliedBy() string {
+	if x != nil {
+		return x.AppliedBy
+	}
+	return ""
 }
 
 // A ZakatGrant is a payment out of the fund zakat.
@@ -2652,7 +2661,7 @@ const file_services_wallet_walletv1_zakat_proto_rawDesc = "" +
 	"\x06amount\x18\x04 \x01(\tR\x06amount\x12\x1b\n" +
 	"\tcounts_as\x18\x05 \x01(\tR\bcountsAs\x12.\n" +
 	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x126\n" +
-	"\x05lines\x18\a \x03(\v2 .aielon.wallet.v1.AssessmentLineR\x05lines\"\xb4\x05\n" +
+	"\x05lines\x18\a \x03(\v2 .aielon.wallet.v1.AssessmentLineR\x05lines\"\xd3\x05\n" +
 	"\tZakatCase\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06person\x18\x02 \x01(\tR\x06person\x121\n" +
@@ -2676,7 +2685,9 @@ const file_services_wallet_walletv1_zakat_proto_rawDesc = "" +
 	"\aapplied\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\aapplied\x126\n" +
 	"\bassessed\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\bassessed\x124\n" +
 	"\adecided\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\adecided\x12\x1a\n" +
-	"\bbuilding\x18\x14 \x01(\bR\bbuilding\"\x8e\x01\n" +
+	"\bbuilding\x18\x14 \x01(\bR\bbuilding\x12\x1d\n" +
+	"\n" +
+	"applied_by\x18\x15 \x01(\tR\tappliedBy\"\x8e\x01\n" +
 	"\n" +
 	"ZakatGrant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +

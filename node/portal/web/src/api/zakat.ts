@@ -22,7 +22,7 @@ export interface ZakatGrant { id?: string; amount?: string; account?: string; by
 export type CaseState = 'CASE_APPLIED' | 'CASE_ASSESSED' | 'CASE_APPROVED' | 'CASE_DECLINED' | 'CASE_PAID' | 'CASE_WITHDRAWN';
 export interface ZakatCase {
   id: string; person?: string; state?: CaseState; asset?: string; need?: string; household?: number; reason?: string; category?: string; recommended?: string; notes?: string; assessedBy?: string;
-  approved?: string; decidedBy?: string; decision?: string; paid?: string; grants?: ZakatGrant[]; applied?: string; assessed?: string; decided?: string; building?: boolean;
+  approved?: string; decidedBy?: string; decision?: string; paid?: string; grants?: ZakatGrant[]; applied?: string; assessed?: string; decided?: string; building?: boolean; appliedBy?: string;
 }
 
 /** The eight that zakat may be given to, in the order of the verse (9:60). */

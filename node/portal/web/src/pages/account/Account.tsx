@@ -61,6 +61,8 @@ function Profile({ self }: { self: Self }) {
             [t('signin.login'), <bdi className="latin font-mono">{self.person?.login}</bdi>],
             [t('people.roles'), <span className="flex flex-wrap justify-end gap-1.5">{(self.roles ?? []).map((r) => <Badge key={r}>{roleName(r)}</Badge>)}</span>],
             [t('account.until'), f.moment(self.until)],
+            // Whoever at a desk does something for this person needs it.
+            [t('devices.id'), <bdi className="latin font-mono text-xs break-all select-all">{self.person?.id ?? self.id}</bdi>],
           ]}
         />
       </div>

@@ -64,6 +64,7 @@ function Asked({ c }: { c: ZakatCase }) {
         rows={[
           [t('treasury.household'), f.count(c.household)],
           [t('treasury.when'), f.moment(c.applied)],
+          ...(c.appliedBy && c.appliedBy !== c.person ? ([[t('treasury.appliedBy'), <Who id={c.appliedBy} />]] as [ReactNode, ReactNode][]) : []),
         ]}
       />
       <Words text={c.reason} />

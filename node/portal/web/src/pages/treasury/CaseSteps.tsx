@@ -12,18 +12,19 @@ import { useDone, useTreasury } from './Frame';
 import { Choice } from './Plot';
 import { AccountField, ReasonField, isDesk, useAccounts } from './fields';
 
-/** CaseSteps is what can be done next, or who has to do it. Who looked into a case does not decide it. */
+/** CaseSteps is what can be done next, or who has to do it. Who applied or looked into it does not decide it. */
 export function CaseSteps({ c }: { c: ZakatCase }) {
   const { t } = useTranslation();
   const { id, may, away } = useTreasury();
   const state = c.state ?? 'CASE_APPLIED';
+  const mine = c.assessedBy === id || c.appliedBy === id;
   if (away || !['CASE_APPLIED', 'CASE_ASSESSED', 'CASE_APPROVED'].includes(state)) return null;
   if (c.person === id) return <Notice tone="none">{t('treasury.yourCase')}</Notice>;
   if (state === 'CASE_APPROVED') return may('wallet.desk') ? <Pay key={c.paid} c={c} /> : null;
   return (
     <>
-      {state === 'CASE_ASSESSED' && (c.assessedBy === id ? <Notice tone="none">{t('treasury.youAssessed')}</Notice> : may('zakat.decide') && <Decide c={c} />)}
-      {may('zakat.assess') && (state === 'CASE_APPLIED' || c.assessedBy === id) && <Assess key={c.assessed} c={c} />}
+      {state === 'CASE_ASSESSED' && (mine ? <Notice tone="none">{t(c.assessedBy === id ? 'treasury.youAssessed' : 'treasury.youApplied')}</Notice> : may('zakat.decide') && <Decide c={c} />)}
+      {may('zakat.assess') && (state === 'CASE_APPLIED' || mine) && <Assess key={c.assessed} c={c} />}
     </>
   );
 }
