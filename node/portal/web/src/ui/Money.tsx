@@ -91,7 +91,7 @@ export function MoneyField({ label, asset, value, onChange, optional, help, erro
   const parsed = scale === undefined ? undefined : parseMoney(value, scale, asset);
   const fault = parsed && 'fault' in parsed ? parsed.fault : undefined;
   const shown = fault && !(fault === 'empty' && (optional || !left)) && (left || fault !== 'form') ? said(fault) : undefined;
-  const understood = parsed && 'minor' in parsed && scale !== undefined ? `= ${m.text(parsed.minor, scale, asset)}` : help;
+  const understood = parsed && 'minor' in parsed && scale !== undefined ? `\u2066= ${m.text(parsed.minor, scale, asset)}\u2069` : help;
   function said(f: Fault): string {
     if (f === 'decimals') return scale ? t('money.faultDecimals', { count: scale, asset }) : t('money.faultWhole', { asset });
     return t(({ empty: 'money.faultEmpty', form: 'money.faultForm', large: 'money.faultLarge', zero: 'money.faultZero', ambiguous: 'money.faultAmbiguous' } as const)[f]);

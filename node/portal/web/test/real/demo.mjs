@@ -84,7 +84,7 @@ async function clinic(dir, hub) {
   const asked = await owner.ask('POST', '/v1/join-codes', { role: 'node' });
   second.join(asked.address, asked.code);
   await second.start({ setUp: false });
-  return { first, second, owner, tokens, shown: { ...shown, invitation, money, zakatCase: treasury.waiting } };
+  return { first, second, owner, tokens, shown: { ...shown, invitation, money, memberAccount: money.member, zakatCase: treasury.waiting } };
 }
 
 /** Another site of the region, with a meter and a person. */

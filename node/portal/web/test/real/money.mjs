@@ -69,5 +69,7 @@ export async function startMoney({ url, owner, password, people, officer: office
     const by = await new Program(url).signIn(reviewer, password);
     await by.ask('POST', '/v1/wallet/zakat/prices', { asset: 'IDR', gold: idr(2_150_000), silver: idr(26_500) });
   }
+  // One who asked for it has their lunar year followed.
+  await member.ask('POST', '/v1/wallet/zakat/hawl', { person: id(memberLogin), asset: 'IDR', wealth: {} });
   return { ...at, ...a, hold, officer, memberProgram: member };
 }

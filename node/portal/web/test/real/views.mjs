@@ -1,6 +1,35 @@
 // Every page of the portal as people meet it, in a region of the real program (demo.mjs).
 const dialog = (page) => page.getByRole('dialog').waitFor();
 
+// Of the wallet and the counter, in every language: by place and not by name.
+const act = (page, n) => page.getByRole('main').getByRole('button').nth(n).click().then(() => dialog(page));
+const tab = (page, n) => page.getByRole('tab').nth(n).click().then(() => page.waitForTimeout(600));
+const counter = (page) => page.getByRole('tabpanel').getByRole('button');
+
+async function choose(page) {
+  await counter(page).first().click();
+  await page.getByRole('dialog').getByRole('searchbox').fill('Tabungan');
+  await page.getByRole('dialog').getByRole('listitem').getByRole('button').first().click();
+}
+
+async function merchant(page) {
+  const [name, city, country] = await page.locator('details input').all();
+  await name.fill('KLINIK AN-NUR');
+  await city.fill('JAKARTA');
+  await country.fill('ID');
+  await page.locator('details select').selectOption('8099');
+  await counter(page).last().waitFor();
+  await page.getByRole('tabpanel').getByRole('img').waitFor();
+}
+
+async function reckon(page) {
+  await page.locator('form input[inputmode=decimal]').first().fill('250000000');
+  await page.locator('fieldset button').first().click();
+  await page.locator('fieldset input').first().fill('12.5');
+  await page.locator('form button[type=submit]').click();
+  await page.waitForTimeout(600);
+}
+
 /** who: node and hub are signed in there, officer and reviewer at the node; nobody is not; fresh is a box that nobody has set up. */
 export const views = [
   { name: 'home', path: '/', who: 'node' },
@@ -34,6 +63,19 @@ export const views = [
   { name: 'setup', path: '/setup', who: 'fresh' },
   { name: 'display', path: '/display', who: 'nobody' },
   { name: 'home-officer', path: '/', who: 'officer' },
+  { name: 'wallet', path: '/wallet', who: 'member' },
+  { name: 'wallet-account', path: '/wallet/{memberAccount}', who: 'member' },
+  { name: 'wallet-zakat', path: '/wallet/zakat', who: 'member', then: reckon },
+  { name: 'wallet-pay', path: '/wallet', who: 'member', then: (p) => act(p, 0) },
+  { name: 'wallet-send', path: '/wallet', who: 'member', then: (p) => act(p, 1) },
+  { name: 'wallet-give', path: '/wallet', who: 'member', then: (p) => act(p, 2) },
+  { name: 'cashier', path: '/cashier', who: 'officer', then: (p) => choose(p).then(() => p.getByRole('textbox').fill('125000')) },
+  { name: 'cashier-account', path: '/cashier', who: 'officer', then: (p) => counter(p).first().click().then(() => dialog(p)) },
+  { name: 'cashier-holds', path: '/cashier', who: 'officer', then: (p) => tab(p, 1) },
+  { name: 'cashier-hold', path: '/cashier', who: 'officer', then: (p) => tab(p, 1).then(() => p.locator('li button').first().click()).then(() => dialog(p)) },
+  { name: 'cashier-codes', path: '/cashier', who: 'officer', then: (p) => tab(p, 2).then(() => choose(p)).then(() => merchant(p)) },
+  { name: 'cashier-invoice', path: '/cashier', who: 'officer', then: (p) => tab(p, 2).then(() => p.locator('section header button').last().click()).then(() => dialog(p)) },
+  { name: 'cashier-today', path: '/cashier', who: 'officer', then: (p) => tab(p, 3) },
   { name: 'treasury', path: '/treasury', who: 'officer' },
   { name: 'treasury-fund', path: '/treasury/funds/sadaqah:roof', who: 'officer' },
   { name: 'treasury-waqf', path: '/treasury/funds/waqf_yield:sawah', who: 'officer' },
@@ -77,7 +119,7 @@ export async function signedIn(browser, url, login, password) {
 }
 
 /** Who signs in as whom; the others do not. */
-export const logins = (demo) => ({ node: demo.login, hub: demo.hubLogin, officer: 'loket', reviewer: 'zainab' });
+export const logins = (demo) => ({ node: demo.login, hub: demo.hubLogin, officer: 'loket', reviewer: 'zainab', member: 'siti' });
 
 export async function sessions(browser, demo) {
   const all = Object.entries(logins(demo)).map(async ([who, login]) => [who, await signedIn(browser, origin(demo, { who }), login, demo.password)]);

@@ -37,8 +37,8 @@ export function AmountPad({ asset, value, onChange }: { asset: string; value: st
           onChange={(e) => onChange(e.target.value.slice(0, longest))}
           className="figures w-full bg-transparent text-end text-2xl font-semibold outline-none"
         />
-        <p aria-live="polite" className={`text-end text-sm ${'fault' in parsed && parsed.fault !== 'empty' ? 'text-bad' : 'text-soft'}`}>
-          {'fault' in parsed && !['empty', 'zero'].includes(parsed.fault) ? t('money.faultForm') : `= ${understood}`}
+        <p aria-live="polite" className={`text-end text-sm rtl:text-start ${'fault' in parsed && parsed.fault !== 'empty' ? 'text-bad' : 'text-soft'}`}>
+          {'fault' in parsed && !['empty', 'zero'].includes(parsed.fault) ? t('money.faultForm') : `\u2066= ${understood}\u2069`}
         </p>
       </div>
       <div dir="ltr" className="grid grid-cols-3 gap-2">
