@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -181,4 +182,30 @@ func (c *Control) Journal(stream string, after uint64, limit int) (lines []strin
 		lines = append(lines, s.Text())
 	}
 	return lines, s.Err()
+}
+
+// Backup writes a backup of the node, which goes on meanwhile, to a file.
+func (c *Control) Backup(path string) error {
+	r, err := c.open("POST", "/v1/backup", nil)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Close())
+}
+
+// Ask asks a question; strict: everything decided before is in the answer.
+func (c *Control) Ask(name string, body, out any) error {
+	var a struct {
+		Reply json.RawMessage `json:"reply"`
+	}
+	if err := c.Call("POST", "/v1/ask", map[string]any{"name": name, "body": body, "strict": true}, &a); err != nil {
+		return err
+	}
+	return json.Unmarshal(a.Reply, out)
 }

@@ -191,3 +191,19 @@ func (p *Process) Panics() int {
 	}
 	return n
 }
+
+// Command runs a command of the program against the node and returns what it said.
+func (p *Process) Command(args ...string) (string, error) {
+	p.tb.Helper()
+	out, err := exec.Command(program(p.tb), append(args, "--config", p.config)...).CombinedOutput()
+	return string(out), err
+}
+
+// Restore makes the data directory of the node, which must not be there, out of a backup and a copy of its key.
+func (p *Process) Restore(archive, key string) error {
+	p.tb.Helper()
+	if out, err := p.Command("restore", archive, "--key", key); err != nil {
+		return fmt.Errorf("%s cannot be restored: %w: %s", p.Name, err, out)
+	}
+	return nil
+}

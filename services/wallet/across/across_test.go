@@ -297,3 +297,43 @@ func TestRestoredDecidesNothingAnew(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Where the hub has nothing any more a person ends the wait. What others were told and this site has forgotten is shown
+// and never booked by itself.
+func TestEndRecovery(t *testing.T) {
+	a, b, h := two(t)
+	before := a.backup()
+	if _, err := do(a, "wallet.send_across", &walletv1.SendAcrossRequest{Id: named("x"), Debit: a.who[0], ToSite: "b", ToAccount: b.who[0], Amount: "40"}, &walletv1.Crossing{}); err != nil {
+		t.Fatal(err)
+	}
+	h.told(a, b)
+	answers := h.journal["b"]
+	h.journal["a"] = nil // the hub has lost what it was told
+	h.restore(a, before)
+	h.phase["a"], h.waiting["a"] = 0, nil
+	if err := a.asNode(OpRestored, Epoch{Epoch: a.epoch}, nil); err != nil {
+		t.Fatal(err)
+	}
+	send := &walletv1.SendAcrossRequest{Id: named("y"), Debit: a.who[1], ToSite: "b", ToAccount: b.who[1], Amount: "1"}
+	_, err := do(a, "wallet.send_across", send, &walletv1.Crossing{})
+	refuses(t, err, edge.Unavailable, CodeRecovering)
+	for i, want := range []bool{true, false} {
+		if out, err := do(a, "wallet.end_recovery", &walletv1.EndRecoveryRequest{}, &walletv1.EndRecoveryResponse{}); err != nil || out.WasRecovering != want {
+			t.Fatal(i, out, err)
+		}
+	}
+	if _, err := do(a, "wallet.send_across", send, &walletv1.Crossing{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range answers {
+		if r.to == "a" {
+			a.takes(r.note)
+		}
+	}
+	list := a.troubles()
+	if len(list) != 1 || list[0].Conflict || list[0].Site != "b" || list[0].Id != named("x") {
+		t.Fatal("money that b says it got from here is not shown", list)
+	}
+	has(t, a, a.who[0], "100")
+	a.sound()
+}

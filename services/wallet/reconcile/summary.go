@@ -1,17 +1,12 @@
 package reconcile
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/amount"
 	"github.com/aielon/edge/services/wallet/walletv1"
 )
-
-func split(at string) (nanos int64, number uint64) {
-	return int64(binary.BigEndian.Uint64([]byte(at[:8]))), binary.BigEndian.Uint64([]byte(at[8:]))
-}
 
 // A part of a difference while it is added up.
 type part struct {
