@@ -99,7 +99,7 @@ func (m *matcher) byReference() {
 		}
 	}
 	for i := range m.entries {
-		m.entries[i].Naming(longest, func(ref string) {
+		m.entries[i].Naming(longest, func(string) bool { return true }, func(ref string) {
 			if item, ok := known[ref]; ok {
 				m.sets.join(i, item)
 			}
@@ -108,10 +108,11 @@ func (m *matcher) byReference() {
 }
 
 // Naming yields whatever an entry may name, in capitals and digits, as Match compares references: each run of whole words
-// of at most longest bytes of what the payer gave or wrote, and of the bank's reference. One may come twice.
-func (e *Entry) Naming(longest int, yield func(ref string)) {
+// of at most longest bytes, that begins with a word begins says yes to, of what the payer gave or wrote, and of the bank's
+// reference. One may come twice.
+func (e *Entry) Naming(longest int, begins func(word string) bool, yield func(ref string)) {
 	for _, text := range []string{e.EndToEnd, e.Structured, e.Reference, e.Remittance} {
-		named(text, longest, yield)
+		named(text, longest, begins, yield)
 	}
 }
 
@@ -123,9 +124,12 @@ func words(s string) []string {
 }
 
 // named yields every run of whole words of text, put together, of at most longest bytes.
-func named(text string, longest int, yield func(string)) {
+func named(text string, longest int, begins func(string) bool, yield func(string)) {
 	list := words(text)
 	for i := range list {
+		if !begins(list[i]) {
+			continue
+		}
 		run := ""
 		for _, w := range list[i:] {
 			if run += w; len(run) > longest {

@@ -271,12 +271,15 @@ func TestReference(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		ref, _ := Reference(rapid.Uint64Range(0, MaxNumber).Draw(t, "n"))
-		if got, err := ParseReference(Spaced(ref)); err != nil || got != ref {
+		if got, err := ParseReference(Spaced(ref)); err != nil || got != ref || !IsReference(ref) {
 			t.Fatal(got, err)
 		}
 		i := rapid.IntRange(2, len(ref)-1).Draw(t, "place")
 		wrong := []byte(ref)
 		wrong[i] = '0' + (wrong[i]-'0'+byte(rapid.IntRange(1, 9).Draw(t, "by")))%10
+		if IsReference(string(wrong)) || IsReference(ref[:15]) || IsReference(ref+"0") {
+			t.Fatalf("%s is a reference", wrong)
+		}
 		if got, err := ParseReference(string(wrong)); err == nil {
 			t.Fatalf("%s was taken for %s", wrong, got)
 		}

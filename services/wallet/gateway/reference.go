@@ -21,6 +21,11 @@ func Reference(n uint64) (string, error) {
 	return fmt.Sprintf("RF%02d%s", 98-bankfile.Mod97(body+"RF00"), body), nil
 }
 
+// IsReference reports whether a text, in capitals and without spaces, can be what Reference made.
+func IsReference(text string) bool {
+	return len(text) == 16 && text[:2] == "RF" && strings.Trim(text[2:], "0123456789") == "" && bankfile.Mod97(text[4:]+text[:4]) == 1
+}
+
 // Spaced is a reference in groups of four, as people read it.
 func Spaced(ref string) string {
 	var b strings.Builder

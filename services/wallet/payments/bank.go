@@ -1,7 +1,6 @@
 package payments
 
 import (
-	"strings"
 	"time"
 
 	"github.com/aielon/edge/node/edge"
@@ -11,12 +10,9 @@ import (
 	"github.com/aielon/edge/services/wallet/walletv1"
 )
 
-// MaxReference is the length of the longest reference a payer may write.
-const MaxReference = 25
-
 // Referred is the payment whose payer was asked to write a reference: capitals and digits, without spaces.
 func Referred(v edge.View, reference string) (id edge.ID, found bool, err error) {
-	if !strings.HasPrefix(reference, "RF") || len(reference) > MaxReference {
+	if !paygate.IsReference(reference) {
 		return id, false, nil
 	}
 	under := append(join(underRef, reference), '/')

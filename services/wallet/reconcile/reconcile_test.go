@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"bytes"
+	"iter"
 	"strings"
 	"testing"
 
@@ -237,4 +238,31 @@ func TestLongest(t *testing.T) {
 		t.Fatalf("%d bytes: %v", next.spent, err)
 	}
 	t.Logf("telling of %d payments costs %d", settleMany, next.spent)
+}
+
+// A counter counts what is looked up.
+type counter struct {
+	edge.Tx
+	looks int
+}
+
+func (c *counter) Get(k []byte) ([]byte, error) { c.looks++; return c.Tx.Get(k) }
+
+func (c *counter) Scan(p []byte) iter.Seq2[[]byte, []byte] { c.looks++; return c.Tx.Scan(p) }
+
+// What a payer writes decides nothing about how much has to be looked up.
+func TestHostileText(t *testing.T) {
+	for _, text := range []string{"RF ", "RF1 ", "RF18 5390 0754 7035 ", "0123456789abcdefghjkmnpqrs "} {
+		w := newWorld(t)
+		var rows []row
+		for n := range 20 {
+			rows = append(rows, row{1, 100 + n, "B-" + w.id(), "", strings.Repeat(text, 4000/len(text))})
+		}
+		body, _ := proto.Marshal(&walletv1.ImportStatementRequest{Account: w.bank, Format: walletv1.StatementFormat_CAMT053, Document: camt(iban, 1, 1, 0, rows...), BankAccount: iban})
+		h, _ := w.mux.Handler("wallet.import_statement")
+		c := &counter{Tx: w.state}
+		if _, err := h(c, body); err != nil || c.looks > 10*len(rows)+50 {
+			t.Errorf("%q: %d lookups, %v", text, c.looks, err)
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"strings"
+
 	"github.com/aielon/edge/node/edge"
 	"github.com/aielon/edge/services/wallet/amount"
 	"github.com/aielon/edge/services/wallet/bankfile"
@@ -36,7 +38,8 @@ func (s *Service) first(tx edge.Tx, e *entry, from *bankfile.Entry) error {
 // named lists the payments whose references an entry bears, and the transfers whose identifiers it bears and that it fits.
 func (s *Service) named(v edge.View, e *entry, from *bankfile.Entry) (paid, moved []edge.ID, err error) {
 	seen := map[edge.ID]bool{}
-	from.Naming(idLength, func(ref string) {
+	begins := func(word string) bool { return strings.HasPrefix(word, "RF") || len(word) == idLength }
+	from.Naming(idLength, begins, func(ref string) {
 		if err != nil {
 			return
 		}
