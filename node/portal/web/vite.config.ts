@@ -34,6 +34,9 @@ export default defineConfig({
             { name: 'libraries', test: /node_modules\/(react|react-dom|scheduler|@tanstack|i18next|react-i18next|idb|use-sync-external-store|isbot)\// },
             { name: 'common', test: (id: string) => common.test(id) && !ofMoney(id) },
             { name: 'money', test: (id: string) => /src\/(api\/money\/|i18n\/money\.ts|ui\/Money)/.test(id) || ofMoney(id) },
+            // A page that anyone opens on a phone is one file more, not fifteen. What others use too stays where it is.
+            { name: 'funds', test: /src\/(api\/funds|pages\/funds\/)/, includeDependenciesRecursively: false },
+            { name: 'treasury', test: /src\/(api\/(compliance|reconcile)|pages\/treasury\/)/, includeDependenciesRecursively: false },
           ],
         },
       },

@@ -211,6 +211,33 @@ describe.each(['en', 'ar'])('in %s', (lang) => {
     await shown(page, 'treasury.importedAgain');
   });
 
+  test('a CSV is read as the treasurer says, and in the same way the next time', async () => {
+    const { page } = w;
+    const account = (await w.programs.officer.ask('POST', '/v1/wallet/accounts', { kind: 'BANK', asset: 'IDR', fund: 'building', name: 'Bank gedung' })).id;
+    const day = (n) => new Date(Date.now() - n * 86_400_000).toISOString().slice(0, 10).split('-').reverse().join('.');
+    const csv = (rows) => ({ name: 'k.csv', mimeType: 'text/csv', buffer: Buffer.from(['Kontoauszug', 'Tag;Betrag;Ref;Name;Text', ...rows].join('\r\n')) });
+    await page.goto(at('/treasury/bank'));
+    await field(page, 'treasury.account').selectOption(account);
+    await button(page, 'treasury.import').click();
+    await dialog(page).locator('[type=file]').setInputFiles(csv([`${day(3)};1.250.000,00;A1;Jamaah;Infak gedung`, `${day(2)};-2.500,00;A2;Bank;Biaya`]));
+    await field(page, 'treasury.iban').fill('0098123456');
+    await field(page, 'treasury.skip').fill('1');
+    await field(page, 'treasury.delimiter').selectOption(';');
+    await field(page, 'treasury.dateLayout').fill('DD.MM.YYYY');
+    await field(page, 'treasury.decimal').selectOption(',');
+    for (const [column, name] of [['booked', 'Tag'], ['amount', 'Betrag'], ['reference', 'Ref'], ['counterparty', 'Name'], ['remittance', 'Text']]) await field(page, `csvColumn.${column}`).selectOption(name);
+    await dialog(page).locator('[type=submit]').click();
+    await shown(page, 'treasury.imported', { count: 2 });
+    await page.getByText('Infak gedung').waitFor();
+    await page.getByText(/1,250,000/).first().waitFor();
+
+    await button(page, 'treasury.import').click();
+    await dialog(page).locator('[type=file]').setInputFiles(csv([`${day(1)};75.000,00;A3;Jamaah;Sumur`]));
+    await dialog(page).getByText(say('treasury.mappingKnown')).waitFor();
+    await dialog(page).locator('[type=submit]').click();
+    await page.getByText('Sumur').waitFor();
+  });
+
   test('an account is frozen and let go, and the books are a file', async () => {
     const { page } = w;
     await page.goto(at('/treasury/accounts'));

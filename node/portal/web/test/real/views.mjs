@@ -30,6 +30,13 @@ async function reckon(page) {
   await page.waitForTimeout(600);
 }
 
+/** The account with a statement, and that statement. */
+async function ofBank(p) {
+  await p.locator('select').first().selectOption(await p.locator('option', { hasText: 'Bank, kas umum' }).getAttribute('value'));
+  await p.getByRole('main').locator('li button').first().click();
+  await p.locator('dl').first().waitFor();
+}
+
 /** who: node and hub are signed in there, officer and reviewer at the node; nobody is not; fresh is a box that nobody has set up. */
 export const views = [
   { name: 'home', path: '/', who: 'node' },
@@ -86,6 +93,7 @@ export const views = [
   { name: 'treasury-case', path: '/treasury/zakat/{zakatCase}', who: 'officer' },
   { name: 'treasury-reckon', path: '/treasury/zakat/desk', who: 'officer' },
   { name: 'treasury-bank', path: '/treasury/bank', who: 'officer' },
+  { name: 'treasury-statement', path: '/treasury/bank', who: 'officer', then: ofBank },
   { name: 'treasury-import', path: '/treasury/bank', who: 'officer', then: (p) => p.locator('section').getByRole('button').first().click().then(() => dialog(p)) },
   { name: 'treasury-accounts', path: '/treasury/accounts', who: 'officer' },
   { name: 'treasury-account', path: '/treasury/accounts', who: 'officer', then: (p) => p.locator('li').getByRole('button').first().click().then(() => dialog(p)) },
