@@ -1,10 +1,11 @@
 // Money against the real program, on phones, in both directions of writing: a counter that takes cash with and without the node, and a
 // member who sends, gives, pays and reckons zakat. What a page says is held against the ledger.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { launch } from '../fixture/browser.mjs';
+import { film } from './film.mjs';
 import { payIn, startMoney } from './money.mjs';
 import { kept, person } from './person.mjs';
 import { speaker } from './texts.mjs';
@@ -35,9 +36,14 @@ describe.each(['en', 'ar'])('money in %s', (lang) => {
     const known = (await owner.ask('GET', '/v1/people')).people;
     w.m = await startMoney({ url: w.node.url, owner, password, people: known, officer: 'loket', member: 'siti', other: 'maryam', reviewer: 'maryam' });
     w.wire = await new Wire(w.node.url).up();
-    w.browser = await launch([w.wire.rule]);
+    // What the camera of the counter sees: the code a member shows on their phone.
+    const seen = join(w.dir, 'camera.y4m');
+    writeFileSync(seen, film(w.m.other));
+    w.browser = await launch([w.wire.rule, '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-video-capture=${seen}`]);
     w.counter = await person(w.browser, { lang });
     w.phone = await person(w.browser, { lang });
+    // A phone whose camera is of no use: everything can be typed and pasted.
+    await w.phone.context().addInitScript(() => Object.defineProperty(navigator, 'mediaDevices', { value: undefined }));
     await enter(w.counter, w.node.url, 'loket', password);
     await enter(w.phone, w.node.url, 'siti', password);
   });
@@ -98,6 +104,23 @@ describe.each(['en', 'ar'])('money in %s', (lang) => {
     await next();
     await tab('cashier.today').click();
     await w.counter.getByText('+50,000').first().waitFor();
+  });
+
+  test('the camera reads the code a member shows', async () => {
+    await tab('cashier.take').click();
+    await panel().getByRole('button').first().click();
+    const dialog = w.counter.getByRole('dialog');
+    await dialog.getByRole('button', { name: say('wallet.scan') }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await panel().getByText(w.m.other.slice(-6)).waitFor();
+    // Who pays by the code of a person sends to them.
+    const page = await person(w.browser, { lang });
+    await enter(page, w.node.url, 'siti', password);
+    await page.goto(`${w.node.url}/wallet`);
+    await button(page, 'wallet.pay').click();
+    await page.getByRole('dialog').getByRole('heading', { name: say('wallet.send') }).waitFor();
+    expect(await page.getByRole('dialog').getByLabel(say('wallet.to'), { exact: true }).inputValue()).toBe(w.m.other);
+    await page.context().close();
   });
 
   test('with no link cash is taken and waits, in order, and is in the ledger once', async () => {

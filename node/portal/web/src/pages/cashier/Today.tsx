@@ -81,7 +81,7 @@ function Totals({ lines, desks }: { lines: Line[]; desks: Desk[] }) {
               {back.length > 0 && (
                 <>
                   {' · '}
-                  {t('cashier.back')} <Money minor={total(back)} asset={d.asset} />
+                  {t('cashier.back')} <Money minor={(-BigInt(total(back))).toString()} asset={d.asset} />
                 </>
               )}
             </span>

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { connection } from '@/api/connection';
 import { isId } from '@/api/money/id';
 import { type DecodedQr, decodeQr, invoice as invoiceOf, payInvoice, payQr } from '@/api/money/invoices';
+import { Problem } from '@/api/problem';
 import { useStore } from '@/api/store';
 import { language } from '@/i18n';
 import { Notice } from '@/ui/Badge';
@@ -18,6 +19,7 @@ import { useSentence } from '@/ui/useSentence';
 import { FromAccount, accountName, left, useMine } from './FromAccount';
 import { Move } from './Move';
 import { NumberOf } from './NumberOf';
+import Send from './Send';
 
 /** Pay takes a merchant's code, or the number of an invoice, from a camera, the clipboard or the keyboard. */
 export default function Pay({ from, onClose }: { from: string; onClose: () => void }) {
@@ -140,6 +142,8 @@ function PayInvoice({ id: number, from, onClose }: { id: string; from: string; o
   const query = useQuery(invoiceOf(number, payer));
   const account = mine?.find((a) => a.id === payer);
   const bill = query.data;
+  // The number of an account looks the same: whoever shows theirs is sent money.
+  if (query.error instanceof Problem && query.error.status === 404) return <Send from={from} number={number} onClose={onClose} />;
   if (!bill)
     return (
       <Dialog open onClose={onClose} title={t('wallet.invoice')}>

@@ -10,12 +10,12 @@ import { Move } from './Move';
 import { NumberOf } from './NumberOf';
 
 /** Send moves money from one's own account to another, by its number. */
-export default function Send({ from, onClose }: { from: string; onClose: () => void }) {
+export default function Send({ from, number = '', onClose }: { from: string; number?: string; onClose: () => void }) {
   const { t } = useTranslation();
   const money = useMoneyText();
   const mine = useMine();
   const [payer, setPayer] = useState(from);
-  const [to, setTo] = useState('');
+  const [to, setTo] = useState(number);
   const [memo, setMemo] = useState('');
   const account = mine?.find((a) => a.id === payer);
   const asset = account?.asset ?? '';
