@@ -20,9 +20,11 @@ export function TopBar({ onOpen }: { onOpen: (s: Sheet) => void }) {
       <ConnectionChip />
       <span className="grow" />
       {waiting.length > 0 && (
-        <Button look={waiting.some((w) => w.refused) ? 'danger' : 'plain'} onClick={() => onOpen('outbox')}>
+        // On a phone there is room for the number; what it is of is said to those who hear it.
+        <Button look={waiting.some((w) => w.refused) ? 'danger' : 'plain'} aria-label={t('outbox.chip', { count: waiting.length })} className="whitespace-nowrap" onClick={() => onOpen('outbox')}>
           <Inbox size={16} aria-hidden />
-          <span className="figures">{t('outbox.chip', { count: waiting.length })}</span>
+          <span className="figures sm:hidden">{waiting.length}</span>
+          <span className="figures hidden sm:inline">{t('outbox.chip', { count: waiting.length })}</span>
         </Button>
       )}
       <button
