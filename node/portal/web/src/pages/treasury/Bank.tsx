@@ -93,11 +93,12 @@ function OfAccount({ account }: { account: Account }) {
 function Row({ statement: s, chosen, onChoose }: { statement: BankStatement; chosen: boolean; onChoose: () => void }) {
   const { t } = useTranslation();
   const days = useDays();
+  const [from, until] = [days.date(s.from), days.date(s.until && new Date(new Date(s.until).getTime() - 1))];
   return (
     <li>
       <button type="button" aria-pressed={chosen} onClick={onChoose} className={`flex w-full flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2.5 text-start hover:bg-raised/60 ${chosen ? 'bg-accent-ground' : ''}`}>
         <span className="min-w-0 grow basis-44">
-          <span className="block font-medium">{t('treasury.span', { from: days.date(s.from), until: days.date(s.until && new Date(new Date(s.until).getTime() - 1)) })}</span>
+          <span className="block font-medium">{from === until ? from : t('treasury.span', { from, until })}</span>
           <span className="block text-xs text-soft">
             {t('treasury.entries', { count: s.entries ?? 0 })}
             {s.number && (
