@@ -5,9 +5,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/aielon/edge/node"
 )
+
+// gcPercent is how much garbage a node lets gather before it is collected, in percent of what is in use. Go's default is
+// 100; a box has little memory, and its throughput does not suffer (node/DESIGN.md). GOGC in the environment goes first.
+const gcPercent = 40
 
 type runCmd struct {
 	Check bool
@@ -26,6 +32,9 @@ func (r *runCmd) Run(in *invocation) error {
 	if r.Check {
 		fmt.Fprintln(in.std.Out, "The configuration is good.")
 		return nil
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	n, err := node.New(in.ctx, cfg, node.Options{Logger: logger(in.std.Err, cfg.Log), Version: in.version})
 	if err != nil {
