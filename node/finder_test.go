@@ -122,8 +122,8 @@ func TestSearch(t *testing.T) {
 		return nil
 	})
 
+	b.stop() // what follows the journals would begin to write it again
 	b.loseIndex()
-	b.stop()
 	again := start(t, b.cfg)
 	mira.box = again
 	mira.finds("فاطمه", kindIs("person"))
@@ -134,10 +134,19 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// loseIndex deletes the whole search index.
+// loseIndex deletes the whole search index of a node that was stopped.
 func (b *box) loseIndex() {
 	b.t.Helper()
-	v := b.readings.View()
+	store, err := state.Open(b.t.Context(), b.storeOptions("readings", "readings"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() {
+		if err := store.Close(); err != nil {
+			b.t.Error(err)
+		}
+	}()
+	v := store.View()
 	defer v.Close()
 	var keys [][]byte
 	for k := range v.Scan([]byte("x/")) {
@@ -147,7 +156,7 @@ func (b *box) loseIndex() {
 		b.t.Errorf("only %d rows", len(keys))
 	}
 	for part := range slices.Chunk(keys, 500) {
-		if err := b.readings.Commit(b.t.Context(), func(bt *state.Batch) {
+		if err := store.Commit(b.t.Context(), func(bt *state.Batch) {
 			for _, k := range part {
 				bt.Delete(k)
 			}
