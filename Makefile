@@ -19,7 +19,7 @@ run: build ## a hub and a node side by side, with simulated devices that replay 
 	$(BIN) quickstart --simulate
 
 test: ## all unit, property and in-process tests (< 5 minutes on 2 cores)
-	go test $(TESTFLAGS) -vet=off -ldflags '-s -w' -parallel 4 -timeout 280s ./... # make check vets; 80 links without symbols are quicker
+	go test $(TESTFLAGS) -vet=off -ldflags '-s -w' -parallel 4 -timeout 600s ./... # make check vets; 80 links without symbols are quicker
 
 check: ## formatting, vet, staticcheck, govulncheck, layers, module tidiness
 	scripts/check.sh
