@@ -11,11 +11,11 @@ import (
 	fulltext "github.com/aielon/edge/node/search"
 )
 
-// searchFollower and auditSearch are the names under which the journals know how far the search index has come:
-// with what people look for all day, and with what was done.
+// searchFollower and peopleFollower are the names under which the journals know how far the search index has come: with
+// what was done, and with what people look for all day.
 const (
 	searchFollower = "search"
-	auditSearch    = "search.audit"
+	peopleFollower = "search.people"
 )
 
 // searchPace is how long changes gather before they are indexed: a commit for each of them would wear the disk out.

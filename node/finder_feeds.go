@@ -31,7 +31,7 @@ const maxAuditFound = 10_000
 
 // siteFeed is what the site's ledger journal tells of people and devices.
 func (n *Node) siteFeed() fulltext.Feed {
-	return fulltext.Feed{Name: searchFollower, Kinds: []string{kindPerson, kindDevice},
+	return fulltext.Feed{Name: peopleFollower, Kinds: []string{kindPerson, kindDevice},
 		Changes: n.siteOps,
 		All: func(_ context.Context, v edge.View) iter.Seq2[fulltext.Document, error] {
 			return chain(mapped(identity.Everybody(v), personDocument), mapped(registry.All(v), deviceDocument))
@@ -40,7 +40,7 @@ func (n *Node) siteFeed() fulltext.Feed {
 
 // auditFeed is what a ledger journal, the site's or this node's own, tells of what was done.
 func (n *Node) auditFeed(j edge.Journal, kind string) fulltext.Feed {
-	return fulltext.Feed{Name: auditSearch, Kinds: []string{kind},
+	return fulltext.Feed{Name: searchFollower, Kinds: []string{kind},
 		Changes: func(r edge.Record) ([]fulltext.Op, error) { return n.auditOps(r, kind), nil },
 		All: func(ctx context.Context, _ edge.View) iter.Seq2[fulltext.Document, error] {
 			return n.auditDocuments(ctx, j, kind)
